@@ -1,0 +1,23 @@
+# add_mlff_library(bayes SOURCES a.cpp HEADERS a.hpp LINKS mlff_eigen [PRIVATE_LINKS …])
+# Makes the library mlff::bayes: public headers as a file set (installed, each checked to compile by itself),
+# C++20 without extensions, warnings for our own sources only.
+function(add_mlff_library name)
+  cmake_parse_arguments(arg "" "" "SOURCES;HEADERS;LINKS;PRIVATE_LINKS" ${ARGN})
+  add_library(mlff_${name} STATIC ${arg_SOURCES})
+  add_library(mlff::${name} ALIAS mlff_${name})
+  target_sources(mlff_${name} PUBLIC FILE_SET HEADERS
+    BASE_DIRS ${PROJECT_SOURCE_DIR} FILES ${arg_HEADERS})
+  target_compile_features(mlff_${name} PUBLIC cxx_std_20)
+  target_link_libraries(mlff_${name} PUBLIC ${arg_LINKS} PRIVATE ${arg_PRIVATE_LINKS})
+  set_target_properties(mlff_${name} PROPERTIES EXPORT_NAME ${name} VERIFY_INTERFACE_HEADER_SETS ON)
+  mlff_warnings(mlff_${name})
+  install(TARGETS mlff_${name} EXPORT mlff-targets FILE_SET HEADERS DESTINATION include/mlff)
+endfunction()
+
+function(mlff_warnings target)
+  set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF)
+  if(CMAKE_CXX_COMPILER_ID MATCHES "GNU|Clang")
+    target_compile_options(${target} PRIVATE -Wall -Wextra -Wshadow -Wconversion -Wdouble-promotion
+      $<$<BOOL:${MLFF_WERROR}>:-Werror>)
+  endif()
+endfunction()

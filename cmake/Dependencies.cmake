@@ -1,0 +1,30 @@
+# Every third-party package enters here and nowhere else.
+find_package(OpenMP REQUIRED COMPONENTS CXX)
+find_package(LAPACK REQUIRED)   # OpenBLAS or any other; BLA_VENDOR chooses
+find_package(Eigen3 3.4 REQUIRED NO_MODULE)
+find_package(yaml-cpp REQUIRED)
+if(NOT TARGET yaml-cpp::yaml-cpp)      # yaml-cpp < 0.8 exports no namespace
+  add_library(yaml-cpp::yaml-cpp ALIAS yaml-cpp)
+endif()
+find_package(fmt REQUIRED)
+find_package(ZLIB REQUIRED)
+find_package(CLI11 REQUIRED)
+enable_language(C)                     # FindHDF5 compiles C to look the library up
+find_package(HDF5 REQUIRED COMPONENTS C)
+
+# One Eigen configuration and one instruction set for the whole program: mixing them between translation units
+# breaks the one-definition rule and the alignment of Eigen's types.
+add_library(mlff_eigen INTERFACE)
+add_library(mlff::eigen ALIAS mlff_eigen)
+target_link_libraries(mlff_eigen INTERFACE Eigen3::Eigen LAPACK::LAPACK)
+target_compile_definitions(mlff_eigen INTERFACE EIGEN_USE_BLAS EIGEN_DONT_PARALLELIZE)
+if(MLFF_ARCH AND CMAKE_CXX_COMPILER_ID MATCHES "GNU|Clang")
+  target_compile_options(mlff_eigen INTERFACE -march=${MLFF_ARCH})
+endif()
+set_target_properties(mlff_eigen PROPERTIES EXPORT_NAME eigen)
+install(TARGETS mlff_eigen EXPORT mlff-targets)
+
+if(MLFF_BUILD_TESTS)
+  find_package(GTest REQUIRED)
+  find_package(benchmark REQUIRED)
+endif()

@@ -1,0 +1,21 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace mlff {
+
+/// Atomic number of a chemical symbol ("Ag" -> 47), case as usual in chemistry.
+/// @throws InputError if there is no such element
+[[nodiscard]] int atomic_number(std::string_view symbol);
+
+/// True if `symbol` names an element.
+[[nodiscard]] bool is_element(std::string_view symbol);
+
+/// Chemical symbol of atomic number z, 1 ≤ z ≤ 118.
+[[nodiscard]] const std::string& element_symbol(int z);
+
+/// Standard atomic weight [amu] (IUPAC 2021, abridged; the longest-lived isotope where there is none).
+[[nodiscard]] double atomic_mass(int z);
+
+}  // namespace mlff

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <Eigen/Core>
+#include <array>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace mlff {
+
+using Matrix3 = Eigen::Matrix3d;
+using Vector3 = Eigen::Vector3d;
+using Matrix3X = Eigen::Matrix3Xd;          ///< 3 × n_atoms, one column per atom
+using Voigt = Eigen::Matrix<double, 6, 1>;  ///< symmetric 3 × 3 tensor in the order xx yy zz yz xz xy
+
+/// Atoms in a box: r = H s with the lattice vectors in the columns of H. Any triclinic cell is ordinary, left-handed
+/// ones too; periodicity is per axis. Positions need not lie inside the cell and are never wrapped behind one's back.
+struct Structure {
+    Matrix3 cell = Matrix3::Zero();                        ///< H [Å]; a column may be zero if its axis is not periodic
+    std::array<bool, 3> periodic = {false, false, false};  ///< along each lattice vector
+    std::vector<int> species;                              ///< atomic number of each atom
+    Matrix3X positions;                                    ///< [Å], 3 × n_atoms
+
+    [[nodiscard]] Eigen::Index size() const { return positions.cols(); }
+    [[nodiscard]] bool has_volume() const;  ///< all three lattice vectors are given and independent
+    [[nodiscard]] double volume() const;    ///< |det H| [Å³]
+
+    /// @throws InputError if sizes disagree, an element or number is not valid, or a periodic axis has no usable
+    ///         lattice vector (tolerance relative to the lengths, so that the handedness does not matter)
+    void validate() const;
+};
+
+/// What a reference calculation, or a file, says about a structure.
+struct Labels {
+    std::optional<double> energy;    ///< total energy [eV]
+    std::optional<Matrix3X> forces;  ///< [eV/Å], 3 × n_atoms
+    std::optional<Voigt> stress;     ///< (1/V) dE/dε [eV/Å³], positive under tension
+};
+
+/// A structure with what is known about it and where it comes from.
+struct LabeledStructure {
+    Structure structure;
+    Labels labels;
+    std::string origin;  ///< for messages: "file:line" or "step 120"
+};
+
+/// n₁ × n₂ × n₃ copies of a structure; copies of the cell are the outer loops, atoms of the cell the innermost.
+[[nodiscard]] Structure make_supercell(const Structure& unit, const std::array<int, 3>& repeats);
+
+/// Atomic numbers that occur in the structure, ascending, each once.
+[[nodiscard]] std::vector<int> species_present(const Structure& structure);
+
+/// Chemical formula in order of atomic number of first occurrence, e.g. "Ag64I64".
+[[nodiscard]] std::string formula(const Structure& structure);
+
+/// Voigt vector of the symmetric part of a tensor, and back.
+[[nodiscard]] Voigt to_voigt(const Matrix3& tensor);
+[[nodiscard]] Matrix3 from_voigt(const Voigt& voigt);
+
+}  // namespace mlff

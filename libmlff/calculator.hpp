@@ -1,0 +1,57 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "libmlff/atoms/structure.hpp"
+
+namespace mlff {
+
+/// What the caller wants besides energy, forces and stress; it pays only for what it asks for.
+struct Request {
+    bool uncertainty = false;  ///< Bayesian error estimates; an error for a calculator that has none
+};
+
+/// Bayesian error estimates of one structure (method.md section 3): standard deviations of the epistemic part,
+/// sqrt(φ Σ φᵀ), in the units of the quantity. With the noise term it is the full predictive deviation:
+/// sqrt(noise² + epistemic²).
+struct Uncertainty {
+    double energy = 0.0;           ///< per atom [eV/atom]
+    Matrix3X forces;               ///< per component [eV/Å], 3 × n_atoms
+    Voigt stress = Voigt::Zero();  ///< [eV/Å³]
+    double noise_energy = 0.0;     ///< 1/sqrt(s_v), scaled [eV/atom]
+    double noise_force = 0.0;      ///< [eV/Å]
+    double noise_stress = 0.0;     ///< [eV/Å³]
+    Eigen::VectorXd spilling;      ///< spilling factor of each atom, in [0, 1]
+
+    /// BEEF: norm over x, y, z of each atom's force deviation [eV/Å], n_atoms
+    [[nodiscard]] Eigen::VectorXd force_norms() const { return forces.colwise().norm().transpose(); }
+};
+
+/// The answer of a calculator.
+struct Evaluation {
+    double energy = 0.0;            ///< total potential energy [eV]
+    Matrix3X forces;                ///< −dE/dr [eV/Å], 3 × n_atoms
+    std::optional<Voigt> stress;    ///< (1/V) dE/dε [eV/Å³]; absent if the structure has no volume
+    Eigen::VectorXd atom_energies;  ///< [eV], n_atoms; empty if the calculator cannot divide its energy
+    std::optional<Uncertainty> uncertainty;
+};
+
+/// The one noun of the program. The force field, every reference backend and the on-the-fly learner are calculators,
+/// so that molecular dynamics never learns the difference.
+class Calculator {
+ public:
+    Calculator() = default;
+    Calculator(const Calculator&) = delete;
+    Calculator& operator=(const Calculator&) = delete;
+    virtual ~Calculator() = default;
+
+    /// @throws InputError if the structure holds a species that the calculator does not know, or atoms closer than 0.1
+    /// Å
+    [[nodiscard]] virtual Evaluation evaluate(const Structure& structure, const Request& request = {}) = 0;
+
+    /// One line for logs and provenance; stand-ins for first principles say so here.
+    [[nodiscard]] virtual std::string description() const = 0;
+};
+
+}  // namespace mlff
