@@ -1,6 +1,8 @@
 #pragma once
 
 #include <Eigen/Core>
+#include <array>
+#include <cstdint>
 #include <vector>
 
 #include "libmlff/atoms/structure.hpp"
@@ -11,17 +13,20 @@ namespace mlff {
 /// atom's own images included. Cells smaller than the cutoff and a single atom in a cell are ordinary.
 ///
 /// Order is canonical, by i, then j, then S (lexicographic), and holds exactly the pairs within the cutoff: it
-/// depends on the structure alone, never on when the list was last rebuilt. A restarted run therefore sums in the
-/// same order and gets the same bits.
+/// depends on the structure alone, never on when the list was last rebuilt nor on the number of threads. A restarted
+/// run therefore sums in the same order and gets the same bits.
 ///
 /// With a skin, `update` searches again only after an atom has moved skin/2 (or the cell, species or number of atoms
 /// changed); else it refreshes the vectors of the pairs it keeps. Linear cost in the number of atoms (cell lists).
+/// Memory is kept from update to update and grows only with the number of pairs.
 class NeighborList {
  public:
     /// @param cutoff [Å] > 0,  @param skin [Å] ≥ 0
+    /// @throws std::invalid_argument if either is out of its range
     explicit NeighborList(double cutoff, double skin = 0.0);
 
-    /// @throws InputError if two atoms are closer than `too_close` (the message names them and their distance)
+    /// @throws InputError if two atoms are closer than `too_close` (the message names them and their distance), or the
+    ///         structure is not valid. The list then holds nothing of use until the next update succeeds.
     void update(const Structure& structure);
 
     [[nodiscard]] double cutoff() const { return cutoff_; }
@@ -39,18 +44,44 @@ class NeighborList {
     static constexpr double too_close = 0.1;  ///< [Å]
 
  private:
-    struct Candidates;  // pairs within cutoff + skin, with their shifts
+    /// A pair within cutoff + skin at the time of the search.
+    struct Candidate {
+        std::int32_t neighbor;  ///< j
+        std::int32_t shift[3];  ///< S
+    };
+
+    /// Atoms sorted into bins of a reduced cell B that spans the same lattice as H: B = H U on the periodic axes, unit
+    /// vectors normal to them on the others. Bin counts and ranges are per axis of B.
+    struct Bins {
+        Matrix3 basis, to_original;     ///< B, U (integers)
+        std::array<int, 3> n, range;    ///< bins, and how many to look ahead and back
+        std::vector<std::int32_t> bin;  ///< of each atom, per axis, 3 n_atoms
+        Matrix3X wraps;                 ///< lattice vectors of B subtracted from each atom (integers), 3 × n_atoms
+        Matrix3X positions;             ///< what is left [Å], 3 × n_atoms
+        std::vector<Eigen::Index> first;
+        std::vector<std::int32_t> atoms;  ///< by bin: atoms[first[b]] .. atoms[first[b + 1]]
+
+        void sort(const Structure& structure, double reach);
+        [[nodiscard]] std::size_t index(int a, int b, int c) const;
+        template <class Visit>
+        void for_each_image(const Structure& structure, double reach, Eigen::Index i, Visit&& visit) const;
+    };
+
+    [[nodiscard]] bool needs_search(const Structure& structure) const;
     void search(const Structure& structure);
+    void refresh(const Structure& structure);
 
     double cutoff_, skin_;
     std::vector<Eigen::Index> first_ = {0};
-    std::vector<Eigen::Index> neighbor_;
+    std::vector<std::int32_t> neighbor_;
     std::vector<double> distances_;
     Matrix3X vectors_;
 
-    std::vector<Eigen::Index> candidate_first_, candidate_neighbor_;
-    std::vector<Eigen::Vector3i> candidate_shift_;
+    Bins bins_;
+    std::vector<Eigen::Index> candidate_first_;
+    std::vector<Candidate> candidates_;
     Structure searched_;  ///< the structure of the last search
+    bool valid_ = false;  ///< the candidates belong to `searched_`
     long n_searches_ = 0;
 };
 

@@ -1,0 +1,182 @@
+#include "bayes/lapack.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <limits>
+#include <vector>
+
+// Fortran passes the length of each character argument by value at the end; leaving it out is undefined behaviour.
+extern "C" {
+void dtpqrt_(const int* m, const int* n, const int* l, const int* nb, double* a, const int* lda, double* b,
+             const int* ldb, double* t, const int* ldt, double* work, int* info);
+void dtpmqrt_(const char* side, const char* trans, const int* m, const int* n, const int* k, const int* l,
+              const int* nb, const double* v, const int* ldv, const double* t, const int* ldt, double* a,
+              const int* lda, double* b, const int* ldb, double* work, int* info, std::size_t, std::size_t);
+void dgebrd_(const int* m, const int* n, double* a, const int* lda, double* d, double* e, double* tauq, double* taup,
+             double* work, const int* lwork, int* info);
+void dormbr_(const char* vect, const char* side, const char* trans, const int* m, const int* n, const int* k,
+             const double* a, const int* lda, const double* tau, double* c, const int* ldc, double* work,
+             const int* lwork, int* info, std::size_t, std::size_t, std::size_t);
+void dbdsqr_(const char* uplo, const int* n, const int* ncvt, const int* nru, const int* ncc, double* d, double* e,
+             double* vt, const int* ldvt, double* u, const int* ldu, double* c, const int* ldc, double* work, int* info,
+             std::size_t);
+void dsyevd_(const char* jobz, const char* uplo, const int* n, double* a, const int* lda, double* w, double* work,
+             const int* lwork, int* iwork, const int* liwork, int* info, std::size_t, std::size_t);
+void dpotrf_(const char* uplo, const int* n, double* a, const int* lda, int* info, std::size_t);
+}
+
+namespace mlff::bayes {
+
+NumericalError::NumericalError(const std::string& what, Eigen::Index n_rows, Eigen::Index n_columns,
+                               double condition_number)
+    : std::runtime_error(fmt::format("{} of a {} x {} matrix failed (condition number {:.3g})", what, n_rows, n_columns,
+                                     condition_number)),
+      rows(n_rows),
+      columns(n_columns),
+      condition(condition_number) {}
+
+}  // namespace mlff::bayes
+
+namespace mlff::bayes::lapack {
+
+namespace {
+
+using Eigen::Index;
+
+constexpr double unknown_condition = std::numeric_limits<double>::infinity();
+
+// Blocking of the stacked QR: reflectors are built for `panel` columns at once, in groups of `inner`; the columns to
+// the right are updated in pieces of `piece`, one per thread. Fixed, so that the result is the same for any number of
+// threads.
+constexpr int panel_width = 256;
+constexpr int inner_width = 32;
+constexpr int piece_width = 128;
+
+int to_int(Index value) {
+    if (value > std::numeric_limits<int>::max())
+        throw std::invalid_argument(fmt::format("lapack: dimension {} is larger than a 32-bit integer", value));
+    return static_cast<int>(value);
+}
+
+void require_square(const Eigen::MatrixXd& A, const char* operation) {
+    if (A.rows() != A.cols() || A.rows() == 0)
+        throw std::invalid_argument(
+            fmt::format("lapack: {} of a {} x {} matrix; a square one is needed", operation, A.rows(), A.cols()));
+}
+
+void check(int info, const char* operation, const Eigen::MatrixXd& A) {
+    if (info != 0) throw NumericalError(operation, A.rows(), A.cols(), unknown_condition);
+}
+
+int workspace(double optimal) { return static_cast<int>(optimal); }
+
+}  // namespace
+
+void stack_rows(Eigen::MatrixXd& R, Eigen::Ref<Eigen::MatrixXd> B) {
+    require_square(R, "stacked QR");
+    if (B.cols() != R.cols())
+        throw std::invalid_argument(
+            fmt::format("lapack: rows of width {} stacked under a triangle of width {}", B.cols(), R.cols()));
+    if (B.rows() == 0) return;
+
+    const int m = to_int(B.rows()), n = to_int(R.cols());
+    const int ld_r = n, ld_b = to_int(B.outerStride());
+    const int rectangular = 0;
+    std::vector<double> reflectors(static_cast<std::size_t>(inner_width) * panel_width);
+    std::vector<double> work(static_cast<std::size_t>(inner_width) * static_cast<std::size_t>(n));
+    const auto r_at = [&](int row, int column) { return R.data() + row + static_cast<Index>(column) * ld_r; };
+    const auto b_at = [&](int column) { return B.data() + static_cast<Index>(column) * ld_b; };
+
+    for (int first = 0; first < n; first += panel_width) {
+        const int width = std::min(panel_width, n - first);
+        const int inner = std::min(inner_width, width);
+        int info = 0;
+        dtpqrt_(&m, &width, &rectangular, &inner, r_at(first, first), &ld_r, b_at(first), &ld_b, reflectors.data(),
+                &inner, work.data(), &info);
+        check(info, "QR factorisation", R);
+
+        const int right = first + width;
+        const int n_pieces = (n - right + piece_width - 1) / piece_width;
+        bool failed = false;
+#pragma omp parallel for schedule(dynamic) reduction(|| : failed)
+        for (int piece = 0; piece < n_pieces; ++piece) {
+            const int column = right + piece * piece_width;
+            const int columns = std::min(piece_width, n - column);
+            int piece_info = 0;
+            dtpmqrt_("L", "T", &m, &columns, &width, &rectangular, &inner, b_at(first), &ld_b, reflectors.data(),
+                     &inner, r_at(first, column), &ld_r, b_at(column), &ld_b,
+                     work.data() + static_cast<Index>(inner_width) * column, &piece_info, 1, 1);
+            failed = failed || piece_info != 0;
+        }
+        check(failed ? 1 : 0, "QR factorisation", R);
+    }
+}
+
+void stack_triangle(Eigen::MatrixXd& R, Eigen::MatrixXd& B) {
+    require_square(R, "stacked QR");
+    if (B.rows() != R.rows() || B.cols() != R.cols())
+        throw std::invalid_argument(
+            fmt::format("lapack: a triangle of width {} stacked under one of width {}", B.cols(), R.cols()));
+    const int n = to_int(R.cols()), block = std::min(inner_width, n);
+    std::vector<double> reflectors(static_cast<std::size_t>(block) * static_cast<std::size_t>(n));
+    std::vector<double> work(reflectors.size());
+    int info = 0;
+    dtpqrt_(&n, &n, &n, &block, R.data(), &n, B.data(), &n, reflectors.data(), &block, work.data(), &info);
+    check(info, "QR factorisation", R);
+}
+
+SingularProjection singular_projection(Eigen::MatrixXd A, Eigen::VectorXd b) {
+    require_square(A, "singular values");
+    if (b.size() != A.rows())
+        throw std::invalid_argument(
+            fmt::format("lapack: a vector of length {} projected on a matrix with {} rows", b.size(), A.rows()));
+    const int n = to_int(A.rows()), one = 1, zero = 0, query = -1;
+    int info = 0;
+    double optimal_reduction = 0.0, optimal_rotation = 0.0;
+    dgebrd_(&n, &n, nullptr, &n, nullptr, nullptr, nullptr, nullptr, &optimal_reduction, &query, &info);
+    dormbr_("Q", "L", "T", &n, &one, &n, nullptr, &n, nullptr, nullptr, &n, &optimal_rotation, &query, &info, 1, 1, 1);
+    const int n_work = std::max({workspace(optimal_reduction), workspace(optimal_rotation), 4 * n});
+
+    SingularProjection result{Eigen::VectorXd(n), std::move(b)};
+    Eigen::VectorXd above(n), tau_q(n), tau_p(n), work(n_work);
+    dgebrd_(&n, &n, A.data(), &n, result.values.data(), above.data(), tau_q.data(), tau_p.data(), work.data(), &n_work,
+            &info);
+    check(info, "bidiagonal reduction", A);
+    dormbr_("Q", "L", "T", &n, &one, &n, A.data(), &n, tau_q.data(), result.projections.data(), &n, work.data(),
+            &n_work, &info, 1, 1, 1);
+    check(info, "bidiagonal reduction", A);
+    double unused = 0.0;
+    dbdsqr_("U", &n, &zero, &zero, &one, result.values.data(), above.data(), &unused, &one, &unused, &one,
+            result.projections.data(), &n, work.data(), &info, 1);
+    check(info, "singular value decomposition", A);
+    return result;
+}
+
+SymmetricEigen symmetric_eigen(Eigen::MatrixXd A) {
+    require_square(A, "eigenvalues");
+    const int n = to_int(A.rows()), query = -1;
+    int info = 0, n_iwork = 0;
+    double optimal = 0.0;
+    dsyevd_("V", "L", &n, nullptr, &n, nullptr, &optimal, &query, &n_iwork, &query, &info, 1, 1);
+    const int n_work = workspace(optimal);
+    SymmetricEigen result{Eigen::VectorXd(n), std::move(A)};
+    Eigen::VectorXd work(n_work);
+    std::vector<int> iwork(static_cast<std::size_t>(n_iwork));
+    dsyevd_("V", "L", &n, result.vectors.data(), &n, result.values.data(), work.data(), &n_work, iwork.data(), &n_iwork,
+            &info, 1, 1);
+    check(info, "symmetric eigendecomposition", result.vectors);
+    return result;
+}
+
+bool cholesky_in_place(Eigen::MatrixXd& A) {
+    require_square(A, "Cholesky factorisation");
+    const int n = to_int(A.rows());
+    int info = 0;
+    dpotrf_("L", &n, A.data(), &n, &info, 1);
+    A.triangularView<Eigen::StrictlyUpper>().setZero();
+    return info == 0;
+}
+
+}  // namespace mlff::bayes::lapack

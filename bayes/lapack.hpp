@@ -1,0 +1,52 @@
+#pragma once
+
+#include <Eigen/Core>
+#include <stdexcept>
+#include <string>
+
+namespace mlff::bayes {
+
+/// A factorisation failed. The message names the operation, the sizes and the condition; the numbers ride along.
+struct NumericalError : std::runtime_error {
+    /// @param condition  estimate of the condition number; infinity where it is not known
+    NumericalError(const std::string& what, Eigen::Index n_rows, Eigen::Index n_columns, double condition);
+
+    Eigen::Index rows;
+    Eigen::Index columns;
+    double condition;
+};
+
+}  // namespace mlff::bayes
+
+/// The few LAPACK operations that bayes needs, on Eigen matrices. All results are the same whether LAPACK is threaded
+/// or serial up to rounding. @throws NumericalError where LAPACK reports a failure, std::invalid_argument for sizes
+/// that disagree.
+namespace mlff::bayes::lapack {
+
+/// R ← R' with R'ᵀR' = RᵀR + BᵀB, by Householder reflections of the stack [R; B]; B is destroyed.
+/// R (n × n): only the upper triangle is read and written. B (m × n). Cost 2 m n², in parallel over columns.
+void stack_rows(Eigen::MatrixXd& R, Eigen::Ref<Eigen::MatrixXd> B);
+
+/// The same for an upper triangular B (n × n; only its upper triangle is read and destroyed). Cost (2/3) n³.
+void stack_triangle(Eigen::MatrixXd& R, Eigen::MatrixXd& B);
+
+/// Singular values of A (n × n), descending, and Uᵀb for A = U S Vᵀ; neither U nor V is formed.
+/// Cost (8/3) n³, a third of a full decomposition; memory n².
+struct SingularProjection {
+    Eigen::VectorXd values;       ///< S, n
+    Eigen::VectorXd projections;  ///< Uᵀb, n
+};
+[[nodiscard]] SingularProjection singular_projection(Eigen::MatrixXd A, Eigen::VectorXd b);
+
+/// A = U diag(values) Uᵀ of a symmetric A (n × n; only the lower triangle is read), values ascending.
+struct SymmetricEigen {
+    Eigen::VectorXd values;   ///< n, ascending
+    Eigen::MatrixXd vectors;  ///< n × n, one eigenvector per column
+};
+[[nodiscard]] SymmetricEigen symmetric_eigen(Eigen::MatrixXd A);
+
+/// A ← L with A = L Lᵀ (n × n; only the lower triangle is read; the strict upper triangle becomes zero).
+/// @returns false, and leaves A useless, if A is not positive definite to working precision.
+[[nodiscard]] bool cholesky_in_place(Eigen::MatrixXd& A);
+
+}  // namespace mlff::bayes::lapack

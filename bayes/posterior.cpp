@@ -1,0 +1,121 @@
+#include "bayes/posterior.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <stdexcept>
+#include <utility>
+
+#include "bayes/lapack.hpp"
+
+namespace mlff::bayes {
+
+namespace {
+
+using Eigen::Index;
+
+void require_factor(const Eigen::MatrixXd& factor, const char* name) {
+    if (factor.rows() != factor.cols())
+        throw std::invalid_argument(fmt::format("{} is {} x {}; must be square", name, factor.rows(), factor.cols()));
+    if (!factor.allFinite() || (factor.diagonal().array() == 0.0).any())
+        throw std::invalid_argument(fmt::format("{} has a zero on its diagonal or is not finite", name));
+}
+
+void require_problem(const Eigen::Ref<const Eigen::MatrixXd>& R, std::span<const CholeskyFactor> prior) {
+    if (R.rows() != R.cols() || R.rows() < 2)
+        throw std::invalid_argument(fmt::format(
+            "fit: R is {} x {}; must be square, a basis function and the labels at least", R.rows(), R.cols()));
+    Index n_prior = 0;
+    for (const CholeskyFactor& block : prior) {
+        require_factor(block.L, "fit: a factor of the prior");
+        n_prior += block.L.rows();
+    }
+    if (!prior.empty() && n_prior != R.cols() - 1)
+        throw std::invalid_argument(fmt::format("fit: the prior has {} columns; Phi has {}", n_prior, R.cols() - 1));
+}
+
+}  // namespace
+
+Posterior::Posterior(Eigen::VectorXd weights, Eigen::MatrixXd factor, const Evidence& evidence)
+    : weights_(std::move(weights)), factor_(std::move(factor)), evidence_(evidence) {
+    require_factor(factor_, "posterior: factor");
+    if (weights_.size() != factor_.rows())
+        throw std::invalid_argument(
+            fmt::format("posterior: {} weights for a factor of size {}", weights_.size(), factor_.rows()));
+    if (!weights_.allFinite()) throw std::invalid_argument("posterior: a weight is not finite");
+    if (!(evidence_.weight_precision > 0.0 && evidence_.noise_precision > 0.0))
+        throw std::invalid_argument("posterior: a precision is not positive");
+}
+
+Eigen::VectorXd Posterior::variance(Eigen::MatrixXd rows) const {
+    if (rows.rows() != size())
+        throw std::invalid_argument(fmt::format("posterior: rows of length {} for {} weights", rows.rows(), size()));
+    factor_.triangularView<Eigen::Upper>().transpose().solveInPlace(rows);
+    return rows.colwise().squaredNorm().transpose();
+}
+
+Spectrum spectrum_of(const Eigen::Ref<const Eigen::MatrixXd>& R, Index n_rows, std::span<const CholeskyFactor> prior) {
+    require_problem(R, prior);
+    const Index n = R.cols() - 1;
+    Eigen::MatrixXd Phi = R.topLeftCorner(n, n).triangularView<Eigen::Upper>();
+    Index first = 0;
+    for (const CholeskyFactor& block : prior) {
+        const Index size = block.L.rows();
+        auto columns = Phi.block(0, first, first + size, size);
+        block.L.triangularView<Eigen::Lower>().transpose().solveInPlace<Eigen::OnTheRight>(columns);
+        first += size;
+    }
+    lapack::SingularProjection projection = lapack::singular_projection(std::move(Phi), R.col(n).head(n));
+    return {std::move(projection.values), std::move(projection.projections), R(n, n) * R(n, n), n_rows};
+}
+
+Posterior fit(const Eigen::Ref<const Eigen::MatrixXd>& R, Index n_rows, const EvidenceOptions& options,
+              std::span<const CholeskyFactor> prior) {
+    const Evidence evidence = maximise_evidence(spectrum_of(R, n_rows, prior), options);
+    const Index n = R.cols() - 1;
+
+    // [R; √(s_w/s_v) Lᵀ 0] = Q [T/√s_v c]: the last column of the factor is what the weights solve for.
+    const double root = std::sqrt(evidence.weight_precision / evidence.noise_precision);
+    Eigen::MatrixXd stack = R.triangularView<Eigen::Upper>();
+    Eigen::MatrixXd below = Eigen::MatrixXd::Zero(n + 1, n + 1);
+    if (prior.empty()) below.diagonal().head(n).setConstant(root);
+    Index first = 0;
+    for (const CholeskyFactor& block : prior) {
+        const Index size = block.L.rows();
+        below.block(first, first, size, size) = root * block.L.transpose();
+        first += size;
+    }
+    lapack::stack_triangle(stack, below);
+
+    Eigen::MatrixXd T = stack.topLeftCorner(n, n);
+    Eigen::VectorXd weights = stack.col(n).head(n);
+    T.triangularView<Eigen::Upper>().solveInPlace(weights);
+    T *= std::sqrt(evidence.noise_precision);
+    if (!weights.allFinite() || !T.allFinite()) {
+        const Eigen::ArrayXd diagonal = T.diagonal().array().abs();
+        throw NumericalError("fit", n_rows, n, diagonal.maxCoeff() / diagonal.minCoeff());
+    }
+    return {std::move(weights), std::move(T), evidence};
+}
+
+SpillingFactor::SpillingFactor(CholeskyFactor factor) : factor_(std::move(factor)) {
+    require_factor(factor_.L, "spilling factor: factor of K");
+}
+
+Eigen::VectorXd SpillingFactor::operator()(Eigen::MatrixXd kernels,
+                                           const Eigen::Ref<const Eigen::VectorXd>& self) const {
+    if (kernels.rows() != size() || kernels.cols() != self.size())
+        throw std::invalid_argument(fmt::format("spilling factor: kernels are {} x {}; {} x {} expected",
+                                                kernels.rows(), kernels.cols(), size(), self.size()));
+    factor_.L.triangularView<Eigen::Lower>().solveInPlace(kernels);
+    Eigen::VectorXd spilling(self.size());
+    for (Index i = 0; i < self.size(); ++i) {
+        const double explained = kernels.col(i).squaredNorm();
+        spilling[i] = self[i] > 0.0 ? std::clamp(1.0 - explained / self[i], 0.0, 1.0) : 0.0;
+    }
+    return spilling;
+}
+
+}  // namespace mlff::bayes

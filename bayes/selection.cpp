@@ -1,0 +1,161 @@
+#include "bayes/selection.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <stdexcept>
+#include <utility>
+
+#include "bayes/kernel.hpp"
+#include "bayes/lapack.hpp"
+
+namespace mlff::bayes {
+
+namespace {
+
+using Eigen::Index;
+
+constexpr double equally_good = 1e-10;  // relative; well above rounding, well below any difference of substance
+
+enum class Tie { first, last };
+
+// Index of the largest value; among those equal to rounding, the first or the last.
+Index pivot_of(const Eigen::VectorXd& residual, Tie tie) {
+    const double enough = residual.maxCoeff() * (1.0 - equally_good);
+    Index pivot = tie == Tie::first ? 0 : residual.size() - 1;
+    while (residual[pivot] < enough) pivot += tie == Tie::first ? 1 : -1;
+    return pivot;
+}
+
+// Pivoted Cholesky factorisation of an m × m semidefinite matrix that is known by its diagonal and, on demand, by its
+// columns. W (m × k) holds the columns of the factor that are already there; the new ones are appended. `residual` is
+// the diagonal of the Schur complement at the start. Returns the pivots in order.
+template <typename Column>
+std::vector<Index> pivoted_cholesky(Eigen::VectorXd residual, const Column& column, Eigen::MatrixXd& W,
+                                    double tolerance, Index max_pivots, Tie tie) {
+    std::vector<Index> pivots;
+    Index k = W.cols();
+    const Index last = k + std::min(max_pivots, residual.size());
+    while (k < last) {
+        const Index pivot = pivot_of(residual, tie);
+        const double largest = residual[pivot];
+        if (!(largest > 0.0) || largest < tolerance) break;
+        if (k == W.cols()) W.conservativeResize(residual.size(), std::min(last, std::max<Index>(16, 2 * k)));
+        Eigen::VectorXd next = column(pivot);
+        next.noalias() -= W.leftCols(k) * W.row(pivot).head(k).transpose();
+        next /= std::sqrt(largest);
+        next[pivot] = std::sqrt(largest);
+        residual.array() -= next.array().square();
+        for (const Index taken : pivots) residual[taken] = 0.0;
+        residual[pivot] = 0.0;
+        W.col(k) = next;
+        pivots.push_back(pivot);
+        ++k;
+    }
+    W.conservativeResize(residual.size(), k);
+    return pivots;
+}
+
+void require_kernel(const Eigen::Ref<const Eigen::MatrixXd>& K) {
+    if (K.rows() != K.cols())
+        throw std::invalid_argument(fmt::format("selection: kernel matrix is {} x {}, not square", K.rows(), K.cols()));
+    if (!K.allFinite()) throw std::invalid_argument("selection: kernel matrix is not finite");
+}
+
+void require_max_size(Index max_size) {
+    if (max_size < 1)
+        throw std::invalid_argument(fmt::format("selection: max_size is {}; must be at least 1", max_size));
+}
+
+}  // namespace
+
+void CurOptions::validate() const {
+    if (!(eps_low >= 1e-15 && eps_low < 1.0))
+        throw std::invalid_argument(fmt::format("selection: eps_low is {}; must be in [1e-15, 1)", eps_low));
+    require_max_size(max_size);
+}
+
+void CholeskyOptions::validate() const {
+    if (!(tolerance >= 1e-13 && std::isfinite(tolerance)))
+        throw std::invalid_argument(fmt::format("selection: tolerance is {}; must be at least 1e-13", tolerance));
+    require_max_size(max_size);
+}
+
+std::vector<Index> select_by_cur(const Eigen::Ref<const Eigen::MatrixXd>& K, const CurOptions& options) {
+    options.validate();
+    require_kernel(K);
+    const Index n = K.rows();
+    if (n == 0 || !(K.diagonal().maxCoeff() > 0.0)) return {};
+
+    const lapack::SymmetricEigen eigen = lapack::symmetric_eigen(K);
+    const double low = options.eps_low * eigen.values[n - 1];
+    const Index n_low = std::max<Index>((eigen.values.array() < low).count(), n - options.max_size);
+
+    // The projector on the low eigenvectors has the leverages on its diagonal. Eliminating one column (a Cholesky step)
+    // leaves the projector on the low vectors that vanish there.
+    const auto low_vectors = eigen.vectors.leftCols(n_low);
+    Eigen::MatrixXd projector(n, n);
+    projector.noalias() = low_vectors * low_vectors.transpose();
+    Eigen::MatrixXd W(n, 0);
+    const std::vector<Index> dropped = pivoted_cholesky(
+        projector.diagonal(), [&](Index j) { return projector.col(j); }, W, 0.0, n_low, Tie::last);
+
+    std::vector<bool> keep(static_cast<std::size_t>(n), true);
+    for (const Index j : dropped) keep[static_cast<std::size_t>(j)] = false;
+    std::vector<Index> kept;
+    for (Index j = 0; j < n; ++j)
+        if (keep[static_cast<std::size_t>(j)]) kept.push_back(j);
+    return kept;
+}
+
+std::vector<Index> select_by_cholesky(const Eigen::Ref<const Eigen::MatrixXd>& K, const CholeskyOptions& options) {
+    options.validate();
+    require_kernel(K);
+    if (K.rows() == 0) return {};
+    Eigen::MatrixXd W(K.rows(), 0);
+    return pivoted_cholesky(
+        K.diagonal(), [&](Index j) { return K.col(j); }, W, options.tolerance, options.max_size, Tie::first);
+}
+
+IncrementalSelection::IncrementalSelection(int kernel_power, const CholeskyOptions& options)
+    : kernel_power_(kernel_power), options_(options) {
+    if (kernel_power < 1)
+        throw std::invalid_argument(fmt::format("selection: kernel power is {}; must be at least 1", kernel_power));
+    options_.validate();
+}
+
+std::vector<Index> IncrementalSelection::add(const Eigen::Ref<const Eigen::MatrixXd>& candidates) {
+    if (size() > 0 && candidates.rows() != references_.rows())
+        throw std::invalid_argument(fmt::format("selection: candidates of length {}, references of length {}",
+                                                candidates.rows(), references_.rows()));
+    if (!candidates.allFinite()) throw std::invalid_argument("selection: a candidate is not finite");
+    const Index n_old = size();
+    if (candidates.cols() == 0 || full()) return {};
+
+    // W = K(C, B) L⁻ᵀ, whose row norms are what the references already explain of each candidate.
+    Eigen::MatrixXd W(candidates.cols(), n_old);
+    Eigen::MatrixXd self = candidates.colwise().squaredNorm().transpose();
+    kernel_value(self, kernel_power_);
+    if (n_old > 0) {
+        W = kernel_matrix(candidates, references_, kernel_power_);
+        L_.triangularView<Eigen::Lower>().transpose().solveInPlace<Eigen::OnTheRight>(W);
+    }
+    const Eigen::VectorXd residual = self.col(0) - W.rowwise().squaredNorm();
+    const auto column = [&](Index j) { return kernel_matrix(candidates, candidates.col(j), kernel_power_); };
+    std::vector<Index> accepted =
+        pivoted_cholesky(residual, column, W, options_.tolerance, options_.max_size - n_old, Tie::first);
+
+    const Index n_new = n_old + static_cast<Index>(accepted.size());
+    references_.conservativeResize(candidates.rows(), n_new);
+    L_.conservativeResize(n_new, n_new);
+    L_.rightCols(n_new - n_old).setZero();
+    for (Index row = n_old; row < n_new; ++row) {
+        const Index candidate = accepted[static_cast<std::size_t>(row - n_old)];
+        references_.col(row) = candidates.col(candidate);
+        L_.row(row).head(row + 1) = W.row(candidate).head(row + 1);
+    }
+    return accepted;
+}
+
+}  // namespace mlff::bayes

@@ -1,0 +1,76 @@
+#pragma once
+
+#include <Eigen/Core>
+#include <limits>
+#include <vector>
+
+namespace mlff::bayes {
+
+/// Which of many local environments become reference configurations (method.md section 4). All functions are
+/// deterministic: where candidates are equally good to 1e-10, the first one is kept.
+
+struct CurOptions {
+    double eps_low = 1e-9;  ///< eigenvalues below eps_low · largest are "low" (ML_EPS_LOW), in [1e-15, 1)
+    Eigen::Index max_size = std::numeric_limits<Eigen::Index>::max();  ///< keep at most so many, ≥ 1
+
+    /// @throws std::invalid_argument naming field, value and bound
+    void validate() const;
+};
+
+/// CUR sparsification of K (n × n) = U diag(l) Uᵀ: for each of the N_low low eigenvalues one column is dropped, the one
+/// with the largest leverage ω_a = Σ_low u_aχ² on the space of low eigenvectors. After each drop that space is
+/// restricted to the columns that remain: leverages of the full set alone would drop every member of a large group of
+/// duplicates. If more than max_size columns would be left, the smallest eigenvalues beyond eps_low count as low, too.
+/// @returns indices kept, ascending; none for K = 0.
+/// Cost ~10 n³. Sources: Mahoney and Drineas, PNAS 106, 697 (2009); restriction as in the subset selection of
+/// Golub, Klema and Stewart (1976): the first column dropped is that of plain leverage scores.
+/// @throws std::invalid_argument if K is not square or not finite, NumericalError if it cannot be diagonalised.
+[[nodiscard]] std::vector<Eigen::Index> select_by_cur(const Eigen::Ref<const Eigen::MatrixXd>& K,
+                                                      const CurOptions& options = {});
+
+struct CholeskyOptions {
+    /// smallest residual that is accepted, in the unit of K: for features of length 1 it is the spilling factor of the
+    /// candidate with respect to what is already accepted. ≥ 1e-13: below, only rounding would be selected
+    double tolerance = 1e-8;
+    Eigen::Index max_size = std::numeric_limits<Eigen::Index>::max();  ///< accept at most so many, ≥ 1
+
+    /// @throws std::invalid_argument naming field, value and bound
+    void validate() const;
+};
+
+/// Pivoted Cholesky selection on K (n × n): greedily the candidate with the largest residual
+/// K_ii − k_iᵀ K_BB⁻¹ k_i  (= spilling factor × K_ii) until it is below the tolerance or max_size is reached.
+/// @returns indices in the order of acceptance: the first m of them are the m most informative, whatever max_size is
+///          (nested). Cost n · N_B².
+/// @throws std::invalid_argument if K is not square or not finite.
+[[nodiscard]] std::vector<Eigen::Index> select_by_cholesky(const Eigen::Ref<const Eigen::MatrixXd>& K,
+                                                           const CholeskyOptions& options = {});
+
+/// The same selection when candidates come in batches: what was accepted stays, and each batch is judged by what it
+/// adds. A reference costs O(m (D + N_B)) for m candidates in the batch; memory 8 m N_B bytes during add.
+class IncrementalSelection {
+ public:
+    /// @throws std::invalid_argument for a kernel power < 1 or options out of bounds
+    explicit IncrementalSelection(int kernel_power, const CholeskyOptions& options = {});
+
+    /// Accept from candidates (D × m) greedily. @returns the accepted columns, in the order of acceptance.
+    /// @throws std::invalid_argument if D differs from before or a feature is not finite.
+    std::vector<Eigen::Index> add(const Eigen::Ref<const Eigen::MatrixXd>& candidates);
+
+    [[nodiscard]] Eigen::Index size() const { return references_.cols(); }
+    [[nodiscard]] bool full() const { return size() >= options_.max_size; }
+
+    /// All accepted features, D × N_B, in the order of acceptance.
+    [[nodiscard]] const Eigen::MatrixXd& references() const { return references_; }
+
+    /// Lower triangular L, N_B × N_B, with K_BB = L Lᵀ.
+    [[nodiscard]] const Eigen::MatrixXd& cholesky() const { return L_; }
+
+ private:
+    int kernel_power_;
+    CholeskyOptions options_;
+    Eigen::MatrixXd references_;
+    Eigen::MatrixXd L_;
+};
+
+}  // namespace mlff::bayes

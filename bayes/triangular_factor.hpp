@@ -1,0 +1,46 @@
+#pragma once
+
+#include <Eigen/Core>
+
+namespace mlff::bayes {
+
+/// Streaming QR: the upper triangular R (n × n) with RᵀR = Σ aᵀa over all rows a seen so far, without ever keeping the
+/// rows. Rows are collected in a panel; a full panel is stacked under R and the stack is triangularised by Householder
+/// reflections, so that the condition number is that of the rows, not its square.
+///
+/// The caller decides what the columns mean: n_basis columns of Φ, then composition columns if any, the labels last.
+/// Cost 2 m n² for m rows; memory 8 n (n + 1024) bytes.
+/// Source: Demmel, Grigori, Hoemmen, Langou, SIAM J. Sci. Comput. 34, A206 (2012).
+class TriangularFactor {
+ public:
+    /// Nothing seen yet: R = 0. @throws std::invalid_argument if n_columns < 1
+    explicit TriangularFactor(Eigen::Index n_columns);
+
+    /// Resume from a stored R (n × n; the strict lower triangle is ignored) that stands for n_rows rows.
+    /// @throws std::invalid_argument if R is empty, not square or not finite, or n_rows < 0
+    TriangularFactor(Eigen::MatrixXd R, Eigen::Index n_rows);
+
+    /// Stack a block of rows (m × n). @throws std::invalid_argument if its width is not n or a value is not finite
+    void add_rows(const Eigen::Ref<const Eigen::MatrixXd>& block);
+
+    /// Stack scale × everything another factor has seen; both sides of a merge are triangles, cost (2/3) n³.
+    /// @throws std::invalid_argument if the widths differ or scale is not finite
+    void merge(const TriangularFactor& other, double scale = 1.0);
+
+    /// The factor of all rows seen, strict lower triangle zero, diagonal ≥ 0: that makes it unique where the columns
+    /// are independent. Not const: rows still in the panel are worked in first.
+    [[nodiscard]] const Eigen::MatrixXd& R();
+
+    [[nodiscard]] Eigen::Index n_columns() const { return R_.cols(); }
+    [[nodiscard]] Eigen::Index n_rows() const { return n_rows_; }  ///< rows seen
+
+ private:
+    void flush();
+
+    Eigen::MatrixXd R_;      ///< of the rows worked in
+    Eigen::MatrixXd panel_;  ///< rows that wait, in its first n_waiting_ rows
+    Eigen::Index n_waiting_ = 0;
+    Eigen::Index n_rows_ = 0;
+};
+
+}  // namespace mlff::bayes

@@ -1,0 +1,120 @@
+#include "descriptors/descriptor.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <stdexcept>
+#include <string>
+
+namespace mlff::descriptors {
+namespace {
+
+using Eigen::Index;
+
+void validate_part(const RadialBasisOptions& options, const char* name) {
+    try {
+        options.validate();
+    } catch (const std::invalid_argument& error) {
+        throw std::invalid_argument(std::string(name) + "." + error.what());
+    }
+}
+
+}  // namespace
+
+void DescriptorOptions::validate() const {
+    if (!(radial_weight >= 0.0 && radial_weight <= 1.0))
+        throw std::invalid_argument("radial_weight must lie in [0, 1], got " + std::to_string(radial_weight));
+    validate_part(radial, "radial");
+    validate_part(angular, "angular");
+}
+
+Descriptor::Descriptor(const DescriptorOptions& options, int n_channels) : options_(options) {
+    options_.validate();
+    if (options_.radial_weight > 0.0) two_.emplace(options_.radial, n_channels);
+    if (options_.radial_weight < 1.0) three_.emplace(options_.angular, n_channels, options_.compression);
+}
+
+double Descriptor::cutoff() const {
+    return std::max(two_ ? options_.radial.cutoff : 0.0, three_ ? options_.angular.cutoff : 0.0);
+}
+
+void Descriptor::value(const Environment& environment, Workspace& work, Eigen::Ref<Eigen::VectorXd> x) const {
+    if (two_) two_->value(environment, work.two, x.head(two_size()));
+    if (three_) three_->value(environment, work.three, x.tail(three_size()));
+    const double norm2 = x.head(two_size()).norm(), norm3 = x.tail(three_size()).norm();
+    const double beta2 = options_.radial_weight, beta3 = 1.0 - beta2;
+    work.factor = {0.0, 0.0};
+    work.part_weight = {0.0, 0.0};
+    if (options_.normalization == Normalization::joint) {
+        const double norm = std::sqrt(beta2 * norm2 * norm2 + beta3 * norm3 * norm3);
+        if (norm > 0.0) work.factor = {std::sqrt(beta2) / norm, std::sqrt(beta3) / norm};
+    } else {
+        const double present = (norm2 > 0.0 ? beta2 : 0.0) + (norm3 > 0.0 ? beta3 : 0.0);
+        if (norm2 > 0.0) work.part_weight[0] = beta2 / present;
+        if (norm3 > 0.0) work.part_weight[1] = beta3 / present;
+        if (norm2 > 0.0) work.factor[0] = std::sqrt(work.part_weight[0]) / norm2;
+        if (norm3 > 0.0) work.factor[1] = std::sqrt(work.part_weight[1]) / norm3;
+    }
+    x.head(two_size()) *= work.factor[0];
+    x.tail(three_size()) *= work.factor[1];
+}
+
+void Descriptor::adjoint(const Environment& environment, Workspace& work, const Eigen::Ref<const Eigen::VectorXd>& x,
+                         const Eigen::Ref<const Eigen::VectorXd>& g, Eigen::Ref<Eigen::Matrix3Xd> pairs) const {
+    // dE/dX_p = f_p (g_p − x̂_p (x̂·g))  jointly;  with x̂_p·g_p/β'_p in place of x̂·g separately.
+    pairs.setZero();
+    const auto x2 = x.head(two_size()), g2 = g.head(two_size());
+    const auto x3 = x.tail(three_size()), g3 = g.tail(three_size());
+    double along2 = x2.dot(g2), along3 = x3.dot(g3);
+    if (options_.normalization == Normalization::joint) {
+        along2 = along3 = along2 + along3;
+    } else {
+        along2 = work.part_weight[0] > 0.0 ? along2 / work.part_weight[0] : 0.0;
+        along3 = work.part_weight[1] > 0.0 ? along3 / work.part_weight[1] : 0.0;
+    }
+    work.raw_gradient.resize(size());
+    if (two_ && work.factor[0] > 0.0) {
+        work.raw_gradient.head(two_size()) = work.factor[0] * (g2 - along2 * x2);
+        two_->adjoint(environment, work.two, work.raw_gradient.head(two_size()), pairs);
+    }
+    if (three_ && work.factor[1] > 0.0) {
+        work.raw_gradient.tail(three_size()) = work.factor[1] * (g3 - along3 * x3);
+        three_->adjoint(environment, work.three, work.raw_gradient.tail(three_size()), pairs);
+    }
+}
+
+Eigen::MatrixXd Descriptor::jacobian(const Environment& environment, Workspace& work,
+                                     const Eigen::Ref<const Eigen::VectorXd>& x) const {
+    Eigen::MatrixXd J = Eigen::MatrixXd::Zero(size(), 3 * environment.size());
+    if (two_ && work.factor[0] > 0.0) {
+        const Index n = two_->functions();
+        for (std::size_t k = 0; k < work.two.neighbor.size(); ++k) {
+            const Index j = work.two.neighbor[k];
+            const Eigen::Map<const Eigen::VectorXd> slope(work.two.dh.data() + static_cast<Index>(k) * two_->stride(),
+                                                          n);
+            J.block(environment.channels[static_cast<std::size_t>(j)] * n, 3 * j, n, 3) =
+                slope * (environment.vectors.col(j) / environment.distances[static_cast<std::size_t>(j)]).transpose();
+        }
+    }
+    if (three_ && work.factor[1] > 0.0) {
+        Eigen::MatrixXd inside(three_size(), 3 * static_cast<Index>(work.three.neighbor.size()));
+        three_->jacobian(environment, work.three, inside);
+        for (std::size_t k = 0; k < work.three.neighbor.size(); ++k)
+            J.block(two_size(), 3 * work.three.neighbor[k], three_size(), 3) =
+                inside.middleCols(3 * static_cast<Index>(k), 3);
+    }
+    auto J2 = J.topRows(two_size());
+    auto J3 = J.bottomRows(three_size());
+    J2 *= work.factor[0];
+    J3 *= work.factor[1];
+    const auto x2 = x.head(two_size()), x3 = x.tail(three_size());
+    const Eigen::RowVectorXd along2 = x2.transpose() * J2, along3 = x3.transpose() * J3;
+    if (options_.normalization == Normalization::joint) {
+        J -= (x * (along2 + along3)).eval();
+    } else {
+        if (work.part_weight[0] > 0.0) J2 -= (x2 * along2 / work.part_weight[0]).eval();
+        if (work.part_weight[1] > 0.0) J3 -= (x3 * along3 / work.part_weight[1]).eval();
+    }
+    return J;
+}
+
+}  // namespace mlff::descriptors

@@ -1,0 +1,76 @@
+#pragma once
+
+#include <Eigen/Core>
+#include <array>
+#include <optional>
+
+#include "descriptors/environment.hpp"
+#include "descriptors/three_body.hpp"
+#include "descriptors/two_body.hpp"
+
+namespace mlff::descriptors {
+
+/// How the two- and three-body supervectors are joined to one unit vector.
+enum class Normalization {
+    joint,     ///< x̂ = X/|X|,  X = [√β X2, √(1-β) X3]
+    separate,  ///< x̂ = [√β X2/|X2|, √(1-β) X3/|X3|]: the balance does not depend on the scale of X2 and X3
+};
+
+struct DescriptorOptions {
+    RadialBasisOptions radial{.cutoff = 8.0, .width = 0.5, .functions = 12, .l_max = 0, .filter = 0.0};
+    RadialBasisOptions angular{.cutoff = 5.0, .width = 0.5, .functions = 8, .l_max = 3, .filter = 0.002};
+    double radial_weight = 0.1;  ///< β (ML_W1); 0: three-body only, 1: two-body only
+    Normalization normalization = Normalization::joint;
+    Compression compression = Compression::none;
+
+    /// @throws std::invalid_argument naming the field, its value and the bound
+    void validate() const;
+};
+
+/// The normalised descriptor x̂ of an atom's surroundings, its Jacobian, and the adjoint that turns dE/dx̂ into forces.
+///
+/// The two parts p = 2, 3 enter as x̂_p = f_p X_p with  f_p = √β_p/|X| (joint)  or  f_p = √β_p'/|X_p| (separate; a part
+/// that is zero is left out and the weights renormalised: β' = 1 for the other). An atom without neighbours has x̂ = 0.
+/// x̂ therefore jumps when an atom loses its very last neighbour (separate: also its last angular pair); elsewhere it is
+/// smooth.   Source: method.md section 1.
+class Descriptor {
+ public:
+    /// Intermediates of one environment; filled by `value`, read (and used as scratch) by `adjoint` and `jacobian`.
+    struct Workspace {
+        TwoBody::Workspace two;
+        ThreeBody::Workspace three;
+        std::array<double, 2> factor{};       ///< f_2, f_3 [1/norm]; 0 for a part that is absent or zero
+        std::array<double, 2> part_weight{};  ///< separate: β'_p, the squared length of x̂_p
+        Eigen::VectorXd raw_gradient;         ///< scratch: dE/dX
+    };
+
+    /// @param n_channels  number of species, ≥ 1
+    Descriptor(const DescriptorOptions& options, int n_channels);
+
+    [[nodiscard]] const DescriptorOptions& options() const { return options_; }
+    [[nodiscard]] double cutoff() const;  ///< the larger of the two [Å]
+    [[nodiscard]] Eigen::Index size() const { return two_size() + three_size(); }
+    [[nodiscard]] Eigen::Index two_size() const { return two_ ? two_->size() : 0; }
+    [[nodiscard]] Eigen::Index three_size() const { return three_ ? three_->size() : 0; }
+    [[nodiscard]] const std::optional<TwoBody>& two_body() const { return two_; }
+    [[nodiscard]] const std::optional<ThreeBody>& three_body() const { return three_; }
+
+    /// x̂ into x (size()); zero if there is no neighbour.
+    void value(const Environment& environment, Workspace& work, Eigen::Ref<Eigen::VectorXd> x) const;
+
+    /// dE/dr_ij [eV/Å] into `pairs` (3 × n_neighbors, overwritten), given x̂ of `value` and g = dE/dx̂ [eV].
+    void adjoint(const Environment& environment, Workspace& work, const Eigen::Ref<const Eigen::VectorXd>& x,
+                 const Eigen::Ref<const Eigen::VectorXd>& g, Eigen::Ref<Eigen::Matrix3Xd> pairs) const;
+
+    /// dx̂/dr_ij [1/Å], size() × 3 n_neighbors, columns 3j..3j+2 for neighbour j. Only for tests and analysis: the
+    /// design matrix multiplies the parts without ever forming this.
+    [[nodiscard]] Eigen::MatrixXd jacobian(const Environment& environment, Workspace& work,
+                                           const Eigen::Ref<const Eigen::VectorXd>& x) const;
+
+ private:
+    DescriptorOptions options_;
+    std::optional<TwoBody> two_;
+    std::optional<ThreeBody> three_;
+};
+
+}  // namespace mlff::descriptors

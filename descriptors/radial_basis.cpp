@@ -1,0 +1,263 @@
+#include "descriptors/radial_basis.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+#include <stdexcept>
+#include <string>
+
+namespace mlff::descriptors {
+namespace {
+
+using std::numbers::pi;
+
+constexpr double knots_per_length = 10.0;  ///< knots per min(σ, R/(π N)), the shortest length in h_nl
+constexpr double gaussian_reach = 9.0;     ///< in σ; exp(-9²/2) = 3e-18 ends the integrand
+constexpr int gauss_points = 16;           ///< per panel of the quadrature
+
+double spherical_bessel(int l, double x) { return std::sph_bessel(static_cast<unsigned>(l), x); }
+
+/// Root of j_l between two points of opposite sign.
+double bisect_zero(int l, double low, double high) {
+    const bool low_positive = spherical_bessel(l, low) > 0.0;
+    for (int step = 0; step < 200 && high - low > 1e-15 * high; ++step) {
+        const double middle = 0.5 * (low + high);
+        ((spherical_bessel(l, middle) > 0.0) == low_positive ? low : high) = middle;
+    }
+    return 0.5 * (low + high);
+}
+
+/// Nodes and weights of Gauss-Legendre quadrature on [-1, 1], by Newton's method on P_n.
+void gauss_legendre(int n, Eigen::VectorXd& nodes, Eigen::VectorXd& weights) {
+    nodes.resize(n);
+    weights.resize(n);
+    for (int i = 0; i < n; ++i) {
+        double x = std::cos(pi * (i + 0.75) / (n + 0.5)), slope = 0.0;
+        for (int step = 0; step < 50; ++step) {
+            double p = 1.0, previous = 0.0;
+            for (int k = 0; k < n; ++k) {
+                const double older = previous;
+                previous = p;
+                p = ((2.0 * k + 1.0) * x * previous - k * older) / (k + 1.0);
+            }
+            slope = n * (x * p - previous) / (x * x - 1.0);
+            const double change = p / slope;
+            x -= change;
+            if (std::abs(change) < 1e-16) break;
+        }
+        nodes[i] = x;
+        weights[i] = 2.0 / ((1.0 - x * x) * slope * slope);
+    }
+}
+
+struct CutoffValue {
+    double f, slope, curvature;
+};
+
+CutoffValue cutoff_function(double r, double cutoff) {
+    if (r >= cutoff) return {0.0, 0.0, 0.0};
+    const double k = pi / cutoff;
+    return {0.5 * (std::cos(k * r) + 1.0), -0.5 * k * std::sin(k * r), -0.5 * k * k * std::cos(k * r)};
+}
+
+}  // namespace
+
+void RadialBasisOptions::validate() const {
+    const auto require = [](bool good, const char* field, double value, const char* bound) {
+        if (!good)
+            throw std::invalid_argument(std::string(field) + " must be " + bound + ", got " + std::to_string(value));
+    };
+    require(cutoff > 0.0 && std::isfinite(cutoff), "cutoff", cutoff, "positive");
+    require(width > 0.0 && width <= cutoff, "width", width, "positive and at most the cutoff");
+    require(functions >= 1 && functions <= 100, "functions", functions, "1 to 100");
+    require(l_max >= 0 && l_max <= 20, "l_max", l_max, "0 to 20");
+    require(filter >= 0.0 && std::isfinite(filter), "filter", filter, "0 or positive");
+}
+
+std::vector<std::vector<double>> spherical_bessel_zeros(int l_max, double limit) {
+    // Zeros interlace: the n-th zero of j_l lies between the n-th and (n+1)-th of j_(l-1); those of j_0 are nπ.
+    std::vector<double> zeros;
+    for (int n = 1; n * pi < limit + (l_max + 1) * pi; ++n) zeros.push_back(n * pi);
+    std::vector<std::vector<double>> kept;
+    for (int l = 0; l <= l_max; ++l) {
+        if (l > 0) {
+            for (std::size_t n = 0; n + 1 < zeros.size(); ++n) zeros[n] = bisect_zero(l, zeros[n], zeros[n + 1]);
+            zeros.pop_back();
+        }
+        // A zero that equals the limit up to rounding counts (l = 0: the N-th zero is N π itself).
+        const auto end = std::upper_bound(zeros.begin(), zeros.end(), limit * (1.0 + 1e-12));
+        kept.emplace_back(zeros.begin(), end);
+    }
+    return kept;
+}
+
+Eigen::MatrixX3d scaled_modified_bessel(int l_max, double x) {
+    const Eigen::Index n = l_max + 1;
+    Eigen::MatrixX3d out = Eigen::MatrixX3d::Zero(n, 3);
+    if (x < 1.0) {
+        // Power series ι_l = Σ_k x^(l+2k) / [2^k k! (2l+2k+1)!!], differentiated term by term.
+        double first = 1.0;  // 1/(2l+1)!!
+        for (int l = 0; l <= l_max; ++l) {
+            if (l > 0) first /= 2.0 * l + 1.0;
+            double coefficient = first;
+            for (int k = 0; k < 20; ++k) {
+                if (k > 0) coefficient /= 2.0 * k * (2.0 * l + 2.0 * k + 1.0);
+                const int power = l + 2 * k;
+                out(l, 0) += coefficient * std::pow(x, power);
+                if (power >= 1) out(l, 1) += coefficient * power * std::pow(x, power - 1);
+                if (power >= 2) out(l, 2) += coefficient * power * (power - 1) * std::pow(x, power - 2);
+            }
+        }
+        return out * std::exp(-x);
+    }
+    Eigen::VectorXd iota(l_max + 2);  // one order more than asked, for the derivative
+    iota[0] = -std::expm1(-2.0 * x) / (2.0 * x);
+    const double decay = std::exp(-2.0 * x);
+    if (x > 10.0 + l_max * (l_max + 1.0)) {  // upward recurrence is stable here
+        iota[1] = ((1.0 + decay) - (1.0 - decay) / x) / (2.0 * x);
+        for (int l = 1; l <= l_max; ++l) iota[l + 1] = iota[l - 1] - (2.0 * l + 1.0) / x * iota[l];
+    } else {  // Miller's downward recurrence, normalised by ι_0
+        const int start = l_max + 30 + static_cast<int>(8.0 * std::sqrt(x));
+        double above = 0.0, current = 1e-280;
+        for (int l = start; l >= 0; --l) {
+            if (l <= l_max + 1) iota[l] = current;
+            const double below = above + (2.0 * l + 1.0) / x * current;  // the factor of order l - 1
+            above = current;
+            current = below;
+            if (current > 1e200) {
+                const double shrink = 1e-250;
+                current *= shrink;
+                above *= shrink;
+                for (int k = l; k <= l_max + 1; ++k) iota[k] *= shrink;
+            }
+        }
+        iota *= -std::expm1(-2.0 * x) / (2.0 * x) / iota[0];
+    }
+    for (int l = 0; l <= l_max; ++l) {
+        out(l, 0) = iota[l];
+        out(l, 1) = iota[l + 1] + l / x * iota[l];
+        out(l, 2) = (1.0 + l * (l + 1.0) / (x * x)) * iota[l] - 2.0 / x * out(l, 1);  // Bessel's equation
+    }
+    return out;
+}
+
+RadialBasis::RadialBasis(const RadialBasisOptions& options) : options_(options) {
+    options_.validate();
+    const double R = options_.cutoff, sigma = options_.width;
+    const auto zeros = spherical_bessel_zeros(options_.l_max, options_.functions * pi);
+    offset_.push_back(0);
+    for (int l = 0; l <= options_.l_max; ++l)
+        offset_.push_back(offset_.back() + static_cast<Eigen::Index>(zeros[static_cast<std::size_t>(l)].size()));
+    padded_ = (size() + 7) / 8 * 8;
+
+    const double shortest = std::min(sigma, R / (pi * options_.functions));
+    const int panels = static_cast<int>(std::ceil(R / (2.0 * shortest)));
+    Eigen::VectorXd x, weight;
+    gauss_legendre(gauss_points, x, weight);
+    quadrature_.nodes.resize(panels * gauss_points);
+    quadrature_.weighted_chi.resize(size(), panels * gauss_points);
+    const double prefactor = 4.0 * pi * std::pow(2.0 * pi * sigma * sigma, -1.5);
+    for (int panel = 0; panel < panels; ++panel)
+        for (int k = 0; k < gauss_points; ++k) {
+            const Eigen::Index node = panel * gauss_points + k;
+            const double s = R / panels * (panel + 0.5 * (x[k] + 1.0));
+            quadrature_.nodes[node] = s;
+            for (int l = 0; l <= options_.l_max; ++l) {
+                const double filter = 1.0 / (1.0 + options_.filter * std::pow(l * (l + 1.0), 2));
+                for (Eigen::Index n = 0; n < count(l); ++n) {
+                    const double z = zeros[static_cast<std::size_t>(l)][static_cast<std::size_t>(n)];
+                    // ∫_0^R j_l(z s/R)² s² ds = R³/2 j_(l+1)(z)²
+                    const double norm = std::sqrt(2.0 / (R * R * R)) / std::abs(spherical_bessel(l + 1, z));
+                    quadrature_.weighted_chi(offset(l) + n, node) = 0.5 * R / panels * weight[k] * s * s * norm *
+                                                                    spherical_bessel(l, z * s / R) * filter * prefactor;
+                }
+            }
+        }
+
+    n_intervals_ = static_cast<Eigen::Index>(std::ceil(R / shortest * knots_per_length));
+    spacing_ = R / static_cast<double>(n_intervals_);
+    table_.assign(static_cast<std::size_t>(n_intervals_ * 6 * padded_), 0.0);
+    Eigen::MatrixX3d left = integrate(0.0);
+    for (Eigen::Index interval = 0; interval < n_intervals_; ++interval) {
+        // The last knot is the cutoff itself: the limit from inside keeps the curvature of f_cut there.
+        Eigen::MatrixX3d right = interval + 1 < n_intervals_ ? integrate(spacing_ * static_cast<double>(interval + 1))
+                                                             : integrate(std::nextafter(R, 0.0));
+        double* row = table_.data() + interval * 6 * padded_;
+        for (Eigen::Index f = 0; f < size(); ++f) {
+            const double y0 = left(f, 0), d0 = left(f, 1) * spacing_, c0 = left(f, 2) * spacing_ * spacing_;
+            const double y1 = right(f, 0), d1 = right(f, 1) * spacing_, c1 = right(f, 2) * spacing_ * spacing_;
+            row[0 * padded_ + f] = y0;
+            row[1 * padded_ + f] = d0;
+            row[2 * padded_ + f] = 0.5 * c0;
+            row[3 * padded_ + f] = 10.0 * (y1 - y0) - 6.0 * d0 - 4.0 * d1 - 1.5 * c0 + 0.5 * c1;
+            row[4 * padded_ + f] = -15.0 * (y1 - y0) + 8.0 * d0 + 7.0 * d1 + 1.5 * c0 - c1;
+            row[5 * padded_ + f] = 6.0 * (y1 - y0) - 3.0 * (d0 + d1) - 0.5 * (c0 - c1);
+        }
+        left = std::move(right);
+    }
+}
+
+Eigen::MatrixX3d RadialBasis::integrate(double r) const {
+    const double inverse_variance = 1.0 / (options_.width * options_.width);
+    Eigen::MatrixX3d integral = Eigen::MatrixX3d::Zero(size(), 3);
+    for (Eigen::Index node = 0; node < quadrature_.nodes.size(); ++node) {
+        const double s = quadrature_.nodes[node];
+        if (std::abs(r - s) > gaussian_reach * options_.width) continue;
+        // exp(-(r²+s²)/2σ²) ι_l(x) = exp(-(r-s)²/2σ²) [exp(-x) ι_l(x)],  x = r s/σ²; derivatives in r by the product
+        // rule.
+        const double gaussian = std::exp(-0.5 * (r - s) * (r - s) * inverse_variance);
+        const double a = -r * inverse_variance, b = s * inverse_variance;
+        const Eigen::MatrixX3d iota = scaled_modified_bessel(options_.l_max, r * b);
+        for (int l = 0; l <= options_.l_max; ++l) {
+            const double value = gaussian * iota(l, 0);
+            const double slope = gaussian * (a * iota(l, 0) + b * iota(l, 1));
+            const double curvature =
+                gaussian * ((a * a - inverse_variance) * iota(l, 0) + 2.0 * a * b * iota(l, 1) + b * b * iota(l, 2));
+            const auto chi = quadrature_.weighted_chi.col(node).segment(offset(l), count(l));
+            integral.col(0).segment(offset(l), count(l)) += value * chi;
+            integral.col(1).segment(offset(l), count(l)) += slope * chi;
+            integral.col(2).segment(offset(l), count(l)) += curvature * chi;
+        }
+    }
+    const CutoffValue cut = cutoff_function(r, options_.cutoff);
+    Eigen::MatrixX3d h(size(), 3);
+    h.col(0) = cut.f * integral.col(0);
+    h.col(1) = cut.slope * integral.col(0) + cut.f * integral.col(1);
+    h.col(2) = cut.curvature * integral.col(0) + 2.0 * cut.slope * integral.col(1) + cut.f * integral.col(2);
+    return h;
+}
+
+void RadialBasis::evaluate(double r, double* h, double* dh) const {
+    if (!(r < options_.cutoff)) {
+        std::fill(h, h + padded_, 0.0);
+        std::fill(dh, dh + padded_, 0.0);
+        return;
+    }
+    const double position = r / spacing_;
+    const Eigen::Index interval = std::min(static_cast<Eigen::Index>(position), n_intervals_ - 1);
+    const double t = position - static_cast<double>(interval), scale = 1.0 / spacing_;
+    const double* c = table_.data() + interval * 6 * padded_;
+    const Eigen::Index n = padded_;
+#pragma omp simd
+    for (Eigen::Index f = 0; f < n; ++f) {
+        const double c0 = c[f], c1 = c[n + f], c2 = c[2 * n + f], c3 = c[3 * n + f], c4 = c[4 * n + f],
+                     c5 = c[5 * n + f];
+        h[f] = c0 + t * (c1 + t * (c2 + t * (c3 + t * (c4 + t * c5))));
+        dh[f] = scale * (c1 + t * (2.0 * c2 + t * (3.0 * c3 + t * (4.0 * c4 + t * 5.0 * c5))));
+    }
+}
+
+double RadialBasis::interpolation_error() const {
+    Eigen::VectorXd h(padded_), dh(padded_);
+    double largest = 0.0, error = 0.0;
+    for (Eigen::Index interval = 0; interval < n_intervals_; ++interval) {
+        const double r = spacing_ * (static_cast<double>(interval) + 0.5);
+        evaluate(r, h.data(), dh.data());
+        const Eigen::MatrixX3d exact = integrate(r);
+        largest = std::max(largest, exact.col(0).cwiseAbs().maxCoeff());
+        error = std::max(error, (h.head(size()) - exact.col(0)).cwiseAbs().maxCoeff());
+    }
+    return error / largest;
+}
+
+}  // namespace mlff::descriptors

@@ -1,0 +1,48 @@
+#include "libmlff/environments.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "libmlff/atoms/elements.hpp"
+#include "libmlff/errors.hpp"
+
+namespace mlff {
+
+using Eigen::Index;
+
+Environments::Environments(std::vector<int> species, double cutoff, double skin)
+    : species_(std::move(species)), neighbors_(cutoff, skin), atoms_(species_.size()) {}
+
+void Environments::update(const Structure& structure) {
+    atom_channel_.resize(structure.species.size());
+    for (auto& list : atoms_) list.clear();
+    for (std::size_t i = 0; i < structure.species.size(); ++i) {
+        const auto found = std::find(species_.begin(), species_.end(), structure.species[i]);
+        if (found == species_.end()) {
+            std::vector<std::string> known;
+            for (const int z : species_) known.push_back(element_symbol(z));
+            throw InputError(fmt::format("the force field has no local references for {} (atom {}); it knows {}",
+                                         element_symbol(structure.species[i]), i + 1, fmt::join(known, ", ")));
+        }
+        atom_channel_[i] = static_cast<int>(found - species_.begin());
+        atoms_[static_cast<std::size_t>(atom_channel_[i])].push_back(static_cast<Index>(i));
+    }
+    neighbors_.update(structure);
+    pair_channel_.resize(static_cast<std::size_t>(neighbors_.n_pairs()));
+    for (std::size_t p = 0; p < pair_channel_.size(); ++p)
+        pair_channel_[p] = atom_channel_[static_cast<std::size_t>(neighbors_.neighbor(static_cast<Index>(p)))];
+}
+
+descriptors::Environment Environments::environment(Index i) const {
+    const Index first = neighbors_.first(i);
+    const auto begin = static_cast<std::size_t>(first), count = static_cast<std::size_t>(neighbors_.count(i));
+    return {{neighbors_.vectors().data() + 3 * first, 3, neighbors_.count(i)},
+            std::span(neighbors_.distances()).subspan(begin, count),
+            std::span(pair_channel_).subspan(begin, count)};
+}
+
+std::span<const Index> Environments::atoms(int channel) const { return atoms_[static_cast<std::size_t>(channel)]; }
+
+}  // namespace mlff

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "descriptors/environment.hpp"
+#include "libmlff/atoms/neighbor_list.hpp"
+
+namespace mlff {
+
+/// The surroundings of every atom of a structure in the terms of the descriptors: neighbour vectors and species
+/// channels instead of cells and atomic numbers.
+class Environments {
+ public:
+    /// @param species  atomic number of each channel
+    /// @param cutoff, skin  [Å], as in NeighborList
+    Environments(std::vector<int> species, double cutoff, double skin);
+
+    /// @throws InputError if the structure holds a species without a channel, or atoms closer than 0.1 Å
+    void update(const Structure& structure);
+
+    [[nodiscard]] Eigen::Index n_atoms() const { return neighbors_.n_atoms(); }
+    [[nodiscard]] int channel(Eigen::Index i) const { return atom_channel_[static_cast<std::size_t>(i)]; }
+    [[nodiscard]] const NeighborList& neighbors() const { return neighbors_; }
+    [[nodiscard]] descriptors::Environment environment(Eigen::Index i) const;
+
+    /// Atoms of one channel, ascending.
+    [[nodiscard]] std::span<const Eigen::Index> atoms(int channel) const;
+
+ private:
+    std::vector<int> species_;
+    NeighborList neighbors_;
+    std::vector<int> atom_channel_, pair_channel_;
+    std::vector<std::vector<Eigen::Index>> atoms_;
+};
+
+}  // namespace mlff

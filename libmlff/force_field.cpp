@@ -1,0 +1,208 @@
+#include "libmlff/force_field.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <omp.h>
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "bayes/kernel.hpp"
+#include "libmlff/atoms/elements.hpp"
+#include "libmlff/errors.hpp"
+#include "libmlff/learning/design_matrix.hpp"
+
+namespace mlff {
+namespace {
+
+using Eigen::Index;
+
+constexpr Index batch_size = 24;  ///< atoms per pair of matrix products: wide enough for gemm, small enough for cache
+
+}  // namespace
+
+void ForceFieldOptions::validate() const {
+    descriptor.validate();
+    if (kernel_power < 1 || kernel_power > 16)
+        throw std::invalid_argument(fmt::format("kernel_power must be 1 to 16, got {}", kernel_power));
+}
+
+ForceField::ForceField(std::shared_ptr<const descriptors::Descriptor> descriptor, int kernel_power,
+                       std::vector<int> species, std::vector<LocalReferences> references, Eigen::VectorXd e0,
+                       bayes::Posterior posterior, LabelScales scales, Provenance provenance)
+    : descriptor_(std::move(descriptor)),
+      kernel_power_(kernel_power),
+      species_(std::move(species)),
+      references_(std::move(references)),
+      first_{0},
+      e0_(std::move(e0)),
+      posterior_(std::move(posterior)),
+      scales_(scales),
+      provenance_(std::move(provenance)) {
+    if (references_.size() != species_.size() || e0_.size() != n_channels())
+        throw std::invalid_argument("a force field needs references and e0 for each of its species");
+    for (const auto& set : references_) {
+        if (set.size() > 0 && set.features.rows() != descriptor_->size())
+            throw std::invalid_argument(fmt::format("local references have {} components, the descriptor has {}",
+                                                    set.features.rows(), descriptor_->size()));
+        first_.push_back(first_.back() + set.size());
+    }
+    if (posterior_.size() != n_references())
+        throw std::invalid_argument(
+            fmt::format("{} weights for {} local references", posterior_.size(), n_references()));
+}
+
+Eigen::MatrixXd compute_features(const descriptors::Descriptor& descriptor, const Environments& environments) {
+    Eigen::MatrixXd features(descriptor.size(), environments.n_atoms());
+#pragma omp parallel
+    {
+        descriptors::Descriptor::Workspace work;
+#pragma omp for schedule(static)
+        for (Index i = 0; i < environments.n_atoms(); ++i)
+            descriptor.value(environments.environment(i), work, features.col(i));
+    }
+    return features;
+}
+
+struct ForceFieldCalculator::ThreadScratch {
+    std::vector<descriptors::Descriptor::Workspace> work{static_cast<std::size_t>(batch_size)};
+    Eigen::MatrixXd features, similarity, slope, gradient;
+    Matrix3X pairs;
+    Matrix3X forces;
+    Matrix3 virial;  ///< Σ r_ij ⊗ dE/dr_ij [eV]
+};
+
+ForceFieldCalculator::ForceFieldCalculator(ForceField force_field, double skin)
+    : force_field_(std::move(force_field)),
+      environments_(force_field_.species(), force_field_.descriptor().cutoff(), skin) {}
+
+ForceFieldCalculator::~ForceFieldCalculator() = default;
+
+void ForceFieldCalculator::predict_batch(int channel, std::span<const Index> atoms, ThreadScratch& scratch,
+                                         Evaluation& result) const {
+    const auto& descriptor = force_field_.descriptor();
+    const auto& B = force_field_.references(channel).features;
+    const auto weights = force_field_.posterior().weights().segment(force_field_.first(channel),
+                                                                    force_field_.references(channel).size());
+    const auto n = static_cast<Index>(atoms.size());
+    scratch.features.resize(descriptor.size(), n);
+    for (Index k = 0; k < n; ++k)
+        descriptor.value(environments_.environment(atoms[static_cast<std::size_t>(k)]),
+                         scratch.work[static_cast<std::size_t>(k)], scratch.features.col(k));
+    scratch.similarity.noalias() = B.transpose() * scratch.features;
+    scratch.slope.resize(scratch.similarity.rows(), n);
+    bayes::kernel_value_and_derivative(scratch.similarity, scratch.slope, force_field_.kernel_power());
+    for (Index k = 0; k < n; ++k)
+        result.atom_energies[atoms[static_cast<std::size_t>(k)]] =
+            force_field_.e0()[channel] + weights.dot(scratch.similarity.col(k));
+    scratch.slope.array().colwise() *= weights.array();
+    scratch.gradient.noalias() = B * scratch.slope;
+    const NeighborList& neighbors = environments_.neighbors();
+    for (Index k = 0; k < n; ++k) {
+        const Index i = atoms[static_cast<std::size_t>(k)], first = neighbors.first(i);
+        const auto environment = environments_.environment(i);
+        if (scratch.pairs.cols() < environment.size()) scratch.pairs.resize(3, 2 * environment.size());
+        auto pairs = scratch.pairs.leftCols(environment.size());
+        descriptor.adjoint(environment, scratch.work[static_cast<std::size_t>(k)], scratch.features.col(k),
+                           scratch.gradient.col(k), pairs);
+        Vector3 total = Vector3::Zero();
+        for (Index p = 0; p < environment.size(); ++p) {
+            const Vector3 g = pairs.col(p);
+            total += g;
+            scratch.forces.col(neighbors.neighbor(first + p)) -= g;
+            scratch.virial += environment.vectors.col(p) * g.transpose();
+        }
+        scratch.forces.col(i) += total;
+    }
+}
+
+Evaluation ForceFieldCalculator::evaluate(const Structure& structure, const Request& request) {
+    environments_.update(structure);
+    Evaluation result;
+    result.atom_energies.resize(structure.size());
+    struct Batch {
+        int channel;
+        std::span<const Index> atoms;
+    };
+    std::vector<Batch> batches;
+    for (int channel = 0; channel < force_field_.n_channels(); ++channel) {
+        const auto atoms = environments_.atoms(channel);
+        for (std::size_t begin = 0; begin < atoms.size(); begin += batch_size)
+            batches.push_back({channel, atoms.subspan(begin, std::min<std::size_t>(batch_size, atoms.size() - begin))});
+    }
+    scratch_.resize(static_cast<std::size_t>(omp_get_max_threads()));
+    int n_threads = 1;
+#pragma omp parallel
+    {
+#pragma omp single
+        n_threads = omp_get_num_threads();
+        ThreadScratch& scratch = scratch_[static_cast<std::size_t>(omp_get_thread_num())];
+        scratch.forces.setZero(3, structure.size());
+        scratch.virial.setZero();
+        // Static shares and a reduction in the order of the threads: same thread count, same bits.
+#pragma omp for schedule(static)
+        for (std::size_t b = 0; b < batches.size(); ++b)
+            predict_batch(batches[b].channel, batches[b].atoms, scratch, result);
+    }
+    result.forces.setZero(3, structure.size());
+    Matrix3 virial = Matrix3::Zero();
+    for (int t = 0; t < n_threads; ++t) {
+        result.forces += scratch_[static_cast<std::size_t>(t)].forces;
+        virial += scratch_[static_cast<std::size_t>(t)].virial;
+    }
+    result.energy = result.atom_energies.sum();
+    if (structure.has_volume()) result.stress = to_voigt(virial) / structure.volume();
+    if (request.uncertainty) result.uncertainty = uncertainty(structure);
+    return result;
+}
+
+Uncertainty ForceFieldCalculator::uncertainty(const Structure& structure) {
+    const LabelScales& scales = force_field_.scales();
+    const bayes::Posterior& posterior = force_field_.posterior();
+    const double noise = std::sqrt(posterior.noise_variance());
+    Uncertainty out;
+    out.noise_energy = noise * scales.energy;
+    out.noise_force = noise * scales.force;
+    out.noise_stress = noise * scales.stress;
+    out.spilling.resize(structure.size());
+    DesignRows rows = design_rows(force_field_.descriptor(), force_field_.kernel_power(), force_field_.references(),
+                                  environments_, structure);
+
+    // Columns of the design rows in the units of the regression; deviations in theirs.
+    const auto deviation = [&](Eigen::MatrixXd phi, double scale) -> Eigen::VectorXd {
+        phi /= scale;
+        return posterior.variance(std::move(phi)).cwiseSqrt() * scale;
+    };
+    out.energy = deviation(std::move(rows.energy), scales.energy)[0];
+    const Eigen::VectorXd forces = deviation(std::move(rows.forces), scales.force);
+    out.forces = Eigen::Map<const Matrix3X>(forces.data(), 3, structure.size());
+    if (rows.stress.cols() == 6) out.stress = deviation(std::move(rows.stress), scales.stress);
+
+    if (spilling_.empty())
+        for (int channel = 0; channel < force_field_.n_channels(); ++channel)
+            spilling_.emplace_back(bayes::factor_kernel(
+                bayes::kernel_matrix(force_field_.references(channel).features, force_field_.kernel_power())));
+    const Eigen::MatrixXd features = compute_features(force_field_.descriptor(), environments_);
+    for (int channel = 0; channel < force_field_.n_channels(); ++channel) {
+        const auto atoms = environments_.atoms(channel);
+        if (atoms.empty()) continue;
+        Eigen::MatrixXd own(features.rows(), static_cast<Index>(atoms.size()));
+        for (std::size_t k = 0; k < atoms.size(); ++k) own.col(static_cast<Index>(k)) = features.col(atoms[k]);
+        const Eigen::VectorXd self = own.colwise().squaredNorm().transpose();  // 1, or 0 without neighbours
+        const Eigen::VectorXd factors = spilling_[static_cast<std::size_t>(channel)](
+            bayes::kernel_matrix(force_field_.references(channel).features, own, force_field_.kernel_power()), self);
+        for (std::size_t k = 0; k < atoms.size(); ++k) out.spilling[atoms[k]] = factors[static_cast<Index>(k)];
+    }
+    return out;
+}
+
+std::string ForceFieldCalculator::description() const {
+    std::vector<std::string> parts;
+    for (int channel = 0; channel < force_field_.n_channels(); ++channel)
+        parts.push_back(fmt::format("{} {}", force_field_.references(channel).size(),
+                                    element_symbol(force_field_.species()[static_cast<std::size_t>(channel)])));
+    return fmt::format("machine-learned force field, local references {}, trained on {}", fmt::join(parts, ", "),
+                       force_field_.provenance().reference);
+}
+
+}  // namespace mlff

@@ -1,0 +1,124 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "bayes/posterior.hpp"
+#include "descriptors/descriptor.hpp"
+#include "libmlff/calculator.hpp"
+#include "libmlff/environments.hpp"
+
+namespace mlff {
+
+struct ForceFieldOptions {
+    descriptors::DescriptorOptions descriptor;
+    int kernel_power = 4;  ///< ζ (ML_NHYP), 1 to 16
+
+    /// @throws std::invalid_argument naming the field, its value and the bound
+    void validate() const;
+};
+
+/// Local reference configurations of one species, B(s).
+struct LocalReferences {
+    Eigen::MatrixXd features;    ///< x̂_b, one per column, D × N_B(s)
+    std::vector<int> structure;  ///< training structure each comes from, counted from 0
+    std::vector<int> atom;       ///< atom of that structure, counted from 0
+
+    [[nodiscard]] Eigen::Index size() const { return features.cols(); }
+};
+
+/// Unit of each kind of label in the regression: rows are divided by it (deviation over the training data, divided by
+/// the user's weight).
+struct LabelScales {
+    double energy = 1.0;  ///< [eV/atom]
+    double force = 1.0;   ///< [eV/Å]
+    double stress = 1.0;  ///< [eV/Å³]
+};
+
+/// Where a force field comes from and how well it reproduces its training data.
+struct Provenance {
+    std::string version;    ///< of the program that fitted it
+    std::string reference;  ///< description of the reference calculator or the data files
+    std::string settings;   ///< resolved YAML
+    long n_structures = 0;
+    long n_atoms = 0;          ///< summed over structures
+    double rmse_energy = 0.0;  ///< training error [eV/atom]
+    double rmse_force = 0.0;   ///< [eV/Å]
+    double rmse_stress = 0.0;  ///< [eV/Å³]
+};
+
+/// The result of a fit, immutable:
+///
+///   E = Σ_i [ e0(s_i) + Σ_{b in B(s_i)} w_b (x̂_i · x̂_b)^ζ ]
+///
+/// with the posterior of w for error estimates.   Source: method.md sections 2 and 3.
+class ForceField {
+ public:
+    /// @param species     atomic number of each species channel
+    /// @param references  per channel
+    /// @param e0          composition baseline per channel [eV]
+    /// @param posterior   of all weights, channel after channel [eV]
+    /// @throws std::invalid_argument if the sizes disagree
+    ForceField(std::shared_ptr<const descriptors::Descriptor> descriptor, int kernel_power, std::vector<int> species,
+               std::vector<LocalReferences> references, Eigen::VectorXd e0, bayes::Posterior posterior,
+               LabelScales scales, Provenance provenance);
+
+    [[nodiscard]] const descriptors::Descriptor& descriptor() const { return *descriptor_; }
+    [[nodiscard]] ForceFieldOptions options() const { return {descriptor_->options(), kernel_power_}; }
+    [[nodiscard]] int kernel_power() const { return kernel_power_; }
+    [[nodiscard]] int n_channels() const { return static_cast<int>(species_.size()); }
+    [[nodiscard]] const std::vector<int>& species() const { return species_; }
+    [[nodiscard]] const LocalReferences& references(int channel) const {
+        return references_[static_cast<std::size_t>(channel)];
+    }
+    [[nodiscard]] const std::vector<LocalReferences>& references() const { return references_; }
+    [[nodiscard]] Eigen::Index n_references() const { return first_.back(); }  ///< of all species, N_B
+    /// Weights of channel s are segment first(s) .. first(s + 1) of posterior().weights().
+    [[nodiscard]] Eigen::Index first(int channel) const { return first_[static_cast<std::size_t>(channel)]; }
+    [[nodiscard]] const Eigen::VectorXd& e0() const { return e0_; }
+    [[nodiscard]] const bayes::Posterior& posterior() const { return posterior_; }
+    [[nodiscard]] const LabelScales& scales() const { return scales_; }
+    [[nodiscard]] const Provenance& provenance() const { return provenance_; }
+
+ private:
+    std::shared_ptr<const descriptors::Descriptor> descriptor_;
+    int kernel_power_;
+    std::vector<int> species_;
+    std::vector<LocalReferences> references_;
+    std::vector<Eigen::Index> first_;
+    Eigen::VectorXd e0_;
+    bayes::Posterior posterior_;
+    LabelScales scales_;
+    Provenance provenance_;
+};
+
+/// x̂ of every atom, D × n_atoms, in the order of the atoms.
+[[nodiscard]] Eigen::MatrixXd compute_features(const descriptors::Descriptor& descriptor,
+                                               const Environments& environments);
+
+/// Evaluates a force field: two matrix products per batch of atoms of one species and one adjoint pass; the Jacobian of
+/// the descriptors is formed for error estimates only. Same thread count, same bits.
+class ForceFieldCalculator final : public Calculator {
+ public:
+    /// @param skin [Å] of the neighbour list; saves searches when structures follow each other in small steps
+    explicit ForceFieldCalculator(ForceField force_field, double skin = 1.0);
+    ~ForceFieldCalculator() override;
+
+    [[nodiscard]] Evaluation evaluate(const Structure& structure, const Request& request = {}) override;
+    [[nodiscard]] std::string description() const override;
+    [[nodiscard]] const ForceField& force_field() const { return force_field_; }
+
+ private:
+    struct ThreadScratch;
+    void predict_batch(int channel, std::span<const Eigen::Index> atoms, ThreadScratch& scratch,
+                       Evaluation& result) const;
+    [[nodiscard]] Uncertainty uncertainty(const Structure& structure);
+
+    ForceField force_field_;
+    Environments environments_;
+    std::vector<bayes::SpillingFactor> spilling_;  ///< per channel; made when first asked for
+    std::vector<ThreadScratch> scratch_;           ///< per thread
+};
+
+}  // namespace mlff

@@ -1,0 +1,84 @@
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "libmlff/atoms/structure.hpp"
+#include "libmlff/io/text_file.hpp"
+
+/// Extended XYZ (https://github.com/libAtoms/extxyz), the text format of labelled structures and trajectories:
+///
+///     2
+///     Lattice="10 0 0 0 10 0 0 0 10" Properties=species:S:1:pos:R:3:forces:R:3 energy=-1.5 pbc="T T T"
+///     Ag 0 0 0  0.1 0 0
+///     I  0 0 2 -0.1 0 0
+///
+/// Understood: Lattice (nine numbers, one lattice vector after the other [Å]); pbc (absent: periodic if there is a
+/// Lattice); species:S:1, else Z:I:1 or numbers:I:1; pos:R:3 [Å]; velocities, velo or vel:R:3 [Å/fs]; and the labels of
+/// ExtxyzKeys. Values stand in "…", '…', {…}, […] or bare.
+namespace mlff {
+
+/// Under which names a file keeps its labels; an empty name stands for the usual ones, tried in the order given here.
+struct ExtxyzKeys {
+    std::string energy;                ///< total energy [eV]: energy, free_energy, Energy
+    std::string forces;                ///< [eV/Å]: forces, force
+    std::string stress;                ///< [eV/Å³], tension positive, nine numbers (3 × 3) or six (Voigt): stress
+    std::string virial;                ///< −V · stress [eV], used if there is no stress: virial
+    std::vector<std::string> columns;  ///< further real columns to keep in ExtxyzFrame::columns
+};
+
+/// A further per-atom quantity: `values` is width × n_atoms.
+struct AtomColumn {
+    std::string name;
+    Eigen::MatrixXd values;
+};
+
+/// All that one frame holds: a labelled structure, and what a trajectory says besides.
+struct ExtxyzFrame : LabeledStructure {
+    std::optional<Matrix3X> velocities;                     ///< [Å/fs], 3 × n_atoms
+    std::vector<std::pair<std::string, std::string>> info;  ///< every other key of the comment line, in order
+    std::vector<AtomColumn> columns;
+
+    /// Value of an info key; none if absent.
+    [[nodiscard]] std::optional<std::string> find(std::string_view key) const;
+};
+
+/// Reads a file one frame at a time, in the memory of one frame.
+class ExtxyzReader {
+ public:
+    /// @throws InputError if there is no such file
+    explicit ExtxyzReader(const std::string& path, ExtxyzKeys keys = {});
+
+    /// Next frame, validated; none after the last.
+    /// @throws InputError, `file:line: what; what would be right`, if the file is empty or cut off, or anything that is
+    ///         understood is malformed or not a finite number
+    [[nodiscard]] std::optional<ExtxyzFrame> next();
+
+ private:
+    LineReader lines_;
+    ExtxyzKeys keys_;
+    long n_frames_ = 0;
+    std::string line_;
+    std::vector<std::string_view> words_;
+};
+
+/// All frames of a file; `origin` is the file and line of each.
+/// @throws InputError as ExtxyzReader; also if a key was asked for by name and no frame has it
+[[nodiscard]] std::vector<LabeledStructure> read_extxyz(const std::string& path, const ExtxyzKeys& keys = {});
+
+/// One frame as text. Numbers have the digits (up to 17) that bring back the same double; labels go under energy,
+/// forces and stress (nine numbers), velocities under velocities [Å/fs]. An info key that a label already occupies is
+/// left out.
+/// @throws std::invalid_argument if sizes disagree or a number is not finite
+[[nodiscard]] std::string format_extxyz(const ExtxyzFrame& frame);
+[[nodiscard]] std::string format_extxyz(const LabeledStructure& structure);
+
+/// Writes a whole file, atomically (output_file.hpp).
+/// @throws std::runtime_error naming the file if the system refuses
+void write_extxyz(const std::string& path, std::span<const LabeledStructure> structures);
+void write_extxyz(const std::string& path, std::span<const ExtxyzFrame> frames);
+
+}  // namespace mlff

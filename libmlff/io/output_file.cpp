@@ -1,0 +1,161 @@
+#include "libmlff/io/output_file.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <stdexcept>
+#include <utility>
+
+#include "libmlff/errors.hpp"
+
+namespace mlff {
+namespace {
+
+constexpr std::size_t buffer_size = 1 << 16;  ///< bytes kept back before the system is called
+
+[[noreturn]] void fail(const std::string& path, const char* what) {
+    const int code = errno;
+    throw std::runtime_error(fmt::format("{}: {} ({})", path, what, std::strerror(code)));
+}
+
+/// Waits until the disk has what was written. What cannot wait (a terminal, a pipe) has nothing to wait for.
+void sync_descriptor(int descriptor, const std::string& path) {
+    if (::fsync(descriptor) != 0 && errno != EINVAL && errno != EROFS && errno != ENOTSUP) fail(path, "cannot sync");
+}
+
+void sync_path(const std::string& path, int flags) {
+    const int descriptor = ::open(path.c_str(), flags | O_CLOEXEC);
+    if (descriptor < 0) fail(path, "cannot sync");
+    try {
+        sync_descriptor(descriptor, path);
+    } catch (...) {
+        ::close(descriptor);
+        throw;
+    }
+    ::close(descriptor);
+}
+
+}  // namespace
+
+OutputFile::OutputFile(std::string path) : path_(std::move(path)) {
+    descriptor_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    if (descriptor_ < 0) fail(path_, "cannot be opened for writing");
+    struct stat status = {};
+    if (::fstat(descriptor_, &status) == 0 && S_ISREG(status.st_mode)) written_ = status.st_size;
+}
+
+OutputFile::OutputFile(OutputFile&& other) noexcept
+    : path_(std::move(other.path_)),
+      buffer_(std::move(other.buffer_)),
+      written_(other.written_),
+      descriptor_(std::exchange(other.descriptor_, -1)) {}
+
+OutputFile& OutputFile::operator=(OutputFile&& other) noexcept {
+    if (this == &other) return *this;
+    close();
+    path_ = std::move(other.path_);
+    buffer_ = std::move(other.buffer_);
+    written_ = other.written_;
+    descriptor_ = std::exchange(other.descriptor_, -1);
+    return *this;
+}
+
+OutputFile::~OutputFile() { close(); }
+
+void OutputFile::close() noexcept {
+    if (descriptor_ < 0) return;
+    try {
+        flush();
+    } catch (const std::exception&) {  // a destructor has nobody to tell
+    }
+    ::close(descriptor_);
+    descriptor_ = -1;
+}
+
+void OutputFile::write(std::string_view text) {
+    buffer_ += text;
+    if (buffer_.size() >= buffer_size) flush();
+}
+
+void OutputFile::flush() {
+    std::size_t done = 0;
+    int error = 0;
+    while (done < buffer_.size() && error == 0) {
+        const ::ssize_t count = ::write(descriptor_, buffer_.data() + done, buffer_.size() - done);
+        if (count >= 0)
+            done += static_cast<std::size_t>(count);
+        else if (errno != EINTR)
+            error = errno;
+    }
+    written_ += static_cast<std::int64_t>(done);
+    buffer_.erase(0, done);
+    if (error != 0) {
+        errno = error;
+        fail(path_, "cannot be written");
+    }
+}
+
+void OutputFile::sync() {
+    flush();
+    sync_descriptor(descriptor_, path_);
+}
+
+std::int64_t OutputFile::position() const { return written_ + static_cast<std::int64_t>(buffer_.size()); }
+
+void OutputFile::truncate(std::int64_t position) {
+    if (position < 0) throw std::invalid_argument("a position in a file must not be negative");
+    flush();
+    if (position > written_)
+        throw InputError(fmt::format("{}: holds {} bytes, but {} were recorded; the file of the recorded run is needed",
+                                     path_, written_, position));
+    if (::ftruncate(descriptor_, position) != 0) fail(path_, "cannot be cut back");
+    written_ = position;
+}
+
+FileReplacement::FileReplacement(const std::string& target) : target_(target) {
+    namespace fs = std::filesystem;
+    std::error_code ignored;
+    const fs::file_type kind = fs::status(target, ignored).type();
+    if (kind == fs::file_type::directory)
+        throw std::runtime_error(target + ": is a directory; the name of a file is needed");
+    if (kind == fs::file_type::not_found || kind == fs::file_type::regular || kind == fs::file_type::none) {
+        if (fs::is_symlink(target, ignored))
+            if (const fs::path real = fs::weakly_canonical(target, ignored); !ignored) target_ = real.string();
+        temporary_ = target_ + ".tmp";
+        std::remove(temporary_.c_str());  // left by a run that was killed
+    } else {
+        temporary_ = target_;
+        pending_ = false;
+    }
+}
+
+FileReplacement::~FileReplacement() {
+    if (pending_) std::remove(temporary_.c_str());
+}
+
+void FileReplacement::commit() {
+    if (!pending_) return;
+    sync_path(temporary_, O_RDONLY);
+    if (std::rename(temporary_.c_str(), target_.c_str()) != 0) fail(target_, "cannot be replaced");
+    pending_ = false;
+    const std::string folder = std::filesystem::path(target_).parent_path().string();
+    sync_path(folder.empty() ? "." : folder, O_RDONLY | O_DIRECTORY);
+}
+
+void write_file_atomically(const std::string& path, std::string_view text) {
+    FileReplacement replacement(path);
+    {
+        OutputFile file(replacement.temporary());
+        file.write(text);
+        file.flush();
+    }
+    replacement.commit();
+}
+
+}  // namespace mlff

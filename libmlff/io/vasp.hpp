@@ -1,0 +1,29 @@
+#pragma once
+
+#include <string>
+
+#include "libmlff/atoms/structure.hpp"
+
+namespace mlff {
+
+/// Reads a POSCAR or CONTCAR (VASP 5 or later, with the line of chemical symbols), plain or gzip: scaling by one
+/// factor, by three, or to a volume (negative factor); Direct or Cartesian; selective dynamics. What follows the
+/// positions (velocities) is not read. Symbols may carry VASP's suffixes: Ag_pv, Ge_d/3f2a.
+/// @throws InputError `file:line: what; what would be right`
+/// Source: https://www.vasp.at/wiki/index.php/POSCAR
+[[nodiscard]] Structure read_poscar(const std::string& path);
+
+/// The structure as POSCAR, atoms grouped by species in the order of first occurrence, Cartesian so that positions
+/// come back bit for bit. A POSCAR is always periodic: flags of periodicity are not kept.
+/// @throws InputError if the structure has no atoms or no volume
+[[nodiscard]] std::string format_poscar(const Structure& structure, const std::string& comment = {});
+
+/// Writes a POSCAR, atomically (output_file.hpp).
+void write_poscar(const std::string& path, const Structure& structure, const std::string& comment = {});
+
+/// Reads one structure: a POSCAR if the file is called so (POSCAR*, CONTCAR*, *.vasp, *.poscar, *.contcar, each also
+/// with .gz), else the first frame of an extxyz file.
+/// @throws InputError
+[[nodiscard]] Structure read_structure(const std::string& path);
+
+}  // namespace mlff

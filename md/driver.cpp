@@ -1,0 +1,202 @@
+#include "md/driver.hpp"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <stdexcept>
+#include <utility>
+
+#include "libmlff/atoms/elements.hpp"
+#include "libmlff/errors.hpp"
+#include "md/integrator.hpp"
+
+namespace mlff::md {
+namespace {
+
+std::string atom_name(const State& state, Eigen::Index i) {
+    return fmt::format("atom {} ({})", i + 1, element_symbol(state.structure.species[static_cast<std::size_t>(i)]));
+}
+
+void check_finite(const Evaluation& evaluation, const State& state) {
+    if (evaluation.forces.cols() != state.size())
+        throw std::logic_error(
+            fmt::format("the calculator returned {} forces for {} atoms", evaluation.forces.cols(), state.size()));
+    if (!std::isfinite(evaluation.energy))
+        throw std::runtime_error(fmt::format("step {}: the potential energy is {} eV", state.step, evaluation.energy));
+    for (Eigen::Index i = 0; i < state.size(); ++i)
+        if (const auto f = evaluation.forces.col(i); !f.allFinite())
+            throw std::runtime_error(fmt::format("step {}: the force on {} is ({}, {}, {}) eV/Å", state.step,
+                                                 atom_name(state, i), f[0], f[1], f[2]));
+    if (evaluation.stress && !evaluation.stress->allFinite())
+        throw std::runtime_error(fmt::format("step {}: the stress holds a number that is not finite", state.step));
+}
+
+}  // namespace
+
+void DynamicsOptions::validate() const {
+    if (ensemble == Ensemble::nve && thermostat.type != ThermostatType::none)
+        throw InputError("ensemble nve takes no thermostat; nvt does");
+    if (ensemble == Ensemble::nvt && thermostat.type == ThermostatType::none)
+        throw InputError("ensemble nvt needs a thermostat: nose_hoover, langevin or csvr");
+    if (!(timestep > 0.0 && std::isfinite(timestep)))
+        throw InputError(fmt::format("timestep is {} fs; it must be positive", timestep));
+    if (steps < 0) throw InputError(fmt::format("steps is {}; it must not be negative", steps));
+    for (const auto& [name, value] :
+         {std::pair{"temperature_start", temperature_start}, std::pair{"temperature_end", temperature_end}}) {
+        if (!(value >= 0.0 && std::isfinite(value)))
+            throw InputError(fmt::format("{} is {} K; it must not be negative", name, value));
+        if (ensemble == Ensemble::nvt && value == 0.0)
+            throw InputError(fmt::format("{} is 0 K; with a thermostat it must be positive", name));
+    }
+    if (ensemble == Ensemble::nve && temperature_end != temperature_start)
+        throw InputError(fmt::format("temperature_end is {} K after a start at {} K; nve has no thermostat to follow",
+                                     temperature_end, temperature_start));
+    if (!(max_displacement > 0.0))
+        throw InputError(fmt::format("max_displacement is {} Å; it must be positive", max_displacement));
+    if (!(max_temperature > 0.0))
+        throw InputError(fmt::format("max_temperature is {} K; it must be positive", max_temperature));
+    thermostat.validate(timestep);
+}
+
+double DynamicsOptions::target_temperature(std::int64_t step) const {
+    if (step >= steps) return temperature_end;
+    return temperature_start +
+           (temperature_end - temperature_start) * static_cast<double>(step) / static_cast<double>(steps);
+}
+
+Driver::Driver(Calculator& calculator, State initial, const DynamicsOptions& options)
+    : calculator_(calculator),
+      options_(options),
+      degrees_of_freedom_(md::degrees_of_freedom(options.thermostat.type, initial.size())) {
+    options_.validate();
+    initial.validate();
+    thermostat_ = make_thermostat(options_.thermostat, initial.size());
+    now_.state = std::move(initial);
+    State& state = now_.state;
+    state.time = static_cast<double>(state.step) * options_.timestep;
+    now_.bath.random = Random(options_.seed);
+    if (thermostat_) now_.bath.variables.resize(thermostat_->n_variables());
+    if (!options_.given_velocities) {
+        draw_velocities(state, options_.target_temperature(state.step), degrees_of_freedom_, now_.bath.random);
+    } else if (state.velocities.cols() == 0) {
+        throw InputError("the run is to start with given velocities, but the structure has none");
+    } else if (degrees_of_freedom_ < 3 * state.size()) {
+        remove_drift(state);
+    }
+    if (options_.thermostat.type == ThermostatType::csvr && kinetic_energy(state) == 0.0)
+        throw InputError("all given velocities are zero; csvr scales velocities and cannot heat atoms at rest");
+    begin_ = now_;
+}
+
+template <typename Action>
+void Driver::commit(Action action) {
+    try {
+        action();
+    } catch (...) {
+        stand_at(begin_);
+        throw;
+    }
+    begin_ = now_;
+}
+
+bool Driver::run(const Observer& observer) {
+    if (!now_.evaluated) {
+        commit([this] { evaluate(); });
+        if (!observer(report())) return false;
+    }
+    while (now_.state.step < options_.steps) {
+        advance();
+        if (!observer(report())) return false;
+    }
+    return true;
+}
+
+void Driver::advance() {
+    if (!now_.evaluated) commit([this] { evaluate(); });
+    commit([this] {
+        State& state = now_.state;
+        const double dt = options_.timestep;
+        kick(state, now_.forces, 0.5 * dt);
+        drift(state, 0.5 * dt);
+        if (thermostat_) thermostat_->apply(state, now_.bath, options_.target_temperature(state.step + 1), dt);
+        drift(state, 0.5 * dt);
+        ++state.step;
+        state.time = static_cast<double>(state.step) * dt;
+        check_displacements();
+        evaluate();
+        kick(state, now_.forces, 0.5 * dt);
+        check_temperature();
+    });
+}
+
+void Driver::evaluate() {
+    Evaluation evaluation = calculator_.evaluate(now_.state.structure);
+    check_finite(evaluation, now_.state);
+    evaluation_ = std::move(evaluation);
+    now_.energy = evaluation_.energy;
+    now_.forces = evaluation_.forces;
+    now_.stress = evaluation_.stress;
+    now_.evaluated = true;
+}
+
+void Driver::stand_at(const Snapshot& snapshot) {
+    now_ = snapshot;
+    evaluation_ = Evaluation();
+    evaluation_.energy = now_.energy;
+    evaluation_.forces = now_.forces;
+    evaluation_.stress = now_.stress;
+}
+
+void Driver::check_displacements() const {
+    const Matrix3X& before = begin_.state.structure.positions;
+    const Matrix3X& after = now_.state.structure.positions;
+    for (Eigen::Index i = 0; i < after.cols(); ++i)
+        if (const double moved = (after.col(i) - before.col(i)).norm(); !(moved <= options_.max_displacement))
+            throw GuardError(
+                fmt::format("step {}: {} would move {:.3g} Å in one step, more than max_displacement {} Å; the force "
+                            "on it was {:.3g} "
+                            "eV/Å, the timestep is {} fs",
+                            now_.state.step, atom_name(now_.state, i), moved, options_.max_displacement,
+                            begin_.forces.col(i).norm(), options_.timestep));
+}
+
+void Driver::check_temperature() const {
+    const double hot = md::temperature(kinetic_energy(now_.state), degrees_of_freedom_);
+    if (!(hot <= options_.max_temperature))
+        throw GuardError(fmt::format("step {}: the temperature is {:.4g} K, more than max_temperature {} K",
+                                     now_.state.step, hot, options_.max_temperature));
+}
+
+StepReport Driver::report() const {
+    if (!now_.evaluated) throw std::logic_error("Driver::report: nothing has been evaluated yet");
+    const State& state = now_.state;
+    const double kinetic = kinetic_energy(state);
+    std::optional<double> target, compression;
+    if (thermostat_) target = options_.target_temperature(state.step);
+    if (now_.stress && state.structure.has_volume())
+        compression = pressure(kinetic, *now_.stress, state.structure.volume());
+    return {.step = state.step,
+            .time = state.time,
+            .temperature = md::temperature(kinetic, degrees_of_freedom_),
+            .target_temperature = target,
+            .potential = now_.energy,
+            .kinetic = kinetic,
+            .conserved = kinetic + now_.energy + now_.bath.energy,
+            .pressure = compression,
+            .evaluation = evaluation_,
+            .state = state};
+}
+
+std::string Driver::snapshot() const { return encode(begin_); }
+
+void Driver::restore(std::string_view bytes) {
+    Snapshot snapshot = decode(bytes);
+    if (snapshot.state.structure.species != now_.state.structure.species || snapshot.state.masses != now_.state.masses)
+        throw InputError("the dynamics snapshot is of other atoms than this run");
+    if (snapshot.bath.variables.size() != now_.bath.variables.size())
+        throw InputError("the dynamics snapshot was taken with another thermostat or chain_length");
+    begin_ = std::move(snapshot);
+    stand_at(begin_);
+}
+
+}  // namespace mlff::md

@@ -1,0 +1,134 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "libmlff/calculator.hpp"
+#include "md/snapshot.hpp"
+#include "md/state.hpp"
+#include "md/thermostat.hpp"
+
+namespace mlff::md {
+
+enum class Ensemble { nve, nvt };
+
+struct DynamicsOptions {
+    Ensemble ensemble = Ensemble::nvt;
+    ThermostatOptions thermostat = {.type = ThermostatType::nose_hoover};  ///< none for nve
+
+    /// Temperature at step 0 and at the last step [K], linear in between (VASP: TEBEG, TEEND). For nve the temperature
+    /// of the initial velocities; both must then be the same.
+    double temperature_start = 300.0;
+    double temperature_end = 300.0;
+
+    double timestep = 1.0;           ///< [fs] (VASP: POTIM); a tenth of the fastest vibration's period at most
+    std::int64_t steps = 1000;       ///< number of the last step (VASP: NSW)
+    std::uint64_t seed = 1;          ///< of the initial velocities and of stochastic thermostats
+    bool given_velocities = false;   ///< start with the velocities in the initial state instead of drawing them
+    double max_displacement = 1.0;   ///< [Å] an atom that moves farther in one step stops the run
+    double max_temperature = 50000;  ///< [K] a hotter step stops the run
+
+    /// @throws InputError naming field, value and bound
+    void validate() const;
+
+    /// Target at a step [K], also beyond the last one, where it stays; meaningful for nvt.
+    [[nodiscard]] double target_temperature(std::int64_t step) const;
+};
+
+/// What there is to say after a step. The references live until the next step.
+struct StepReport {
+    std::int64_t step;
+    double time;                               ///< [fs]
+    double temperature;                        ///< [K], of 3N − 3 degrees of freedom (3N for langevin)
+    std::optional<double> target_temperature;  ///< [K]; nvt only
+    double potential;                          ///< [eV]
+    double kinetic;                            ///< [eV]
+    double conserved;                          ///< kinetic + potential + energy given to the thermostat [eV]
+    std::optional<double> pressure;            ///< with its kinetic part [GPa], positive under compression; if the
+                                               ///< calculator gives a stress
+    const Evaluation& evaluation;              ///< at a step just restored: energy, forces and stress only
+    const State& state;
+};
+
+/// Molecular dynamics with whatever calculator. One step of length Δt is
+///
+///     v += (Δt/2) F/m          half kick
+///     r += (Δt/2) v            half drift
+///     thermostat over Δt       (nothing for nve)
+///     r += (Δt/2) v            half drift
+///     F  = F(r)                evaluation
+///     v += (Δt/2) F/m          half kick
+///
+/// that is velocity Verlet for nve, BAOAB for langevin (Leimkuhler & Matthews, Appl. Math. Res. eXpress 2013, 34), and
+/// the same "middle" placement for the other thermostats (Zhang et al., J. Chem. Phys. 147, 034109 (2017)): positions
+/// are then sampled much more accurately than with the thermostat at the ends of the step. The price is that velocities
+/// at full steps, hence the reported temperature, are low by about (ωΔt)²/4 for a vibration ω; both errors are O(Δt²).
+///
+/// Conserved quantity: kinetic + potential + energy given to the thermostat (thermostat.hpp). The kicks and drifts keep
+/// it up to O(Δt²), oscillating and without drift; the thermostat books what it takes (Bussi, Donadio & Parrinello, J.
+/// Chem. Phys. 126, 014101 (2007), section II D); the target temperature is constant within a step, and changing it
+/// between steps moves no energy, so a ramp changes nothing. For nose_hoover at constant temperature it is the extended
+/// energy of Martyna et al., Mol. Phys. 87, 1117 (1996), counted from step 0.
+///
+/// Except with langevin the centre of mass is brought to rest at the start, given velocities included, and stays so.
+class Driver {
+ public:
+    /// Sees the report of a step and says whether to go on.
+    using Observer = std::function<bool(const StepReport&)>;
+
+    /// The calculator must outlive the driver. `initial` may stand at any step; velocities are drawn, or kept as they
+    /// are, according to the options.
+    /// @throws InputError if state or options are not valid, given velocities are missing, or the thermostat has no
+    ///         motion to act on
+    Driver(Calculator& calculator, State initial, const DynamicsOptions& options);
+
+    /// Makes all steps up to options.steps. The observer is called after each, and first for the step that the initial
+    /// state stands at, unless that was reported before (restored, or advanced from).
+    /// @returns false if the observer stopped it
+    /// @throws what evaluate() throws; std::runtime_error if energy, forces or stress are not finite (message: step,
+    ///         atom), before anything moves because of them; GuardError beyond max_displacement or max_temperature.
+    ///         The driver is then at the beginning of the failed step, which may be tried again.
+    bool run(const Observer& observer);
+
+    /// Makes one step; before the first, evaluates the initial state. Throws as run().
+    void advance();
+
+    /// The report of the step last made. @throws std::logic_error before the first evaluation
+    [[nodiscard]] StepReport report() const;
+
+    [[nodiscard]] const State& state() const { return now_.state; }
+    [[nodiscard]] const DynamicsOptions& options() const { return options_; }
+
+    /// Everything needed to go on, as bytes, as it was at the beginning of the step in progress: the calculator may ask
+    /// for it while it evaluates. Between steps that is the present.
+    [[nodiscard]] std::string snapshot() const;
+
+    /// Goes back, or forth, to a snapshot: with the same options and calculator every later number is bit for bit that
+    /// of the run it was taken from. The run may be longer now, except that a temperature ramp changes with it.
+    /// @throws InputError if the bytes are damaged, or of other atoms or another thermostat; nothing is changed then
+    void restore(std::string_view bytes);
+
+ private:
+    void evaluate();
+    void stand_at(const Snapshot& snapshot);
+    void check_displacements() const;
+    void check_temperature() const;
+
+    /// Runs `action`; afterwards its result is the new beginning, or, if it throws, all is as before.
+    template <typename Action>
+    void commit(Action action);
+
+    Calculator& calculator_;
+    DynamicsOptions options_;
+    std::unique_ptr<const Thermostat> thermostat_;
+    Eigen::Index degrees_of_freedom_;
+    Evaluation evaluation_;
+    Snapshot now_;
+    Snapshot begin_;  ///< of the step in progress
+};
+
+}  // namespace mlff::md

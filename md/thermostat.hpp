@@ -1,0 +1,105 @@
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "md/random.hpp"
+#include "md/state.hpp"
+
+namespace mlff::md {
+
+enum class ThermostatType { none, nose_hoover, langevin, csvr };
+
+struct ThermostatOptions {
+    ThermostatType type = ThermostatType::none;
+
+    /// How fast heat is exchanged [fs]: nose_hoover: period of the oscillation of the temperature (VASP: SMASS sets
+    /// it); langevin: 1/friction (VASP: LANGEVIN_GAMMA in 1/ps); csvr: relaxation time of the kinetic energy.
+    /// nose_hoover is best near a vibration of the material; smaller couples more strongly and disturbs the dynamics
+    /// more.
+    double period = 100.0;
+
+    int chain_length =
+        3;  ///< links of the Nosé-Hoover chain; 1 is plain Nosé-Hoover, which is not ergodic for stiff solids
+
+    /// @throws InputError naming field, value and bound
+    void validate(double timestep) const;
+};
+
+/// Degrees of freedom that carry heat: 3N for langevin, which moves the centre of mass too; otherwise 3N − 3.
+[[nodiscard]] Eigen::Index degrees_of_freedom(ThermostatType type, Eigen::Index n_atoms);
+
+/// What a thermostat carries from step to step, apart from the atoms.
+struct Bath {
+    /// Energy that went from the atoms to the thermostat since step 0 [eV]; kinetic + potential + bath energy is the
+    /// conserved quantity, whatever the target temperature does.
+    double energy = 0.0;
+    std::vector<double> variables;  ///< nose_hoover: dη/dt of each link of the chain [1/fs]; otherwise empty
+    Random random;
+};
+
+/// The heat exchange of one step: changes velocities only, scaling them or adding noise, over a given time at a given
+/// temperature. A thermostat is a set of constants; all that moves is in the Bath.
+class Thermostat {
+ public:
+    Thermostat() = default;
+    Thermostat(const Thermostat&) = delete;
+    Thermostat& operator=(const Thermostat&) = delete;
+    virtual ~Thermostat() = default;
+
+    [[nodiscard]] virtual std::size_t n_variables() const { return 0; }
+
+    /// Velocities and bath after `duration` [fs] in contact at `temperature` [K] > 0. Allocates nothing.
+    virtual void apply(State& state, Bath& bath, double temperature, double duration) const = 0;
+};
+
+/// Chain of thermostats, deterministic and reversible in time:  dv/dt = −ζ₁ v,
+///     Q₁ dζ₁/dt = 2K − N_f k_B T − Q₁ ζ₁ ζ₂,   Q_j dζ_j/dt = Q_{j−1} ζ_{j−1}² − k_B T − Q_j ζ_j ζ_{j+1},
+///     Q₁ = N_f k_B T (period/2π)²,   Q_j = k_B T (period/2π)²,
+/// integrated with the factorisation of Martyna, Tuckerman, Tobias & Klein, Mol. Phys. 87, 1117 (1996) in five Suzuki
+/// substeps (fourth order). Bath energy: Σ ½ Q_j ζ_j² + ∫ k_B T (N_f dη₁ + Σ_{j>1} dη_j); at constant T this is their
+/// extended energy. The masses Q follow a changing T at constant ζ, so that the period stays what was asked for.
+class NoseHooverChain final : public Thermostat {
+ public:
+    NoseHooverChain(double period, int chain_length, Eigen::Index degrees_of_freedom);
+    [[nodiscard]] std::size_t n_variables() const override { return chain_length_; }
+    void apply(State& state, Bath& bath, double temperature, double duration) const override;
+
+ private:
+    double relaxation_;  ///< period/2π [fs]
+    std::size_t chain_length_;
+    double degrees_of_freedom_;
+};
+
+/// Friction and noise for every atom, the exact solution of the Ornstein-Uhlenbeck process:
+///     v ← c v + sqrt((1 − c²) k_B T/m) R,   c = exp(−duration/period),   R normal.
+/// Source: Leimkuhler & Matthews, Appl. Math. Res. eXpress 2013, 34 (the O of BAOAB).
+class Langevin final : public Thermostat {
+ public:
+    explicit Langevin(double period) : period_(period) {}
+    void apply(State& state, Bath& bath, double temperature, double duration) const override;
+
+ private:
+    double period_;
+};
+
+/// Canonical sampling through velocity rescaling: all velocities times α, with the exact propagator of the kinetic
+/// energy, K̄ = N_f k_B T/2, c = exp(−duration/period), R normal, S the sum of N_f − 1 squared normal deviates:
+///     α² = c + (1 − c) K̄ (R² + S)/(N_f K) + 2 R sqrt(c (1 − c) K̄/(N_f K)),   sign of α = sign(R + sqrt(c N_f K/((1−c)
+///     K̄))).
+/// Source: Bussi, Donadio & Parrinello, J. Chem. Phys. 126, 014101 (2007), equations A7 and A8.
+class VelocityRescaling final : public Thermostat {
+ public:
+    VelocityRescaling(double period, Eigen::Index degrees_of_freedom);
+    void apply(State& state, Bath& bath, double temperature, double duration) const override;
+
+ private:
+    double period_;
+    double degrees_of_freedom_;
+};
+
+/// The thermostat of the given type; null for none.
+/// @throws InputError if the thermostat scales internal motion and a single atom has none
+[[nodiscard]] std::unique_ptr<const Thermostat> make_thermostat(const ThermostatOptions& options, Eigen::Index n_atoms);
+
+}  // namespace mlff::md

@@ -1,0 +1,246 @@
+#include "descriptors/descriptor.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <numbers>
+#include <numeric>
+
+#include "support/environments.hpp"
+#include "support/finite_difference.hpp"
+
+using namespace mlff;
+using namespace mlff::descriptors;
+using mlff::testing::gradient_matches;
+using mlff::testing::OwnedEnvironment;
+using mlff::testing::random_environment;
+
+namespace {
+
+DescriptorOptions small_options(Normalization normalization, Compression compression) {
+    DescriptorOptions options;
+    options.radial = {.cutoff = 6.0, .width = 0.5, .functions = 6, .l_max = 0, .filter = 0.0};
+    options.angular = {.cutoff = 4.5, .width = 0.5, .functions = 4, .l_max = 3, .filter = 0.002};
+    options.radial_weight = 0.3;
+    options.normalization = normalization;
+    options.compression = compression;
+    return options;
+}
+
+Eigen::VectorXd value(const Descriptor& descriptor, const OwnedEnvironment& environment) {
+    Descriptor::Workspace work;
+    Eigen::VectorXd x(descriptor.size());
+    descriptor.value(environment.view(), work, x);
+    return x;
+}
+
+/// Three-body supervector by its definition as a sum over pairs of different neighbours, Legendre polynomials and the
+/// quadrature h_nl: no spherical harmonics, no table, no packing shared with the code under test.
+Eigen::VectorXd three_body_by_triplets(const OwnedEnvironment& env, const RadialBasisOptions& options, int n_channels,
+                                       Compression compression) {
+    const RadialBasis basis(options);
+    const Eigen::Index n_neighbors = env.vectors.cols();
+    std::vector<double> out;
+    for (int l = 0; l <= options.l_max; ++l) {
+        const Eigen::Index n = basis.count(l), all = n * n_channels;
+        Eigen::MatrixXd p = Eigen::MatrixXd::Zero(all, all);
+        for (Eigen::Index j = 0; j < n_neighbors; ++j)
+            for (Eigen::Index k = 0; k < n_neighbors; ++k) {
+                const double rj = env.vectors.col(j).norm(), rk = env.vectors.col(k).norm();
+                const bool same_channel =
+                    env.channels[static_cast<std::size_t>(j)] == env.channels[static_cast<std::size_t>(k)];
+                if (rj >= options.cutoff || rk >= options.cutoff || (j == k && same_channel)) continue;
+                const double cosine = std::clamp(env.vectors.col(j).dot(env.vectors.col(k)) / (rj * rk), -1.0, 1.0);
+                const double angular =
+                    (2 * l + 1) / (4 * std::numbers::pi) * std::legendre(static_cast<unsigned>(l), cosine);
+                const Eigen::VectorXd hj = basis.integrate(rj).col(0).segment(basis.offset(l), n);
+                const Eigen::VectorXd hk = basis.integrate(rk).col(0).segment(basis.offset(l), n);
+                p.block(env.channels[static_cast<std::size_t>(j)] * n, env.channels[static_cast<std::size_t>(k)] * n, n,
+                        n) += angular * hj * hk.transpose();
+            }
+        p *= std::sqrt(8.0 * std::numbers::pi * std::numbers::pi / (2 * l + 1));
+        for (Eigen::Index a = 0; a < all; ++a) {
+            if (compression == Compression::none) {
+                for (Eigen::Index b = a; b < all; ++b) out.push_back(a == b ? p(a, b) : std::numbers::sqrt2 * p(a, b));
+            } else {
+                for (Eigen::Index b = 0; b < n; ++b) {
+                    double sum = 0.0;
+                    for (int channel = 0; channel < n_channels; ++channel) sum += p(a, channel * n + b);
+                    out.push_back(sum);
+                }
+            }
+        }
+    }
+    return Eigen::Map<Eigen::VectorXd>(out.data(), static_cast<Eigen::Index>(out.size()));
+}
+
+class EveryVariant : public ::testing::TestWithParam<std::tuple<Normalization, Compression, int>> {
+ protected:
+    [[nodiscard]] DescriptorOptions options() const {
+        return small_options(std::get<0>(GetParam()), std::get<1>(GetParam()));
+    }
+    [[nodiscard]] int n_channels() const { return std::get<2>(GetParam()); }
+    [[nodiscard]] OwnedEnvironment environment(unsigned seed) const {
+        return random_environment(9, n_channels(), 1.8, 6.5, seed);
+    }
+};
+
+}  // namespace
+
+TEST(ThreeBody, DescriptorCountsOfVasp) {
+    const std::vector<std::pair<int, std::vector<Eigen::Index>>> expected = {{8, {36, 64, 92, 113, 134, 149, 164}},
+                                                                             {10, {55, 100, 145, 181, 217, 245, 273}},
+                                                                             {12, {78, 144, 210, 265, 320, 365, 410}}};
+    for (const auto& [functions, sizes] : expected)
+        for (int l = 0; l <= 6; ++l)
+            EXPECT_EQ(ThreeBody({.cutoff = 5.0, .width = 0.5, .functions = functions, .l_max = l, .filter = 0.0}, 1,
+                                Compression::none)
+                          .size(),
+                      sizes[static_cast<std::size_t>(l)]);
+}
+
+TEST(ThreeBody, CompressionGrowsLinearlyWithSpecies) {
+    const RadialBasisOptions options{.cutoff = 5.0, .width = 0.5, .functions = 8, .l_max = 3, .filter = 0.0};
+    const auto size = [&](int n, Compression c) { return ThreeBody(options, n, c).size(); };
+    EXPECT_EQ(size(4, Compression::element), 4 * size(1, Compression::element));
+    EXPECT_GT(size(4, Compression::none), 14 * size(1, Compression::none));
+}
+
+TEST(ThreeBody, EqualsSumOverTriplets) {
+    for (const auto compression : {Compression::none, Compression::element})
+        for (const int n_channels : {1, 3}) {
+            const auto options = small_options(Normalization::joint, compression);
+            const auto env = random_environment(7, n_channels, 1.8, 5.0, 11);
+            const ThreeBody three(options.angular, n_channels, compression);
+            ThreeBody::Workspace work;
+            Eigen::VectorXd p(three.size());
+            three.value(env.view(), work, p);
+            const Eigen::VectorXd expected = three_body_by_triplets(env, options.angular, n_channels, compression);
+            ASSERT_EQ(p.size(), expected.size());
+            EXPECT_LT((p - expected).cwiseAbs().maxCoeff(), 1e-9 * expected.cwiseAbs().maxCoeff()) << n_channels;
+        }
+}
+
+TEST(ThreeBody, DimerHasNoAngularDescriptor) {
+    const auto env = random_environment(1, 2, 2.0, 2.0, 5);
+    const ThreeBody three(small_options(Normalization::joint, Compression::none).angular, 2, Compression::none);
+    ThreeBody::Workspace work;
+    Eigen::VectorXd p(three.size());
+    three.value(env.view(), work, p);
+    EXPECT_LT(p.cwiseAbs().maxCoeff(), 1e-15);
+}
+
+TEST_P(EveryVariant, UnitLength) {
+    const Descriptor descriptor(options(), n_channels());
+    EXPECT_NEAR(value(descriptor, environment(1)).norm(), 1.0, 1e-14);
+}
+
+TEST_P(EveryVariant, InvariantUnderRotationReflectionAndPermutation) {
+    const Descriptor descriptor(options(), n_channels());
+    const auto env = environment(2);
+    const Eigen::VectorXd x = value(descriptor, env);
+    auto turned = env;
+    turned.vectors = -mlff::testing::random_rotation(7) * env.vectors;
+    turned.update_distances();
+    EXPECT_LT((value(descriptor, turned) - x).norm(), 1e-12);
+    auto permuted = env;
+    for (Eigen::Index j = 0; j < env.vectors.cols(); ++j) {
+        const Eigen::Index other = env.vectors.cols() - 1 - j;
+        permuted.vectors.col(j) = env.vectors.col(other);
+        permuted.channels[static_cast<std::size_t>(j)] = env.channels[static_cast<std::size_t>(other)];
+    }
+    permuted.update_distances();
+    EXPECT_LT((value(descriptor, permuted) - x).norm(), 1e-12);
+}
+
+TEST_P(EveryVariant, AdjointIsTheDerivative) {
+    const Descriptor descriptor(options(), n_channels());
+    auto env = environment(3);
+    Descriptor::Workspace work;
+    Eigen::VectorXd x(descriptor.size());
+    descriptor.value(env.view(), work, x);
+    const Eigen::VectorXd g = Eigen::VectorXd::LinSpaced(descriptor.size(), -1.0, 2.0).array().sin();
+    Eigen::Matrix3Xd pairs(3, env.vectors.cols());
+    descriptor.adjoint(env.view(), work, x, g, pairs);
+    const auto energy = [&](const Eigen::VectorXd& r) {
+        auto moved = env;
+        moved.vectors = Eigen::Map<const Eigen::Matrix3Xd>(r.data(), 3, env.vectors.cols());
+        moved.update_distances();
+        return g.dot(value(descriptor, moved));
+    };
+    const Eigen::VectorXd r = Eigen::Map<const Eigen::VectorXd>(env.vectors.data(), env.vectors.size());
+    EXPECT_TRUE(gradient_matches(energy, r, Eigen::Map<const Eigen::VectorXd>(pairs.data(), pairs.size()), 1e-5, 1e-8));
+}
+
+TEST_P(EveryVariant, JacobianAndAdjointAgree) {
+    const Descriptor descriptor(options(), n_channels());
+    const auto env = environment(4);
+    Descriptor::Workspace work;
+    Eigen::VectorXd x(descriptor.size());
+    descriptor.value(env.view(), work, x);
+    const Eigen::MatrixXd J = descriptor.jacobian(env.view(), work, x);
+    Eigen::Matrix3Xd pairs(3, env.vectors.cols());
+    double largest = 0.0;
+    for (Eigen::Index d = 0; d < descriptor.size(); ++d) {
+        descriptor.adjoint(env.view(), work, x, Eigen::VectorXd::Unit(descriptor.size(), d), pairs);
+        largest =
+            std::max(largest, (J.row(d).transpose() - Eigen::Map<const Eigen::VectorXd>(pairs.data(), pairs.size()))
+                                  .cwiseAbs()
+                                  .maxCoeff());
+    }
+    EXPECT_LT(largest, 1e-13 + 1e-13 * J.cwiseAbs().maxCoeff());
+}
+
+TEST_P(EveryVariant, SmoothAcrossBothCutoffs) {
+    const Descriptor descriptor(options(), n_channels());
+    for (const double cutoff : {options().radial.cutoff, options().angular.cutoff}) {
+        auto env = environment(5);
+        const Eigen::VectorXd g = Eigen::VectorXd::Ones(descriptor.size());
+        const auto at = [&](double r) {
+            env.vectors.col(0) *= r / env.vectors.col(0).norm();
+            env.update_distances();
+            Descriptor::Workspace work;
+            Eigen::VectorXd x(descriptor.size());
+            descriptor.value(env.view(), work, x);
+            Eigen::Matrix3Xd pairs(3, env.vectors.cols());
+            descriptor.adjoint(env.view(), work, x, g, pairs);
+            return std::make_pair(x, pairs);
+        };
+        const auto [x_in, f_in] = at(cutoff - 1e-7);
+        const auto [x_out, f_out] = at(cutoff + 1e-7);
+        EXPECT_LT((x_in - x_out).norm(), 1e-7);
+        EXPECT_LT((f_in - f_out).norm(), 1e-5);
+        EXPECT_GT(f_out.norm(), 1e-3);
+    }
+}
+
+TEST_P(EveryVariant, NoNeighbourGivesZeroNotNaN) {
+    const Descriptor descriptor(options(), n_channels());
+    const OwnedEnvironment empty{Eigen::Matrix3Xd(3, 0), {}, {}};
+    EXPECT_EQ(value(descriptor, empty).norm(), 0.0);
+    auto single = random_environment(1, 1, 2.0, 2.0, 1);  // no angular part: the rest is renormalised
+    EXPECT_NEAR(value(descriptor, single).norm(), 1.0, 1e-14);
+    Descriptor::Workspace work;
+    Eigen::VectorXd x(descriptor.size());
+    descriptor.value(single.view(), work, x);
+    Eigen::Matrix3Xd pairs(3, 1);
+    descriptor.adjoint(single.view(), work, x, Eigen::VectorXd::Ones(descriptor.size()), pairs);
+    EXPECT_TRUE(pairs.allFinite());
+}
+
+INSTANTIATE_TEST_SUITE_P(Descriptor, EveryVariant,
+                         ::testing::Combine(::testing::Values(Normalization::joint, Normalization::separate),
+                                            ::testing::Values(Compression::none, Compression::element),
+                                            ::testing::Values(1, 2, 4)));
+
+TEST(Descriptor, PurelyRadialAndPurelyAngular) {
+    auto options = small_options(Normalization::joint, Compression::none);
+    options.radial_weight = 1.0;
+    EXPECT_EQ(Descriptor(options, 2).three_size(), 0);
+    EXPECT_EQ(Descriptor(options, 2).cutoff(), options.radial.cutoff);
+    options.radial_weight = 0.0;
+    EXPECT_EQ(Descriptor(options, 2).two_size(), 0);
+    EXPECT_EQ(Descriptor(options, 2).cutoff(), options.angular.cutoff);
+    options.radial_weight = 1.5;
+    EXPECT_THROW(Descriptor(options, 2), std::invalid_argument);
+}

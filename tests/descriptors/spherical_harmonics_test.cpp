@@ -1,0 +1,70 @@
+#include "descriptors/spherical_harmonics.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <numbers>
+
+#include "support/environments.hpp"
+#include "support/finite_difference.hpp"
+
+using namespace mlff;
+using descriptors::SphericalHarmonics;
+
+namespace {
+
+Eigen::VectorXd values(const SphericalHarmonics& harmonics, const Eigen::Vector3d& r) {
+    Eigen::VectorXd y(harmonics.size());
+    Eigen::Matrix3Xd gradient(3, harmonics.size());
+    harmonics.evaluate(r.normalized(), y.data(), gradient.data());
+    return y;
+}
+
+}  // namespace
+
+TEST(SphericalHarmonics, AdditionTheorem) {
+    const SphericalHarmonics harmonics(8);
+    const auto points = mlff::testing::random_environment(6, 1, 1.0, 1.0, 3);
+    for (Eigen::Index i = 0; i < 6; ++i)
+        for (Eigen::Index j = 0; j < 6; ++j) {
+            const Eigen::VectorXd a = values(harmonics, points.vectors.col(i)),
+                                  b = values(harmonics, points.vectors.col(j));
+            const double cosine = std::clamp(points.vectors.col(i).dot(points.vectors.col(j)), -1.0, 1.0);
+            for (int l = 0; l <= 8; ++l)
+                EXPECT_NEAR(a.segment(l * l, 2 * l + 1).dot(b.segment(l * l, 2 * l + 1)),
+                            (2 * l + 1) / (4.0 * std::numbers::pi) * std::legendre(static_cast<unsigned>(l), cosine),
+                            1e-13);
+        }
+}
+
+TEST(SphericalHarmonics, Orthonormal) {
+    // Product quadrature, exact for the degrees in play: uniform in φ, midpoint-free Gauss in z by fine Simpson.
+    const SphericalHarmonics harmonics(4);
+    Eigen::MatrixXd overlap = Eigen::MatrixXd::Zero(harmonics.size(), harmonics.size());
+    const int n_z = 400, n_phi = 16;
+    for (int k = 0; k <= n_z; ++k) {
+        const double z = -1.0 + 2.0 * k / n_z, rho = std::sqrt(std::max(0.0, 1.0 - z * z));
+        const double weight = (k == 0 || k == n_z ? 1.0 : (k % 2 ? 4.0 : 2.0)) * (2.0 / n_z) / 3.0;
+        for (int q = 0; q < n_phi; ++q) {
+            const double phi = 2.0 * std::numbers::pi * q / n_phi;
+            const Eigen::VectorXd y = values(harmonics, {rho * std::cos(phi), rho * std::sin(phi), z});
+            overlap += weight * 2.0 * std::numbers::pi / n_phi * y * y.transpose();
+        }
+    }
+    EXPECT_LT((overlap - Eigen::MatrixXd::Identity(harmonics.size(), harmonics.size())).cwiseAbs().maxCoeff(), 1e-7);
+}
+
+TEST(SphericalHarmonics, GradientAlsoAtThePoles) {
+    const SphericalHarmonics harmonics(6);
+    for (const Eigen::Vector3d& r : {Eigen::Vector3d(0.3, -1.2, 0.7), Eigen::Vector3d(0, 0, 2.0),
+                                     Eigen::Vector3d(0, 0, -0.5), Eigen::Vector3d(-1.5, 0, 0)}) {
+        Eigen::VectorXd y(harmonics.size());
+        Eigen::Matrix3Xd gradient(3, harmonics.size());
+        harmonics.evaluate(r.normalized(), y.data(), gradient.data());
+        for (Eigen::Index lm = 0; lm < harmonics.size(); ++lm)
+            EXPECT_TRUE(
+                mlff::testing::gradient_matches([&](const Eigen::VectorXd& x) { return values(harmonics, x)[lm]; }, r,
+                                                gradient.col(lm) / r.norm(), 1e-5, 1e-8))
+                << lm;
+    }
+}
