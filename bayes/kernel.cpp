@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 #include <stdexcept>
 
 #include "bayes/lapack.hpp"
@@ -92,7 +93,7 @@ CholeskyFactor factor_kernel(const Eigen::Ref<const Eigen::MatrixXd>& K) {
         factor.L.diagonal().array() += jitter * scale;
         if (lapack::cholesky_in_place(factor.L)) return factor;
     }
-    throw NumericalError("Cholesky factorisation", K.rows(), K.cols(), 1e6);
+    throw NumericalError("Cholesky factorisation", K.rows(), K.cols(), std::numeric_limits<double>::infinity());
 }
 
 }  // namespace mlff::bayes

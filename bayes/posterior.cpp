@@ -60,6 +60,7 @@ Spectrum spectrum_of(const Eigen::Ref<const Eigen::MatrixXd>& R, Index n_rows, s
     require_problem(R, prior);
     const Index n = R.cols() - 1;
     Eigen::MatrixXd Phi = R.topLeftCorner(n, n).triangularView<Eigen::Upper>();
+    if (!Phi.allFinite() || !R.col(n).allFinite()) throw std::invalid_argument("fit: R is not finite");
     Index first = 0;
     for (const CholeskyFactor& block : prior) {
         const Index size = block.L.rows();

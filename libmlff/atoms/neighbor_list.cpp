@@ -104,7 +104,7 @@ void NeighborList::update(const Structure& structure) {
 }
 
 bool NeighborList::needs_search(const Structure& structure) const {
-    if (!valid_ || structure.periodic != searched_.periodic ||
+    if (!valid_ || structure.cell != searched_.cell || structure.periodic != searched_.periodic ||
         structure.size() != searched_.size() || structure.species != searched_.species)
         return true;
     const double limit = 0.25 * skin_ * skin_;

@@ -37,10 +37,14 @@ struct Value {
     /// How the value looks in a message.
     [[nodiscard]] std::string shown() const {
         switch (kind) {
-            case Kind::nothing: return "nothing";
-            case Kind::scalar: return quoted(in_quotes ? '"' + text + '"' : text);
-            case Kind::list: return "a list";
-            default: return "a map";
+            case Kind::nothing:
+                return "nothing";
+            case Kind::scalar:
+                return show(in_quotes ? '"' + text + '"' : text);
+            case Kind::list:
+                return "a list";
+            default:
+                return "a map";
         }
     }
 };
@@ -54,7 +58,9 @@ class Builder : public YAML::EventHandler {
 
     void OnDocumentStart(const YAML::Mark&) override {}
     void OnDocumentEnd() override {}
-    void OnAnchor(const YAML::Mark& mark, const std::string&) override { fail(mark, "anchors (&name) are not supported"); }
+    void OnAnchor(const YAML::Mark& mark, const std::string&) override {
+        fail(mark, "anchors (&name) are not supported");
+    }
     void OnNull(const YAML::Mark& mark, YAML::anchor_t) override { add(mark, {}); }
     void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override {
         fail(mark, "aliases (*name) are not supported; write the value out");
@@ -139,8 +145,8 @@ Value parse(const std::string& yaml, const std::string& file) {
         throw InputError(fmt::format("{}:{}: not valid YAML: {}", file, error.mark.line + 1, error.msg));
     }
     if (builder.root.kind != Value::Kind::map)
-        throw InputError(fmt::format("{}:{}: 'key: value' lines are needed, got {}", file, builder.root.line,
-                                     builder.root.shown()));
+        throw InputError(
+            fmt::format("{}:{}: 'key: value' lines are needed, got {}", file, builder.root.line, builder.root.shown()));
     return std::move(builder.root);
 }
 
@@ -205,9 +211,9 @@ std::string as_yaml(const std::vector<T>& values) {
 
 struct ConfigSection::State {
     std::string file;
-    std::string name;        ///< dotted path; "" for the root
-    Value value;             ///< a map, or nothing if the file has no such section
-    int line = 0;                     ///< of its key; 0 if the file has no such section
+    std::string name;                  ///< dotted path; "" for the root
+    Value value;                       ///< a map, or nothing if the file has no such section
+    int line = 0;                      ///< of its key; 0 if the file has no such section
     std::vector<std::string> claimed;  ///< in the order of first use
     /// What was read, in reading order: a value in force as YAML, or the sections under a key.
     struct Entry {
@@ -238,8 +244,7 @@ struct ConfigSection::State {
         return entries.back();
     }
     [[noreturn]] void fail_type(const std::string& key, const Value& got, const std::string& needed) const {
-        throw InputError(
-            fmt::format("{}:{}: {} must be {}, got {}", file, got.line, full(key), needed, got.shown()));
+        throw InputError(fmt::format("{}:{}: {} must be {}, got {}", file, got.line, full(key), needed, got.shown()));
     }
 
     /// Reads a single value with `convert`, which gives an optional.
@@ -423,19 +428,19 @@ bool ConfigSection::read_bytes(const std::string& key, std::int64_t& bytes) {
         const char* name;
         double bytes;
     };
-    static constexpr Unit units[] = {{"", 1.0},         {"b", 1.0},           {"kb", 1e3},
-                                     {"mb", 1e6},       {"gb", 1e9},          {"tb", 1e12},
-                                     {"kib", 1024.0},   {"mib", 1048576.0},   {"gib", 1073741824.0},
-                                     {"tib", 1099511627776.0}};
+    static constexpr Unit units[] = {
+        {"", 1.0},    {"b", 1.0},      {"kb", 1e3},        {"mb", 1e6},           {"gb", 1e9},
+        {"tb", 1e12}, {"kib", 1024.0}, {"mib", 1048576.0}, {"gib", 1073741824.0}, {"tib", 1099511627776.0}};
     constexpr double most = 4e18;  // fits 63 bits
-    const bool present = state_->read_scalar(key, bytes, "an amount of memory such as 8 GB or 500 MB", [&](const Value& v) {
-        const auto [number, unit] = split_unit(v.text);
-        std::optional<std::int64_t> result;
-        for (const Unit& u : units)
-            if (number && lower(unit) == u.name && *number * u.bytes >= 1.0 && *number * u.bytes < most)
-                result = static_cast<std::int64_t>(*number * u.bytes);
-        return result;
-    });
+    const bool present =
+        state_->read_scalar(key, bytes, "an amount of memory such as 8 GB or 500 MB", [&](const Value& v) {
+            const auto [number, unit] = split_unit(v.text);
+            std::optional<std::int64_t> result;
+            for (const Unit& u : units)
+                if (number && lower(unit) == u.name && *number * u.bytes >= 1.0 && *number * u.bytes < most)
+                    result = static_cast<std::int64_t>(*number * u.bytes);
+            return result;
+        });
     std::string& yaml = state_->entry(key).yaml;
     if (bytes > 0 && bytes % 1'000'000'000 == 0)
         yaml = fmt::format("{} GB", bytes / 1'000'000'000);
@@ -461,9 +466,8 @@ bool ConfigSection::read_duration(const std::string& key, double& seconds) {
 }
 
 bool ConfigSection::read_path(const std::string& key, std::string& path) {
-    return state_->read_scalar(key, path, "the name of a file or directory", [](const Value& v) {
-        return v.text.empty() ? std::nullopt : std::optional(v.text);
-    });
+    return state_->read_scalar(key, path, "the name of a file or directory",
+                               [](const Value& v) { return v.text.empty() ? std::nullopt : std::optional(v.text); });
 }
 
 std::size_t ConfigSection::choose(const std::string& key, const std::vector<std::string>& words, std::size_t current) {
@@ -504,7 +508,8 @@ void ConfigSection::fail_missing(const std::string& key) const {
     const std::string inside = state_->name.empty() ? "" : " in " + state_->name;
     for (const std::string& other : state_->value.keys)
         if (!state_->is_claimed(other) && !did_you_mean(other, {key}).empty())
-            throw InputError(fmt::format("{}: missing key '{}'{}; '{}' looks like it", place(other), key, inside, other));
+            throw InputError(
+                fmt::format("{}: missing key '{}'{}; '{}' looks like it", place(other), key, inside, other));
     throw InputError(fmt::format("{}: missing key '{}'{}; it has no default", place(), key, inside));
 }
 
@@ -513,7 +518,8 @@ void ConfigSection::finish() const {
         if (!state_->is_claimed(key)) {
             std::string hint = did_you_mean(key, state_->claimed);
             if (hint.empty() && !state_->claimed.empty()) {
-                for (const std::string& known : state_->claimed) hint += (hint.empty() ? "; known here: " : ", ") + known;
+                for (const std::string& known : state_->claimed)
+                    hint += (hint.empty() ? "; known here: " : ", ") + known;
             }
             throw InputError(fmt::format("{}: unknown key '{}'{}{}", place(key), key,
                                          state_->name.empty() ? "" : " in " + state_->name, hint));

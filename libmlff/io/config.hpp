@@ -132,7 +132,7 @@ bool ConfigSection::read_in_range(const std::string& key, T& target, std::type_i
                                   std::type_identity_t<T> high) {
     const bool present = read(key, target);
     if (present && !(low <= target && target <= high))
-refuse_range(key, static_cast<double>(low), static_cast<double>(high));
+        refuse_range(key, static_cast<double>(low), static_cast<double>(high));
     return present;
 }
 

@@ -75,7 +75,7 @@ Info parse_comment(std::string_view line, const LineReader& lines) {
             value = i < line.size() ? take_token(line, i, false, lines) : "";
         }
         const bool repeated = std::any_of(info.begin(), info.end(), [&](const auto& e) { return e.first == key; });
-        if (repeated && !key.empty()) lines.fail(fmt::format("key {} is given twice; once is enough", quoted(key)));
+        if (repeated && !key.empty()) lines.fail(fmt::format("key {} is given twice; once is enough", show(key)));
         info.emplace_back(std::move(key), std::move(value));
     }
     return info;
@@ -104,7 +104,7 @@ std::vector<double> parse_numbers(std::string text, std::string_view what, const
     std::vector<double> numbers;
     for (const std::string_view word : split_words(text)) {
         const auto number = parse_double(word);
-        if (!number) lines.fail(fmt::format("{} must hold finite numbers, got {}", what, quoted(word)));
+        if (!number) lines.fail(fmt::format("{} must hold finite numbers, got {}", what, show(word)));
         numbers.push_back(*number);
     }
     return numbers;
@@ -121,10 +121,10 @@ std::array<bool, 3> parse_periodic(const std::string& text, const LineReader& li
         else if (word == "F" || word == "0" || equal_ignoring_case(word, "false"))
             flags.push_back(false);
         else
-            lines.fail(fmt::format("pbc must hold T or F, got {}", quoted(word)));
+            lines.fail(fmt::format("pbc must hold T or F, got {}", show(word)));
     }
     if (flags.size() == 1) return {flags[0], flags[0], flags[0]};
-    if (flags.size() != 3) lines.fail(fmt::format("pbc must hold three flags such as \"T T F\", got {}", quoted(text)));
+    if (flags.size() != 3) lines.fail(fmt::format("pbc must hold three flags such as \"T T F\", got {}", show(text)));
     return {flags[0], flags[1], flags[2]};
 }
 
@@ -154,7 +154,7 @@ std::vector<Column> parse_properties(const std::string& text, const LineReader& 
             parts.emplace_back();
         else
             parts.back() += c;
-    if (parts.size() % 3 != 0) lines.fail("Properties " + quoted(text) + " cannot be divided into triples" + hint);
+    if (parts.size() % 3 != 0) lines.fail("Properties " + show(text) + " cannot be divided into triples" + hint);
     std::vector<Column> columns;
     long first = 0;
     for (std::size_t k = 0; k < parts.size(); k += 3) {
@@ -162,7 +162,7 @@ std::vector<Column> parse_properties(const std::string& text, const LineReader& 
         const bool known_type = parts[k + 1].size() == 1 && std::string_view("SRIL").find(parts[k + 1][0]) < 4;
         if (parts[k].empty() || !known_type || !width || *width < 1 || *width > most_columns)
             lines.fail(fmt::format("Properties: {} is not understood{}",
-                                   quoted(parts[k] + ":" + parts[k + 1] + ":" + parts[k + 2]), hint));
+                                   show(parts[k] + ":" + parts[k + 1] + ":" + parts[k + 2]), hint));
         columns.push_back({parts[k], parts[k + 1][0], *width, first});
         first += *width;
     }
@@ -192,7 +192,8 @@ Layout arrange(const std::vector<Column>& columns, const ExtxyzKeys& keys, const
     layout.species = find_column(columns, {"species"});
     if (layout.species == nullptr) layout.species = find_column(columns, {"Z", "numbers"});
     layout.positions = find_column(columns, {"pos"});
-    layout.forces = keys.forces.empty() ? find_column(columns, {"forces", "force"}) : find_column(columns, {keys.forces});
+    layout.forces =
+        keys.forces.empty() ? find_column(columns, {"forces", "force"}) : find_column(columns, {keys.forces});
     layout.velocities = find_column(columns, {"velocities", "velo", "vel"});
     for (const std::string& name : keys.columns)
         if (const Column* column = find_column(columns, {name})) layout.further.push_back(column);
@@ -201,8 +202,8 @@ Layout arrange(const std::vector<Column>& columns, const ExtxyzKeys& keys, const
     if (layout.positions == nullptr) lines.fail("Properties names no positions; pos:R:3 is needed");
     const auto must_be = [&](const Column* column, std::string_view types, long width) {
         if (column != nullptr && (types.find(column->type) == std::string_view::npos || column->width != width))
-            lines.fail(fmt::format("Properties: {} must be {}:{}:{}, got {}:{}:{}", column->name, column->name, types[0],
-                                   width, column->name, column->type, column->width));
+            lines.fail(fmt::format("Properties: {} must be {}:{}:{}, got {}:{}:{}", column->name, column->name,
+                                   types[0], width, column->name, column->type, column->width));
     };
     must_be(layout.species, layout.species->name == "species" ? "S" : "I", 1);
     must_be(layout.positions, "R", 3);
@@ -214,7 +215,7 @@ Layout arrange(const std::vector<Column>& columns, const ExtxyzKeys& keys, const
 
 double number(std::string_view word, const Column& column, const LineReader& lines) {
     const auto value = parse_double(word);
-    if (!value) lines.fail(fmt::format("{} must be a finite number, got {}", column.name, quoted(word)));
+    if (!value) lines.fail(fmt::format("{} must be a finite number, got {}", column.name, show(word)));
     return *value;
 }
 
@@ -222,11 +223,11 @@ int parse_species(std::string_view word, const Column& column, const LineReader&
     if (column.type == 'I') {
         const auto z = parse_long(word);
         if (!z || *z < 1 || *z > 118)
-            lines.fail(fmt::format("{} must be an atomic number in 1..118, got {}", column.name, quoted(word)));
+            lines.fail(fmt::format("{} must be an atomic number in 1..118, got {}", column.name, show(word)));
         return static_cast<int>(*z);
     }
     if (!is_element(word))
-        lines.fail(fmt::format("unknown element {}; a chemical symbol such as Ag is needed", quoted(word)));
+        lines.fail(fmt::format("unknown element {}; a chemical symbol such as Ag is needed", show(word)));
     return atomic_number(word);
 }
 
@@ -251,7 +252,7 @@ void read_labels(ExtxyzFrame& frame, const ExtxyzKeys& keys, const LineReader& l
         if (!text) continue;
         const auto words = split_words(*text);
         frame.labels.energy = words.size() == 1 ? parse_double(words[0]) : std::nullopt;
-        if (!frame.labels.energy) lines.fail(fmt::format("{} must be a finite number, got {}", name, quoted(*text)));
+        if (!frame.labels.energy) lines.fail(fmt::format("{} must be a finite number, got {}", name, show(*text)));
         break;
     }
     if (!frame.structure.has_volume()) return;  // no stress without a volume
@@ -285,13 +286,12 @@ std::optional<ExtxyzFrame> ExtxyzReader::next() {
 
     const auto count = words_.size() == 1 ? parse_long(words_[0]) : std::nullopt;
     if (!count || *count < 1 || *count > most_atoms)
-        lines_.fail("a frame must begin with its number of atoms, got " + quoted(line_));
+        lines_.fail("a frame must begin with its number of atoms, got " + show(line_));
     ExtxyzFrame frame;
     frame.origin = lines_.place();
     if (!lines_.next(line_)) lines_.fail("the file ends here; the comment line of the frame is missing");
     frame.info = parse_comment(line_, lines_);
-    const auto columns =
-        parse_properties(take(frame.info, "Properties", true).value_or("species:S:1:pos:R:3"), lines_);
+    const auto columns = parse_properties(take(frame.info, "Properties", true).value_or("species:S:1:pos:R:3"), lines_);
     const Layout layout = arrange(columns, keys_, lines_);
     read_cell(frame, lines_);
     read_labels(frame, keys_, lines_);
@@ -345,7 +345,7 @@ std::vector<LabeledStructure> read_extxyz(const std::string& path, const ExtxyzK
     }
     const auto must_occur = [&](const std::string& key, bool found, std::string_view what) {
         if (!key.empty() && !found)
-            throw InputError(fmt::format("{}: no frame has {} under {}; its first frame has {}", path, what, quoted(key),
+            throw InputError(fmt::format("{}: no frame has {} under {}; its first frame has {}", path, what, show(key),
                                          present.empty() ? "no further keys" : present));
     };
     must_occur(keys.energy, energy, "an energy");

@@ -177,11 +177,12 @@ std::optional<long> parse_long(std::string_view text) {
     return value;
 }
 
-std::string quoted(std::string_view text) {
+std::string show(std::string_view text) {
     constexpr std::size_t bearable = 40;
     std::string_view shown = text.substr(0, bearable);
     if (shown.size() < text.size())  // do not cut a UTF-8 character
-        while (!shown.empty() && (static_cast<unsigned char>(text[shown.size()]) & 0xc0) == 0x80) shown.remove_suffix(1);
+        while (!shown.empty() && (static_cast<unsigned char>(text[shown.size()]) & 0xc0) == 0x80)
+            shown.remove_suffix(1);
     std::string out = "'";
     for (const char c : shown) {
         const auto code = static_cast<unsigned char>(c);

@@ -49,7 +49,7 @@ void split_words(std::string_view line, std::vector<std::string_view>& words);
 [[nodiscard]] std::optional<long> parse_long(std::string_view text);
 
 /// Text as it is shown in messages: in quotes, on one line, cut to a bearable length.
-[[nodiscard]] std::string quoted(std::string_view text);
+[[nodiscard]] std::string show(std::string_view text);
 
 /// "; did you mean 'width'?" with the candidate nearest to `word` by edit distance, or "" if none is near.
 [[nodiscard]] std::string did_you_mean(std::string_view word, const std::vector<std::string>& candidates);

@@ -39,7 +39,7 @@ class PoscarLines {
         Vector3 vector;
         for (std::size_t k = 0; k < 3; ++k) {
             const auto number = k < words_.size() ? parse_double(words_[k]) : std::nullopt;
-            if (!number) fail(fmt::format("{} must be three finite numbers, got {}", expected, quoted(line_)));
+            if (!number) fail(fmt::format("{} must be three finite numbers, got {}", expected, show(line_)));
             vector[static_cast<Eigen::Index>(k)] = *number;
         }
         return vector;
@@ -66,7 +66,7 @@ std::vector<double> read_scaling(PoscarLines& lines) {
     const bool one = factors.size() == 1 && factors[0] != 0.0;
     if (!one && !(factors.size() == 3 && positive))
         lines.fail("the scaling must be one number that is not zero, or three positive ones, got " +
-                   quoted(lines.line()));
+                   show(lines.line()));
     return factors;
 }
 
@@ -85,7 +85,7 @@ std::vector<int> read_elements(PoscarLines& lines) {
     for (const std::string_view word : words) {
         const std::string_view symbol = word.substr(0, word.find_first_of("_/"));  // Ag_pv, Ag/3f2a
         if (!is_element(symbol))
-            lines.fail(fmt::format("unknown element {}; a chemical symbol such as Ag is needed", quoted(word)));
+            lines.fail(fmt::format("unknown element {}; a chemical symbol such as Ag is needed", show(word)));
         elements.push_back(atomic_number(symbol));
     }
     return elements;
@@ -99,7 +99,7 @@ std::vector<int> read_species(PoscarLines& lines, const std::vector<int>& elemen
         const auto count = k < words.size() ? parse_long(words[k]) : std::nullopt;
         if (!count || *count < 0 || *count > most_atoms)
             lines.fail(fmt::format("one count of atoms for each of {} symbols is needed, got {}", elements.size(),
-                                   quoted(lines.line())));
+                                   show(lines.line())));
         species.insert(species.end(), static_cast<std::size_t>(*count), elements[k]);
     }
     if (words.size() > elements.size() && parse_long(words[elements.size()]))
@@ -117,7 +117,7 @@ bool read_is_direct(PoscarLines& lines) {
     };
     char mode = initial();
     if (mode == 's') mode = initial();
-    if (mode != 'd' && mode != 'c' && mode != 'k') lines.fail(expected + " is needed here, got " + quoted(lines.line()));
+    if (mode != 'd' && mode != 'c' && mode != 'k') lines.fail(expected + " is needed here, got " + show(lines.line()));
     return mode == 'd';
 }
 
@@ -144,7 +144,8 @@ Structure read_poscar(const std::string& path) {
     Structure structure;
     structure.periodic = {true, true, true};
     for (int axis = 0; axis < 3; ++axis) structure.cell.col(axis) = lines.next_vector("a lattice vector");
-    if (!structure.has_volume()) lines.fail("the lattice vectors are linearly dependent; three independent ones are needed");
+    if (!structure.has_volume())
+        lines.fail("the lattice vectors are linearly dependent; three independent ones are needed");
     const Vector3 scale = scale_of(factors, structure.cell);
     structure.cell = scale.asDiagonal() * structure.cell;
     structure.species = read_species(lines, read_elements(lines));
@@ -160,7 +161,8 @@ Structure read_poscar(const std::string& path) {
 
 std::string format_poscar(const Structure& structure, const std::string& comment) {
     if (structure.size() == 0) throw InputError("a POSCAR needs atoms; this structure has none");
-    if (!structure.has_volume()) throw InputError("a POSCAR needs three independent lattice vectors; give the cell first");
+    if (!structure.has_volume())
+        throw InputError("a POSCAR needs three independent lattice vectors; give the cell first");
     structure.validate();
     std::vector<int> order;  // species by first occurrence
     for (const int z : structure.species)

@@ -85,6 +85,7 @@ void add_rows(const descriptors::Descriptor& descriptor, int kernel_power, const
               Index first_row, const descriptors::Environment& environment, const NeighborList& neighbors, Index i,
               const AtomDerivatives& atom, ChunkScratch& scratch, DesignRows& rows) {
     const Index n_refs = end - begin, n = environment.size();
+    if (n_refs == 0) return;
     const Index D2 = descriptor.two_size(), D3 = descriptor.three_size();
     const auto chunk = B.middleCols(begin, n_refs);
     const bool joint = descriptor.options().normalization == descriptors::Normalization::joint;

@@ -13,15 +13,20 @@ namespace {
 State one_atom(double mass) {
     Structure structure;
     structure.species = {3};
-    structure.positions = Vector3(0.3, -0.2, 0.1);
-    State state = make_state(structure, Vector3(0.01, 0.02, -0.03));
+    structure.positions.resize(3, 1);
+    structure.positions << 0.3, -0.2, 0.1;
+    State state = make_state(structure);
+    state.velocities.resize(3, 1);
+    state.velocities << 0.01, 0.02, -0.03;
     state.masses[0] = mass;
     return state;
 }
 
 TEST(Integrator, FreeFall) {
     State state = one_atom(2.0);
-    kick(state, Vector3(0.0, 0.0, -1.0), 10.0);  // −1 eV/Å on 2 amu: −4.824e-3 Å/fs² for 10 fs
+    Matrix3X force(3, 1);
+    force << 0.0, 0.0, -1.0;
+    kick(state, force, 10.0);  // −1 eV/Å on 2 amu: −4.824e-3 Å/fs² for 10 fs
     EXPECT_LT((state.velocities.col(0) - Vector3(0.01, 0.02, -0.03 - 0.0482426660616550)).norm(), 1e-15);
     EXPECT_EQ(state.structure.positions.col(0), Vector3(0.3, -0.2, 0.1));
     const Vector3 v = state.velocities.col(0);

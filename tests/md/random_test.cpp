@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <initializer_list>
 #include <stdexcept>
 #include <vector>
 
@@ -20,11 +21,12 @@ constexpr double kolmogorov_bound = 1.95;  // distance × sqrt(n) exceeds it onc
 // Outputs of the generators' published reference code for the same states.
 TEST(Random, MatchesPublishedOutputs) {
     Random random(Random::State{1, 2, 3, 4});
-    for (const std::uint64_t expected :
-         {41943041u, 58720359u, 3588806011781223u, 3591011842654386u, 9228616714210784205u, 9973669472204895162u,
-          14011001112246962877u, 12406186145184390807u, 15849039046786891736u, 10450023813501588000u})
+    for (const std::uint64_t expected : std::initializer_list<std::uint64_t>{
+             41943041u, 58720359u, 3588806011781223u, 3591011842654386u, 9228616714210784205u, 9973669472204895162u,
+             14011001112246962877u, 12406186145184390807u, 15849039046786891736u, 10450023813501588000u})
         EXPECT_EQ(random.next(), expected);
-    const Random::State seeded = {6457827717110365317u, 3203168211198807973u, 9817491932198370423u, 4593380528125082431u};
+    const Random::State seeded = {6457827717110365317u, 3203168211198807973u, 9817491932198370423u,
+                                  4593380528125082431u};
     EXPECT_EQ(Random(1234567).state(), seeded);
 }
 
@@ -70,8 +72,9 @@ TEST(Random, GammaHasItsDistribution) {
         Random random(static_cast<std::uint64_t>(13 + shape));
         std::vector<double> draws(n_draws);
         for (double& draw : draws) draw = random.gamma(shape);
-        EXPECT_LT(kolmogorov_distance(draws, [&](double x) { return erlang_cumulative(shape, x); }) * std::sqrt(n_draws),
-                  kolmogorov_bound)
+        EXPECT_LT(
+            kolmogorov_distance(draws, [&](double x) { return erlang_cumulative(shape, x); }) * std::sqrt(n_draws),
+            kolmogorov_bound)
             << shape;
     }
     // Half-integer shapes are sums of squared normal deviates: mean and variance are the shape.

@@ -54,9 +54,8 @@ TEST(State, DrawnVelocitiesAreMaxwellsAtTheExactTemperature) {
         double count = 0.0;
         for (Eigen::Index i = 0; i < n; ++i) {
             if (state.structure.species[static_cast<std::size_t>(i)] != z) continue;
-            const Eigen::Array3d x =
-                state.velocities.col(i).array() *
-                std::sqrt(state.masses[i] / (units::boltzmann * 450.0 * units::acceleration));
+            const Eigen::Array3d x = state.velocities.col(i).array() *
+                                     std::sqrt(state.masses[i] / (units::boltzmann * 450.0 * units::acceleration));
             second += x.square().matrix();
             fourth += x.square().square().matrix();
             count += 1.0;

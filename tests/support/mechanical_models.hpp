@@ -30,8 +30,8 @@ class Wells final : public Calculator {
     Eigen::VectorXd stiffness_;  ///< [eV/Å²], one per atom
 };
 
-/// Periodic network of springs, E = Σ_bonds ½ k (|r_j + H S − r_i| − length)²: translation invariant, with a stress, and
-/// chaotic enough (springs under tension, bonds of several directions) for thermostats to reach every mode.
+/// Periodic network of springs, E = Σ_bonds ½ k (|r_j + H S − r_i| − length)²: translation invariant, with a stress,
+/// and chaotic enough (springs under tension, bonds of several directions) for thermostats to reach every mode.
 class SpringNetwork final : public Calculator {
  public:
     struct Bond {
@@ -88,7 +88,8 @@ struct SpringCrystal {
         const auto index = [n](const Eigen::Vector3i& site) {
             return Eigen::Index{site[0]} * n * n + Eigen::Index{site[1]} * n + site[2];
         };
-        const std::array<Eigen::Vector3i, 6> neighbours = {{{1, 0, 0}, {0, 1, 0}, {0, 0, 1}, {1, 1, 0}, {0, 1, -1}, {1, 0, 1}}};
+        const std::array<Eigen::Vector3i, 6> neighbours = {
+            {{1, 0, 0}, {0, 1, 0}, {0, 0, 1}, {1, 1, 0}, {0, 1, -1}, {1, 0, 1}}};
         for (int a = 0; a < n; ++a)
             for (int b = 0; b < n; ++b)
                 for (int c = 0; c < n; ++c) {
@@ -102,7 +103,8 @@ struct SpringCrystal {
                             image[axis] = reached < 0 ? -1 : reached / n;
                             wrapped[axis] = reached - n * image[axis];
                         }
-                        bonds.push_back({index(site), index(wrapped), image, (unit * step.cast<double>()).norm() / 1.1});
+                        bonds.push_back(
+                            {index(site), index(wrapped), image, (unit * step.cast<double>()).norm() / 1.1});
                     }
                 }
     }

@@ -42,7 +42,8 @@ double kolmogorov_distance(std::vector<double> series, Distribution&& cumulative
     double distance = 0.0;
     for (std::size_t k = 0; k < series.size(); ++k) {
         const double expected = cumulative(series[k]);
-        distance = std::max({distance, expected - static_cast<double>(k) / n, static_cast<double>(k + 1) / n - expected});
+        distance =
+            std::max({distance, expected - static_cast<double>(k) / n, static_cast<double>(k + 1) / n - expected});
     }
     return distance;
 }

@@ -1,0 +1,47 @@
+#include "libmlff/io/encoding.hpp"
+
+#include "libmlff/errors.hpp"
+
+namespace mlff {
+namespace {
+
+constexpr std::string_view letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+}  // namespace
+
+std::uint64_t checksum(std::string_view bytes) {
+    std::uint64_t hash = 0xcbf29ce484222325u;
+    for (const char byte : bytes) hash = (hash ^ static_cast<unsigned char>(byte)) * 0x100000001b3u;
+    return hash;
+}
+
+std::string to_base64(std::string_view bytes) {
+    std::string text;
+    text.reserve((bytes.size() + 2) / 3 * 4);
+    for (std::size_t i = 0; i < bytes.size(); i += 3) {
+        std::uint32_t triple = 0;
+        for (std::size_t k = 0; k < 3; ++k)
+            triple = triple << 8 | (i + k < bytes.size() ? static_cast<unsigned char>(bytes[i + k]) : 0u);
+        for (std::size_t k = 0; k < 4; ++k) text += i + k <= bytes.size() ? letters[triple >> (18 - 6 * k) & 63u] : '=';
+    }
+    return text;
+}
+
+std::string from_base64(std::string_view text) {
+    std::string bytes;
+    std::uint32_t bits = 0;
+    int n_bits = 0;
+    for (const char letter : text) {
+        if (letter == '=') break;
+        const auto value = letters.find(letter);
+        if (value == std::string_view::npos) throw InputError("stored bytes are damaged: not base64");
+        bits = bits << 6 | static_cast<std::uint32_t>(value);
+        if (n_bits += 6; n_bits >= 8) {
+            n_bits -= 8;
+            bytes += static_cast<char>(bits >> n_bits & 255u);
+        }
+    }
+    return bytes;
+}
+
+}  // namespace mlff

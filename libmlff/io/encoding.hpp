@@ -1,0 +1,17 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace mlff {
+
+/// 64-bit FNV-1a: any change of a single byte changes it. Guards records against damage, not against malice.
+[[nodiscard]] std::uint64_t checksum(std::string_view bytes);
+
+/// Bytes as text of 64 letters (RFC 4648), and back.
+[[nodiscard]] std::string to_base64(std::string_view bytes);
+/// @throws InputError if the text is not base64
+[[nodiscard]] std::string from_base64(std::string_view text);
+
+}  // namespace mlff

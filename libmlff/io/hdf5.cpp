@@ -1,0 +1,576 @@
+#include "libmlff/io/hdf5.hpp"
+
+#include <fmt/format.h>
+#include <hdf5.h>
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <limits>
+#include <stdexcept>
+#include <utility>
+
+#include "libmlff/errors.hpp"
+#include "libmlff/io/output_file.hpp"
+
+namespace mlff {
+namespace {
+
+constexpr Eigen::Index slab_doubles = 1 << 20;  ///< a matrix passes through a row-major buffer of this size
+
+/// Owner of an HDF5 identifier, with the function that closes it.
+class Id {
+ public:
+    Id() = default;
+    Id(hid_t id, herr_t (*closer)(hid_t)) : id_(id), close_(closer) {}
+    Id(Id&& other) noexcept : id_(std::exchange(other.id_, -1)), close_(other.close_) {}
+    Id& operator=(Id&& other) noexcept {
+        std::swap(id_, other.id_);
+        std::swap(close_, other.close_);
+        return *this;
+    }
+    ~Id() { close(); }
+    bool close() {
+        const hid_t id = std::exchange(id_, -1);
+        return id < 0 || close_(id) >= 0;
+    }
+    [[nodiscard]] hid_t get() const { return id_; }
+    [[nodiscard]] explicit operator bool() const { return id_ >= 0; }
+
+ private:
+    hid_t id_ = -1;
+    herr_t (*close_)(hid_t) = nullptr;
+};
+
+/// HDF5 prints its error stack unless told not to; what goes wrong is reported by exceptions here. The setting of a
+/// host program that uses HDF5 itself comes back at the end of the scope.
+class QuietErrors {
+ public:
+    QuietErrors() {
+        H5Eget_auto2(H5E_DEFAULT, &function_, &data_);
+        H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
+    }
+    QuietErrors(const QuietErrors&) = delete;
+    QuietErrors& operator=(const QuietErrors&) = delete;
+    ~QuietErrors() { H5Eset_auto2(H5E_DEFAULT, function_, data_); }
+
+ private:
+    H5E_auto2_t function_ = nullptr;
+    void* data_ = nullptr;
+};
+
+Id scalar_space() { return {H5Screate(H5S_SCALAR), H5Sclose}; }
+
+Id simple_space(const std::vector<hsize_t>& shape) {
+    return {H5Screate_simple(static_cast<int>(shape.size()), shape.data(), nullptr), H5Sclose};
+}
+
+/// Text of `size` bytes, padded with NUL.
+Id text_type(std::size_t size) {
+    Id type(H5Tcopy(H5T_C_S1), H5Tclose);
+    H5Tset_size(type.get(), std::max<std::size_t>(size, 1));
+    H5Tset_strpad(type.get(), H5T_STR_NULLPAD);
+    H5Tset_cset(type.get(), H5T_CSET_UTF8);
+    return type;
+}
+
+/// Times of creation would make equal content differ.
+Id untimed(hid_t property_class) {
+    Id properties(H5Pcreate(property_class), H5Pclose);
+    H5Pset_obj_track_times(properties.get(), false);
+    return properties;
+}
+
+using RowMajor = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+
+/// Rows of a matrix that pass between Eigen's columns and the file's rows in one go.
+struct Slab {
+    Eigen::Index first, rows;
+
+    /// Selects the slab in the file; the shape of its memory.
+    [[nodiscard]] Id select(hid_t file_space, Eigen::Index cols) const {
+        const std::array<hsize_t, 2> start = {static_cast<hsize_t>(first), 0};
+        const std::array<hsize_t, 2> count = {static_cast<hsize_t>(rows), static_cast<hsize_t>(cols)};
+        H5Sselect_hyperslab(file_space, H5S_SELECT_SET, start.data(), nullptr, count.data(), nullptr);
+        return simple_space({count[0], count[1]});
+    }
+};
+
+std::vector<Slab> slabs(Eigen::Index rows, Eigen::Index cols) {
+    std::vector<Slab> all;
+    const Eigen::Index height = std::max<Eigen::Index>(1, slab_doubles / std::max<Eigen::Index>(cols, 1));
+    for (Eigen::Index first = 0; first < rows && cols > 0; first += height)
+        all.push_back({first, std::min(height, rows - first)});
+    return all;
+}
+
+std::string shape_text(const std::vector<hsize_t>& shape) {
+    std::string text;
+    for (const hsize_t n : shape) text += fmt::format("{}{}", text.empty() ? "" : ", ", n);
+    return "(" + text + ")";
+}
+
+std::vector<hsize_t> shape_of(hid_t space) {
+    std::vector<hsize_t> shape(static_cast<std::size_t>(std::max(H5Sget_simple_extent_ndims(space), 0)));
+    if (!shape.empty()) H5Sget_simple_extent_dims(space, shape.data(), nullptr);
+    return shape;
+}
+
+/// True if the file has a data set or group of that path.
+bool exists(hid_t file, const std::string& name) {
+    if (name == "/") return true;
+    // Every step must be asked for: HDF5 takes a missing one in the middle for an error.
+    for (std::size_t slash = name.find('/', 1); slash != std::string::npos; slash = name.find('/', slash + 1))
+        if (H5Lexists(file, name.substr(0, slash).c_str(), H5P_DEFAULT) <= 0) return false;
+    return H5Lexists(file, name.c_str(), H5P_DEFAULT) > 0;
+}
+
+/// Text without the NULs that pad it.
+std::string unpadded(const char* text, std::size_t size) {
+    while (size > 0 && text[size - 1] == '\0') --size;
+    return {text, size};
+}
+
+}  // namespace
+
+// ---------------------------------------------------------------------------------------------------------- writing
+
+struct Hdf5Writer::File {
+    explicit File(const std::string& target) : path(target), replacement(target) {
+        const QuietErrors quiet;
+        const Id creation = untimed(H5P_FILE_CREATE);
+        id = Id(H5Fcreate(replacement.temporary().c_str(), H5F_ACC_TRUNC, creation.get(), H5P_DEFAULT), H5Fclose);
+        if (!id) fail("cannot be created");
+    }
+
+    [[noreturn]] void fail(const std::string& what) const { throw std::runtime_error(path + ": " + what); }
+    void check(bool good, const std::string& name) const {
+        if (!good) fail(fmt::format("'{}' cannot be written; is the disk full?", name));
+    }
+    void check_open() const {
+        if (!id) throw std::invalid_argument(path + ": nothing can be written after commit()");
+    }
+    /// Makes the groups on the way to `name`: those that the library makes unasked may carry times.
+    void make_groups(const std::string& name) {
+        const Id creation = untimed(H5P_GROUP_CREATE);
+        for (std::size_t slash = name.find('/', 1); slash != std::string::npos; slash = name.find('/', slash + 1)) {
+            const std::string group = name.substr(0, slash);
+            if (exists(id.get(), group)) continue;
+            const Id made(H5Gcreate2(id.get(), group.c_str(), H5P_DEFAULT, creation.get(), H5P_DEFAULT), H5Gclose);
+            check(static_cast<bool>(made), group);
+        }
+    }
+
+    Id create(const std::string& name, hid_t type, hid_t space) {
+        check_open();
+        if (name.empty() || exists(id.get(), name))
+            throw std::invalid_argument(fmt::format("{}: the name '{}' is empty or used twice", path, name));
+        make_groups(name);
+        const Id creation = untimed(H5P_DATASET_CREATE);
+        Id data(H5Dcreate2(id.get(), name.c_str(), type, space, H5P_DEFAULT, creation.get(), H5P_DEFAULT), H5Dclose);
+        check(static_cast<bool>(data), name);
+        return data;
+    }
+
+    void write(const std::string& name, hid_t file_type, hid_t memory_type, const Id& space, const void* values) {
+        const QuietErrors quiet;
+        const Id data = create(name, file_type, space.get());
+        if (H5Sget_simple_extent_npoints(space.get()) == 0) return;
+        check(H5Dwrite(data.get(), memory_type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) >= 0, name);
+    }
+
+    void attribute(const std::string& object, const std::string& name, hid_t file_type, hid_t memory_type,
+                   const void* value) {
+        const QuietErrors quiet;
+        check_open();
+        if (!exists(id.get(), object)) make_groups(object + "/");
+        const Id target(H5Oopen(id.get(), object.c_str(), H5P_DEFAULT), H5Oclose);
+        check(static_cast<bool>(target), object);
+        if (H5Aexists(target.get(), name.c_str()) > 0)
+            throw std::invalid_argument(fmt::format("{}: attribute '{}' of '{}' is written twice", path, name, object));
+        const Id space = scalar_space();
+        const Id made(H5Acreate2(target.get(), name.c_str(), file_type, space.get(), H5P_DEFAULT, H5P_DEFAULT),
+                      H5Aclose);
+        check(made && H5Awrite(made.get(), memory_type, value) >= 0, object + "@" + name);
+    }
+
+    std::string path;
+    FileReplacement replacement;
+    Id id;
+};
+
+namespace {
+
+/// Text as HDF5 takes it: no NUL inside, at least one byte.
+std::string checked_text(std::string_view text) {
+    if (text.find('\0') != std::string_view::npos)
+        throw std::invalid_argument("hdf5: text must not hold a NUL character");
+    return text.empty() ? std::string(1, '\0') : std::string(text);
+}
+
+}  // namespace
+
+Hdf5Writer::Hdf5Writer(const std::string& path) : file_(std::make_unique<File>(path)) {}
+
+Hdf5Writer::~Hdf5Writer() {
+    const QuietErrors quiet;
+    file_->id.close();
+}
+
+void Hdf5Writer::write(const std::string& name, double value) {
+    file_->write(name, H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE, scalar_space(), &value);
+}
+
+void Hdf5Writer::write(const std::string& name, int value) { write(name, static_cast<long>(value)); }
+
+void Hdf5Writer::write(const std::string& name, long value) {
+    file_->write(name, H5T_STD_I64LE, H5T_NATIVE_LONG, scalar_space(), &value);
+}
+
+void Hdf5Writer::write(const std::string& name, std::string_view text) {
+    const std::string bytes = checked_text(text);
+    const Id type = text_type(bytes.size());
+    file_->write(name, type.get(), type.get(), scalar_space(), bytes.data());
+}
+
+void Hdf5Writer::write(const std::string& name, const std::vector<double>& values) {
+    write_vector(name, values.data(), static_cast<Eigen::Index>(values.size()));
+}
+
+void Hdf5Writer::write(const std::string& name, const std::vector<int>& values) {
+    write(name, std::vector<long>(values.begin(), values.end()));
+}
+
+void Hdf5Writer::write(const std::string& name, const std::vector<long>& values) {
+    file_->write(name, H5T_STD_I64LE, H5T_NATIVE_LONG, simple_space({values.size()}), values.data());
+}
+
+void Hdf5Writer::write(const std::string& name, const std::vector<std::string>& values) {
+    std::size_t width = 1;
+    for (const std::string& value : values) width = std::max(width, checked_text(value).size());
+    std::string bytes;
+    for (const std::string& value : values) bytes += value + std::string(width - value.size(), '\0');
+    const Id type = text_type(width);
+    file_->write(name, type.get(), type.get(), simple_space({values.size()}), bytes.data());
+}
+
+void Hdf5Writer::write_vector(const std::string& name, const double* values, Eigen::Index size) {
+    file_->write(name, H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE, simple_space({static_cast<hsize_t>(size)}), values);
+}
+
+void Hdf5Writer::write_matrix(const std::string& name, const double* column_major, Eigen::Index rows, Eigen::Index cols,
+                              Eigen::Index outer_stride) {
+    const QuietErrors quiet;
+    const Id space = simple_space({static_cast<hsize_t>(rows), static_cast<hsize_t>(cols)});
+    const Id data = file_->create(name, H5T_IEEE_F64LE, space.get());
+    const Eigen::Map<const Eigen::MatrixXd, 0, Eigen::OuterStride<>> matrix(column_major, rows, cols,
+                                                                            Eigen::OuterStride<>(outer_stride));
+    for (const Slab& slab : slabs(rows, cols)) {
+        const RowMajor values = matrix.middleRows(slab.first, slab.rows);
+        const Id memory = slab.select(space.get(), cols);
+        file_->check(
+            H5Dwrite(data.get(), H5T_NATIVE_DOUBLE, memory.get(), space.get(), H5P_DEFAULT, values.data()) >= 0, name);
+    }
+}
+
+void Hdf5Writer::attribute(const std::string& object, const std::string& name, double value) {
+    file_->attribute(object, name, H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE, &value);
+}
+
+void Hdf5Writer::attribute(const std::string& object, const std::string& name, int value) {
+    attribute(object, name, static_cast<long>(value));
+}
+
+void Hdf5Writer::attribute(const std::string& object, const std::string& name, long value) {
+    file_->attribute(object, name, H5T_STD_I64LE, H5T_NATIVE_LONG, &value);
+}
+
+void Hdf5Writer::attribute(const std::string& object, const std::string& name, std::string_view text) {
+    const std::string bytes = checked_text(text);
+    const Id type = text_type(bytes.size());
+    file_->attribute(object, name, type.get(), type.get(), bytes.data());
+}
+
+void Hdf5Writer::commit() {
+    const QuietErrors quiet;
+    file_->check_open();
+    const bool flushed = H5Fflush(file_->id.get(), H5F_SCOPE_GLOBAL) >= 0;
+    if (!file_->id.close() || !flushed) file_->fail("cannot be written; is the disk full?");
+    file_->replacement.commit();
+}
+
+// ---------------------------------------------------------------------------------------------------------- reading
+
+namespace {
+
+/// A data set or an attribute, with all that reading one has in common.
+class Source {
+ public:
+    Source(const std::string& path, std::string name, Id id, bool is_attribute)
+        : path_(path), name_(std::move(name)), id_(std::move(id)), is_attribute_(is_attribute) {
+        type_ = Id(is_attribute ? H5Aget_type(id_.get()) : H5Dget_type(id_.get()), H5Tclose);
+        space_ = Id(is_attribute ? H5Aget_space(id_.get()) : H5Dget_space(id_.get()), H5Sclose);
+        shape_ = shape_of(space_.get());
+    }
+
+    [[nodiscard]] const std::vector<hsize_t>& shape() const { return shape_; }
+    [[nodiscard]] hid_t space() const { return space_.get(); }
+    [[noreturn]] void fail(const std::string& what) const {
+        throw InputError(fmt::format("{}: '{}' {}", path_, name_, what));
+    }
+
+    void check_rank(std::size_t rank) const {
+        if (shape_.size() != rank)
+            fail(fmt::format("must have {} dimension{}, got shape {}", rank, rank == 1 ? "" : "s", shape_text(shape_)));
+    }
+    void check_real() const {
+        const H5T_class_t kind = H5Tget_class(type_.get());
+        if (kind != H5T_FLOAT && kind != H5T_INTEGER) fail("must hold numbers");
+    }
+
+    [[nodiscard]] std::size_t size() const {
+        std::size_t n = 1;
+        for (const hsize_t extent : shape_) n *= static_cast<std::size_t>(extent);
+        return n;
+    }
+
+    void read_doubles(double* values) const {
+        check_real();
+        read(H5T_NATIVE_DOUBLE, values);
+    }
+    void read_longs(long* values) const {
+        if (H5Tget_class(type_.get()) != H5T_INTEGER) fail("must hold whole numbers");
+        read(H5T_NATIVE_LONG, values);
+    }
+    [[nodiscard]] std::vector<std::string> read_texts() const {
+        if (H5Tget_class(type_.get()) != H5T_STRING) fail("must hold text");
+        std::vector<std::string> texts;
+        if (H5Tis_variable_str(type_.get()) > 0) {  // as h5py writes str
+            std::vector<char*> pointers(size(), nullptr);
+            Id memory(H5Tcopy(H5T_C_S1), H5Tclose);
+            H5Tset_size(memory.get(), H5T_VARIABLE);
+            H5Tset_cset(memory.get(), H5Tget_cset(type_.get()));
+            read(memory.get(), pointers.data());
+            for (const char* text : pointers) texts.emplace_back(text == nullptr ? "" : text);
+            H5Dvlen_reclaim(memory.get(), space_.get(), H5P_DEFAULT, pointers.data());
+            return texts;
+        }
+        const std::size_t width = H5Tget_size(type_.get());
+        std::vector<char> bytes(size() * width);
+        read(type_.get(), bytes.data());
+        for (std::size_t k = 0; k < size(); ++k) texts.push_back(unpadded(bytes.data() + k * width, width));
+        return texts;
+    }
+
+    template <class Matrix>
+    void read_matrix(Matrix& matrix) const {
+        check_real();
+        const auto rows = static_cast<Eigen::Index>(shape_[0]), cols = static_cast<Eigen::Index>(shape_[1]);
+        matrix.resize(rows, cols);
+        for (const Slab& slab : slabs(rows, cols)) {
+            RowMajor values(slab.rows, cols);
+            const Id memory = slab.select(space_.get(), cols);
+            if (H5Dread(id_.get(), H5T_NATIVE_DOUBLE, memory.get(), space_.get(), H5P_DEFAULT, values.data()) < 0)
+                fail("cannot be read; the file is damaged");
+            matrix.middleRows(slab.first, slab.rows) = values;
+        }
+    }
+
+ private:
+    void read(hid_t memory_type, void* values) const {
+        if (size() == 0) return;
+        const herr_t status = is_attribute_ ? H5Aread(id_.get(), memory_type, values)
+                                            : H5Dread(id_.get(), memory_type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values);
+        if (status < 0) fail("cannot be read; the file is damaged");
+    }
+
+    const std::string& path_;
+    std::string name_;
+    Id id_, type_, space_;
+    bool is_attribute_;
+    std::vector<hsize_t> shape_;
+};
+
+int to_int(const Source& source, long value) {
+    if (value < std::numeric_limits<int>::min() || value > std::numeric_limits<int>::max())
+        source.fail(fmt::format("holds {}, which is out of range", value));
+    return static_cast<int>(value);
+}
+
+}  // namespace
+
+struct Hdf5Reader::File {
+    explicit File(const std::string& name) : path(name) {
+        const QuietErrors quiet;
+        std::error_code ignored;
+        if (!std::filesystem::exists(path, ignored)) throw InputError(path + ": no such file; check the path");
+        id = Id(H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT), H5Fclose);
+        if (!id) throw InputError(path + ": is not an HDF5 file, or is damaged; a model file is needed");
+    }
+
+    [[noreturn]] void fail_missing(const std::string& what) const {
+        throw InputError(fmt::format("{}: {} is missing; a complete file of this version is needed", path, what));
+    }
+
+    [[nodiscard]] Source data(const std::string& name) const {
+        Id found;
+        if (exists(id.get(), name)) found = Id(H5Dopen2(id.get(), name.c_str(), H5P_DEFAULT), H5Dclose);
+        if (!found) fail_missing(fmt::format("data set '{}'", name));
+        return {path, name, std::move(found), false};
+    }
+    [[nodiscard]] Source data(const std::string& name, std::size_t rank) const {
+        Source source = data(name);
+        source.check_rank(rank);
+        return source;
+    }
+    [[nodiscard]] Source attribute(const std::string& object, const std::string& name) const {
+        Id found;
+        if (exists(id.get(), object))
+            found = Id(H5Aopen_by_name(id.get(), object.c_str(), name.c_str(), H5P_DEFAULT, H5P_DEFAULT), H5Aclose);
+        if (!found) fail_missing(fmt::format("attribute '{}' of '{}'", name, object));
+        Source source(path, object + "@" + name, std::move(found), true);
+        source.check_rank(0);
+        return source;
+    }
+
+    std::string path;
+    Id id;
+};
+
+Hdf5Reader::Hdf5Reader(const std::string& path) : file_(std::make_unique<File>(path)) {}
+Hdf5Reader::Hdf5Reader(Hdf5Reader&&) noexcept = default;
+Hdf5Reader& Hdf5Reader::operator=(Hdf5Reader&&) noexcept = default;
+Hdf5Reader::~Hdf5Reader() = default;
+
+const std::string& Hdf5Reader::path() const { return file_->path; }
+
+bool Hdf5Reader::has(const std::string& name) const {
+    const QuietErrors quiet;
+    return exists(file_->id.get(), name);
+}
+
+std::vector<std::string> Hdf5Reader::list(const std::string& group) const {
+    const QuietErrors quiet;
+    Id found;
+    if (exists(file_->id.get(), group)) found = Id(H5Gopen2(file_->id.get(), group.c_str(), H5P_DEFAULT), H5Gclose);
+    if (!found) file_->fail_missing(fmt::format("group '{}'", group));
+    H5G_info_t info;
+    if (H5Gget_info(found.get(), &info) < 0) file_->fail_missing(fmt::format("group '{}'", group));
+    std::vector<std::string> names;
+    for (hsize_t k = 0; k < info.nlinks; ++k) {
+        const auto name = [&](char* buffer, std::size_t size) {
+            return H5Lget_name_by_idx(found.get(), ".", H5_INDEX_NAME, H5_ITER_INC, k, buffer, size, H5P_DEFAULT);
+        };
+        std::string text(static_cast<std::size_t>(std::max<ssize_t>(name(nullptr, 0), 0)), '\0');
+        name(text.data(), text.size() + 1);
+        names.push_back(std::move(text));
+    }
+    return names;
+}
+
+std::vector<std::int64_t> Hdf5Reader::shape(const std::string& name) const {
+    const QuietErrors quiet;
+    const std::vector<hsize_t> shape = file_->data(name).shape();
+    return {shape.begin(), shape.end()};
+}
+
+void Hdf5Reader::read(const std::string& name, double& value) const {
+    const QuietErrors quiet;
+    file_->data(name, 0).read_doubles(&value);
+}
+
+void Hdf5Reader::read(const std::string& name, int& value) const {
+    const QuietErrors quiet;
+    const Source source = file_->data(name, 0);
+    long whole = 0;
+    source.read_longs(&whole);
+    value = to_int(source, whole);
+}
+
+void Hdf5Reader::read(const std::string& name, long& value) const {
+    const QuietErrors quiet;
+    file_->data(name, 0).read_longs(&value);
+}
+
+void Hdf5Reader::read(const std::string& name, std::string& text) const {
+    const QuietErrors quiet;
+    text = file_->data(name, 0).read_texts().front();
+}
+
+void Hdf5Reader::read(const std::string& name, std::vector<double>& values) const {
+    const QuietErrors quiet;
+    const Source source = file_->data(name, 1);
+    values.resize(source.size());
+    source.read_doubles(values.data());
+}
+
+void Hdf5Reader::read(const std::string& name, std::vector<int>& values) const {
+    const QuietErrors quiet;
+    const Source source = file_->data(name, 1);
+    std::vector<long> whole(source.size());
+    source.read_longs(whole.data());
+    values.clear();
+    for (const long value : whole) values.push_back(to_int(source, value));
+}
+
+void Hdf5Reader::read(const std::string& name, std::vector<long>& values) const {
+    const QuietErrors quiet;
+    const Source source = file_->data(name, 1);
+    values.resize(source.size());
+    source.read_longs(values.data());
+}
+
+void Hdf5Reader::read(const std::string& name, std::vector<std::string>& values) const {
+    const QuietErrors quiet;
+    values = file_->data(name, 1).read_texts();
+}
+
+void Hdf5Reader::read(const std::string& name, Eigen::VectorXd& values) const {
+    const QuietErrors quiet;
+    const Source source = file_->data(name, 1);
+    values.resize(static_cast<Eigen::Index>(source.size()));
+    source.read_doubles(values.data());
+}
+
+void Hdf5Reader::read(const std::string& name, Eigen::MatrixXd& values) const {
+    const QuietErrors quiet;
+    file_->data(name, 2).read_matrix(values);
+}
+
+void Hdf5Reader::read(const std::string& name, Eigen::Matrix3Xd& values) const {
+    const QuietErrors quiet;
+    const Source source = file_->data(name, 2);
+    if (source.shape()[0] != 3) source.fail("must have shape (3, n), got " + shape_text(source.shape()));
+    source.read_matrix(values);
+}
+
+bool Hdf5Reader::has_attribute(const std::string& object, const std::string& name) const {
+    const QuietErrors quiet;
+    return exists(file_->id.get(), object) &&
+           H5Aexists_by_name(file_->id.get(), object.c_str(), name.c_str(), H5P_DEFAULT) > 0;
+}
+
+void Hdf5Reader::attribute(const std::string& object, const std::string& name, double& value) const {
+    const QuietErrors quiet;
+    file_->attribute(object, name).read_doubles(&value);
+}
+
+void Hdf5Reader::attribute(const std::string& object, const std::string& name, int& value) const {
+    const QuietErrors quiet;
+    const Source source = file_->attribute(object, name);
+    long whole = 0;
+    source.read_longs(&whole);
+    value = to_int(source, whole);
+}
+
+void Hdf5Reader::attribute(const std::string& object, const std::string& name, long& value) const {
+    const QuietErrors quiet;
+    file_->attribute(object, name).read_longs(&value);
+}
+
+void Hdf5Reader::attribute(const std::string& object, const std::string& name, std::string& text) const {
+    const QuietErrors quiet;
+    text = file_->attribute(object, name).read_texts().front();
+}
+
+}  // namespace mlff

@@ -1,0 +1,198 @@
+#include "libmlff/io/model_file.hpp"
+
+#include <fmt/format.h>
+
+#include <stdexcept>
+
+#include "libmlff/atoms/elements.hpp"
+#include "libmlff/errors.hpp"
+#include "libmlff/io/hdf5.hpp"
+
+namespace mlff {
+namespace {
+
+using descriptors::Compression;
+using descriptors::Normalization;
+using descriptors::RadialBasisOptions;
+
+void write_basis(Hdf5Writer& file, const std::string& group, const RadialBasisOptions& options) {
+    file.write(group + "/cutoff", options.cutoff);
+    file.attribute(group + "/cutoff", "unit", "angstrom");
+    file.write(group + "/width", options.width);
+    file.attribute(group + "/width", "unit", "angstrom");
+    file.write(group + "/functions", options.functions);
+    file.write(group + "/l_max", options.l_max);
+    file.write(group + "/filter", options.filter);
+}
+
+RadialBasisOptions read_basis(const Hdf5Reader& file, const std::string& group) {
+    return {.cutoff = file.read<double>(group + "/cutoff"),
+            .width = file.read<double>(group + "/width"),
+            .functions = file.read<int>(group + "/functions"),
+            .l_max = file.read<int>(group + "/l_max"),
+            .filter = file.read<double>(group + "/filter")};
+}
+
+template <class Enum>
+Enum parse(const Hdf5Reader& file, const std::string& name, std::initializer_list<std::pair<const char*, Enum>> words) {
+    const auto text = file.read<std::string>(name);
+    for (const auto& [word, value] : words)
+        if (text == word) return value;
+    throw InputError(fmt::format("{}: {} is '{}', which this version does not know", file.path(), name, text));
+}
+
+}  // namespace
+
+void write_model(const std::string& path, const ForceField& model) {
+    Hdf5Writer file(path);
+    file.attribute("/", "format", "mlff-model");
+    file.attribute("/", "version", model_format_version);
+
+    const Provenance& origin = model.provenance();
+    file.write("provenance/program", origin.version);
+    file.write("provenance/reference", origin.reference);
+    file.write("provenance/settings", origin.settings);
+    file.write("provenance/structures", origin.n_structures);
+    file.write("provenance/atoms", origin.n_atoms);
+    const auto training_error = [&](const char* kind, double rmse, const char* unit) {
+        const std::string name = std::string("provenance/training_rmse/") + kind;
+        file.write(name, rmse);
+        file.attribute(name, "unit", unit);
+    };
+    training_error("energy", origin.rmse_energy, "eV/atom");
+    training_error("force", origin.rmse_force, "eV/angstrom");
+    training_error("stress", origin.rmse_stress, "eV/angstrom^3");
+
+    const auto options = model.descriptor().options();
+    write_basis(file, "descriptor/radial", options.radial);
+    write_basis(file, "descriptor/angular", options.angular);
+    file.write("descriptor/radial_weight", options.radial_weight);
+    file.write("descriptor/normalization", options.normalization == Normalization::joint ? "joint" : "separate");
+    file.write("descriptor/compression", options.compression == Compression::none ? "none" : "element");
+    file.write("kernel/power", model.kernel_power());
+
+    std::vector<std::string> symbols;
+    for (const int z : model.species()) symbols.push_back(element_symbol(z));
+    file.write("species", symbols);
+    file.write("e0", model.e0());
+    file.attribute("e0", "unit", "eV");
+    for (int channel = 0; channel < model.n_channels(); ++channel) {
+        const std::string group = "references/" + symbols[static_cast<std::size_t>(channel)];
+        const LocalReferences& set = model.references(channel);
+        file.write(group + "/features", set.features);
+        file.attribute(group + "/features", "shape", "descriptor components x local references");
+        file.write(group + "/weights",
+                   Eigen::VectorXd(model.posterior().weights().segment(model.first(channel), set.size())));
+        file.attribute(group + "/weights", "unit", "eV");
+        file.write(group + "/structure", set.structure);
+        file.write(group + "/atom", set.atom);
+    }
+
+    const bayes::Evidence& evidence = model.posterior().evidence();
+    file.write("posterior/factor", model.posterior().factor());
+    file.attribute("posterior/factor", "meaning", "upper triangular T with inverse(Sigma) = transpose(T) T");
+    file.write("posterior/weight_precision", evidence.weight_precision);
+    file.write("posterior/noise_precision", evidence.noise_precision);
+    file.write("posterior/gamma", evidence.gamma);
+    file.write("posterior/residual", evidence.residual);
+    file.write("posterior/weight_norm", evidence.weight_norm);
+    file.write("posterior/log_evidence", evidence.log_evidence);
+    file.write("posterior/steps", evidence.steps);
+    file.write("posterior/end", static_cast<int>(evidence.end));
+    file.write("posterior/floored", evidence.floored ? 1 : 0);
+    const auto scale = [&](const char* kind, double value, const char* unit) {
+        const std::string name = std::string("scales/") + kind;
+        file.write(name, value);
+        file.attribute(name, "unit", unit);
+    };
+    scale("energy", model.scales().energy, "eV/atom");
+    scale("force", model.scales().force, "eV/angstrom");
+    scale("stress", model.scales().stress, "eV/angstrom^3");
+    file.commit();
+}
+
+ForceField read_model(const std::string& path) {
+    const Hdf5Reader file(path);
+    std::string format;
+    if (file.has_attribute("/", "format")) file.attribute("/", "format", format);
+    if (format != "mlff-model")
+        throw InputError(fmt::format("{}: not a force field of mlff; a model.h5 of train or fit is needed", path));
+    int version = 0;
+    file.attribute("/", "version", version);
+    if (version > model_format_version)
+        throw InputError(
+            fmt::format("{}: model format version {} is newer than this program, which reads up to {}; "
+                        "install a newer mlff",
+                        path, version, model_format_version));
+    try {
+        Provenance origin;
+        origin.version = file.read<std::string>("provenance/program");
+        origin.reference = file.read<std::string>("provenance/reference");
+        origin.settings = file.read<std::string>("provenance/settings");
+        origin.n_structures = file.read<long>("provenance/structures");
+        origin.n_atoms = file.read<long>("provenance/atoms");
+        origin.rmse_energy = file.read<double>("provenance/training_rmse/energy");
+        origin.rmse_force = file.read<double>("provenance/training_rmse/force");
+        origin.rmse_stress = file.read<double>("provenance/training_rmse/stress");
+
+        descriptors::DescriptorOptions options;
+        options.radial = read_basis(file, "descriptor/radial");
+        options.angular = read_basis(file, "descriptor/angular");
+        options.radial_weight = file.read<double>("descriptor/radial_weight");
+        options.normalization = parse<Normalization>(
+            file, "descriptor/normalization", {{"joint", Normalization::joint}, {"separate", Normalization::separate}});
+        options.compression = parse<Compression>(file, "descriptor/compression",
+                                                 {{"none", Compression::none}, {"element", Compression::element}});
+
+        std::vector<int> species;
+        std::vector<LocalReferences> references;
+        std::vector<Eigen::VectorXd> weights;
+        Eigen::Index n_weights = 0;
+        for (const auto& symbol : file.read<std::vector<std::string>>("species")) {
+            species.push_back(atomic_number(symbol));
+            const std::string group = "references/" + symbol;
+            LocalReferences set;
+            file.read(group + "/features", set.features);
+            file.read(group + "/structure", set.structure);
+            file.read(group + "/atom", set.atom);
+            weights.push_back(file.read<Eigen::VectorXd>(group + "/weights"));
+            n_weights += weights.back().size();
+            references.push_back(std::move(set));
+        }
+        Eigen::VectorXd all(n_weights);
+        Eigen::Index first = 0;
+        for (const auto& part : weights) {
+            all.segment(first, part.size()) = part;
+            first += part.size();
+        }
+
+        bayes::Evidence evidence;
+        evidence.weight_precision = file.read<double>("posterior/weight_precision");
+        evidence.noise_precision = file.read<double>("posterior/noise_precision");
+        evidence.gamma = file.read<double>("posterior/gamma");
+        evidence.residual = file.read<double>("posterior/residual");
+        evidence.weight_norm = file.read<double>("posterior/weight_norm");
+        evidence.log_evidence = file.read<double>("posterior/log_evidence");
+        evidence.steps = file.read<int>("posterior/steps");
+        evidence.end = static_cast<bayes::EvidenceEnd>(file.read<int>("posterior/end"));
+        evidence.floored = file.read<int>("posterior/floored") != 0;
+        bayes::Posterior posterior(std::move(all), file.read<Eigen::MatrixXd>("posterior/factor"), evidence);
+
+        const LabelScales scales{.energy = file.read<double>("scales/energy"),
+                                 .force = file.read<double>("scales/force"),
+                                 .stress = file.read<double>("scales/stress")};
+        auto descriptor = std::make_shared<descriptors::Descriptor>(options, static_cast<int>(species.size()));
+        return {std::move(descriptor),
+                file.read<int>("kernel/power"),
+                std::move(species),
+                std::move(references),
+                file.read<Eigen::VectorXd>("e0"),
+                std::move(posterior),
+                scales,
+                std::move(origin)};
+    } catch (const std::invalid_argument& error) {
+        throw InputError(fmt::format("{}: the model is damaged: {}", path, error.what()));
+    }
+}
+
+}  // namespace mlff

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <string>
+
+#include "libmlff/force_field.hpp"
+
+namespace mlff {
+
+/// Version of the layout that is written; files up to it are read. docs/model-file.md describes it.
+inline constexpr int model_format_version = 1;
+
+/// Writes a force field, atomically; the same force field gives the same bytes.
+/// @throws std::runtime_error naming the file if the disk refuses
+void write_model(const std::string& path, const ForceField& force_field);
+
+/// Reads what write_model has written, bit for bit.
+/// @throws InputError naming the file if it is missing, is no model, is damaged, or is of a newer version
+[[nodiscard]] ForceField read_model(const std::string& path);
+
+}  // namespace mlff

@@ -1,0 +1,260 @@
+#include "libmlff/learning/learner.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <stdexcept>
+
+#include "libmlff/errors.hpp"
+
+namespace mlff {
+namespace {
+
+using Eigen::Index;
+
+constexpr std::size_t error_window = 10;  ///< reference calls that the running error ratio looks back on
+
+Action parse_action(const std::string& word) {
+    for (const Action action : {Action::threshold, Action::learning, Action::critical})
+        if (word == name(action)) return action;
+    throw InputError("the journal holds an unknown action '" + word + "'");
+}
+
+bool same_atoms(const Structure& a, const Structure& b) {
+    return a.species == b.species && a.positions == b.positions && a.cell == b.cell;
+}
+
+}  // namespace
+
+void LearnerOptions::validate() const {
+    const auto require = [](bool good, const char* field, double value, const char* bound) {
+        if (!good) throw std::invalid_argument(fmt::format("{} must be {}, got {}", field, bound, value));
+    };
+    force_field.validate();
+    regression.validate();
+    threshold.validate();
+    selection.validate();
+    require(decision.critical_factor >= 1.0, "critical_factor", decision.critical_factor, "at least 1");
+    require(decision.interval >= 1, "interval", decision.interval, "at least 1");
+    require(decision.block >= 1, "block", decision.block, "at least 1");
+    require(candidate_factor >= 0.0 && candidate_factor <= 1.0, "candidate_factor", candidate_factor, "0 to 1");
+    require(min_references >= 1, "min_references", min_references, "at least 1");
+    require(max_references >= min_references, "max_references", static_cast<double>(max_references),
+            "at least min_references");
+}
+
+Learner::Learner(Calculator& reference, const LearnerOptions& options, std::vector<int> species, Provenance provenance,
+                 Journal* journal, CallerState caller_state, Observer observer)
+    : reference_(reference),
+      options_(options),
+      provenance_(std::move(provenance)),
+      journal_(journal),
+      caller_state_(std::move(caller_state)),
+      observer_(std::move(observer)),
+      training_set_(
+          std::make_shared<descriptors::Descriptor>(options.force_field.descriptor, static_cast<int>(species.size())),
+          options.force_field.kernel_power, std::move(species)),
+      threshold_(options.threshold) {
+    options_.validate();
+}
+
+Learner::~Learner() = default;
+
+const ForceField* Learner::model() const { return model_ ? &model_->force_field() : nullptr; }
+
+std::string Learner::description() const { return "on-the-fly learning from " + reference_.description(); }
+
+std::string Learner::state() const {
+    std::string text = fmt::format("{} {} {} | {} |", step_, steps_since_sample_, reference_calls_, threshold_.state());
+    for (const auto& [truth, predicted] : errors_) text += fmt::format(" {} {}", truth, predicted);
+    return text;
+}
+
+void Learner::restore(const std::string& state) {
+    const auto first = state.find('|'), second = state.find('|', first + 1);
+    if (second == std::string::npos) throw InputError("a stored state of the learner is damaged");
+    if (std::sscanf(state.c_str(), "%ld %ld %ld", &step_, &steps_since_sample_, &reference_calls_) != 3)
+        throw InputError("a stored state of the learner is damaged");
+    threshold_.restore(state.substr(first + 1, second - first - 1));
+    errors_.clear();
+    double truth = 0.0, predicted = 0.0;
+    int n_read = 0;
+    for (const char* rest = state.c_str() + second + 1;
+         std::sscanf(rest, "%lf %lf%n", &truth, &predicted, &n_read) == 2; rest += n_read)
+        errors_.emplace_back(truth, predicted);
+}
+
+void Learner::begin_with(std::vector<LabeledStructure> structures) {
+    for (auto& item : structures) {
+        Candidate candidate{std::move(item), {}};
+        candidate.atoms.resize(static_cast<std::size_t>(candidate.structure.structure.size()));
+        std::iota(candidate.atoms.begin(), candidate.atoms.end(), Index{0});
+        candidates_.push_back(std::move(candidate));
+    }
+    LearningEvent event;
+    event.step = step_;
+    learn(event);
+    if (observer_) observer_(event);
+}
+
+void Learner::resume(bool everything) {
+    known_.assign(journal_->entries().begin(), journal_->entries().end());
+    while (known_.size() > (everything ? 0u : 1u)) {
+        const Structure structure = known_.front().structure.structure;
+        restore(known_.front().learner);
+        (void)evaluate(structure);
+    }
+    if (!known_.empty()) restore(known_.front().learner);
+}
+
+double Learner::ratio() const {
+    double truth = 0.0, predicted = 0.0;
+    for (const auto& [t, p] : errors_) {
+        truth += t * t;
+        predicted += p * p;
+    }
+    return predicted > 0.0 ? std::sqrt(truth / predicted) : 0.0;
+}
+
+void Learner::record_error(const Evaluation& prediction, const Evaluation& truth) {
+    const double n = static_cast<double>(truth.forces.size());
+    errors_.emplace_back((prediction.forces - truth.forces).norm() / std::sqrt(n),
+                         prediction.uncertainty->forces.norm() / std::sqrt(n));
+    if (errors_.size() > error_window) errors_.pop_front();
+}
+
+Evaluation Learner::evaluate(const Structure& structure, const Request& request) {
+    step_state_ = state();
+    ++step_;
+    ++steps_since_sample_;
+    LearningEvent event;
+    event.step = step_;
+    event.threshold = threshold_.value();
+    event.threshold_state = &threshold_;
+
+    std::optional<Evaluation> prediction;
+    Eigen::VectorXd beef;
+    Situation situation{.has_model = model_ != nullptr,
+                        .beef_max = 0.0,
+                        .threshold = threshold_.value(),
+                        .steps_since_sample = steps_since_sample_,
+                        .n_candidates = static_cast<int>(candidates_.size())};
+    if (model_) {
+        prediction = model_->evaluate(structure, {.uncertainty = true});
+        const double factor = options_.calibrated && ratio() > 0.0 ? ratio() : 1.0;
+        beef = factor * prediction->uncertainty->force_norms();
+        situation.beef_max = beef.maxCoeff();
+        if (!std::isfinite(situation.beef_max) || !prediction->forces.allFinite())
+            throw std::runtime_error(
+                fmt::format("step {}: the force field predicts numbers that are not finite", step_));
+        event.prediction = &*prediction;
+    }
+
+    // A call that the journal knows is repeated as it was, whatever a last bit may say now.
+    const bool recorded = !known_.empty() && known_.front().step == step_;
+    event.action = recorded ? parse_action(known_.front().action) : decide(situation, options_.decision);
+    if (model_) event.threshold_moved = threshold_.after_prediction(situation.beef_max);
+
+    Evaluation result;
+    if (event.action == Action::accurate) {
+        result = *prediction;
+        if (!request.uncertainty) result.uncertainty.reset();
+    } else {
+        result = call_reference(structure, event.action, event);
+        event.truth = &result;
+        Candidate candidate{{structure, {result.energy, result.forces, result.stress}, fmt::format("step {}", step_)},
+                            {}};
+        for (Index i = 0; i < structure.size(); ++i)
+            if (!model_ || beef[i] > options_.candidate_factor * event.threshold) candidate.atoms.push_back(i);
+        if (prediction) record_error(*prediction, result);
+        candidates_.push_back(std::move(candidate));
+        steps_since_sample_ = 0;
+        if (event.action != Action::threshold) {
+            learn(event);
+            if (model_)
+                event.threshold_moved |= threshold_.after_retraining(
+                    model_->evaluate(structure, {.uncertainty = true}).uncertainty->force_norms().maxCoeff());
+        }
+    }
+    event.ratio = ratio();
+    event.reference_calls = reference_calls_;
+    event.since_sample = steps_since_sample_;
+    event.n_candidates = static_cast<int>(candidates_.size());
+    if (observer_) observer_(event);
+    return result;
+}
+
+Evaluation Learner::call_reference(const Structure& structure, Action action, LearningEvent& event) {
+    ++reference_calls_;
+    if (!known_.empty() && known_.front().step == event.step) {
+        const JournalEntry entry = std::move(known_.front());
+        known_.pop_front();
+        if (!same_atoms(entry.structure.structure, structure))
+            throw InputError(
+                fmt::format("the journal holds another structure for step {}: it belongs to another run; "
+                            "choose another output directory",
+                            event.step));
+        const Labels& labels = entry.structure.labels;
+        if (!labels.energy || !labels.forces)
+            throw InputError(fmt::format("{}: journal entry without energy or forces", entry.structure.origin));
+        return {*labels.energy, *labels.forces, labels.stress, {}, {}};
+    }
+    Evaluation answer = reference_.evaluate(structure);
+    if (!std::isfinite(answer.energy) || !answer.forces.allFinite() || (answer.stress && !answer.stress->allFinite()))
+        throw std::runtime_error(
+            fmt::format("step {}: the reference answered with numbers that are not finite; nothing "
+                        "was learned from it",
+                        event.step));
+    if (journal_)
+        journal_->append({.structure = {structure, {answer.energy, answer.forces, answer.stress}, {}},
+                          .step = event.step,
+                          .action = name(action),
+                          .learner = step_state_,
+                          .caller = caller_state_ ? caller_state_() : std::string()});
+    answer.atom_energies.resize(0);
+    return answer;
+}
+
+Index Learner::capacity() const {
+    if (options_.memory <= 0) return options_.max_references;
+    // Design rows of all structures (8 M N_B) and some eight matrices of N_B² while fitting, against the budget.
+    double n_rows = 0.0;
+    for (const auto& item : training_set_.structures())
+        n_rows += 7.0 + 3.0 * static_cast<double>(item.structure.size());
+    for (const auto& item : candidates_) n_rows += 7.0 + 3.0 * static_cast<double>(item.structure.structure.size());
+    const double budget = static_cast<double>(options_.memory) / sizeof(double), a = 8.0, b = n_rows;
+    const double n_basis = (std::sqrt(b * b + 4.0 * a * budget) - b) / (2.0 * a);
+    const auto per_species = static_cast<Index>(n_basis / static_cast<double>(training_set_.species().size()));
+    return std::clamp<Index>(per_species, options_.min_references, options_.max_references);
+}
+
+void Learner::learn(LearningEvent& event) {
+    const Index limit = capacity();
+    event.changes = training_set_.learn(std::move(candidates_), options_.selection, limit);
+    candidates_.clear();
+    bool enough = true;
+    for (const auto& change : event.changes) {
+        enough &= change.after >= options_.min_references;
+        event.at_capacity |= change.after == limit && change.before + change.candidates > limit;
+    }
+    if (!enough) return;
+    model_ = std::make_unique<ForceFieldCalculator>(training_set_.fit(options_.regression, provenance_));
+    event.retrained = model();
+}
+
+void Learner::finish() {
+    if (candidates_.empty()) return;
+    LearningEvent event;
+    event.step = step_;
+    event.action = Action::learning;
+    event.threshold = threshold_.value();
+    event.threshold_state = &threshold_;
+    learn(event);
+    event.reference_calls = reference_calls_;
+    event.ratio = ratio();
+    if (observer_) observer_(event);
+}
+
+}  // namespace mlff

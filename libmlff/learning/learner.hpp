@@ -1,0 +1,118 @@
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "libmlff/force_field.hpp"
+#include "libmlff/io/journal.hpp"
+#include "libmlff/learning/decision.hpp"
+#include "libmlff/learning/training_set.hpp"
+
+namespace mlff {
+
+struct LearnerOptions {
+    ForceFieldOptions force_field;
+    RegressionOptions regression;
+    DecisionOptions decision;
+    ThresholdOptions threshold;
+    SelectionOptions selection;
+    double candidate_factor = 0.6;  ///< atoms above this multiple of the threshold become candidates (ML_SCLC_CTIFOR)
+    int min_references = 3;         ///< per species before there is a model (ML_MB_MIN), ≥ 1
+    Eigen::Index max_references = 1'000'000;  ///< per species; when full the most informative are kept
+    std::int64_t memory = 0;                  ///< budget of the training data [bytes]; 0 is no limit
+    bool calibrated = false;                  ///< compare the threshold with BEEF × (true/predicted) instead of BEEF
+
+    /// @throws std::invalid_argument naming the field, its value and the bound
+    void validate() const;
+};
+
+/// What the learner did in one step, for logs and tests. Pointers are good until the observer returns.
+struct LearningEvent {
+    long step = 0;
+    Action action = Action::accurate;
+    double threshold = 0.0;                  ///< the decision was taken with [eV/Å]
+    const Evaluation* prediction = nullptr;  ///< of the model before it learned; none if there was no model
+    const Evaluation* truth = nullptr;       ///< of the reference, if it was called
+    double ratio = 0.0;                      ///< running true/predicted force error; 0 before the first call
+    long reference_calls = 0;
+    long since_sample = 0;                     ///< steps since the last sample
+    int n_candidates = 0;                      ///< structures waiting for the next retraining
+    std::vector<TrainingSet::Change> changes;  ///< per species, if it learned
+    const ForceField* retrained = nullptr;     ///< the new model, if it retrained and there is one
+    bool threshold_moved = false;
+    const Threshold* threshold_state = nullptr;
+    bool at_capacity = false;  ///< references were dropped to stay within capacity or memory
+};
+
+/// On-the-fly learning as a calculator: predicts with the current model, decides (decision.hpp), calls the reference
+/// where it must, and learns. Every reference result is in the journal, on disk, before it is used.
+///
+/// Resuming: `resume` replays the journal through the same code with the recorded answers, so that the model and all
+/// that follows are those of the uninterrupted run, bit for bit at the same thread count.
+class Learner final : public Calculator {
+ public:
+    using Observer = std::function<void(const LearningEvent&)>;
+    /// State of the caller at the beginning of the step; stored with each reference call.
+    using CallerState = std::function<std::string()>;
+
+    /// @param reference  answers when the model is unsure; must outlive the learner
+    /// @param species    of the structures to come
+    /// @param journal    may be null (select: the answers are on disk already)
+    Learner(Calculator& reference, const LearnerOptions& options, std::vector<int> species, Provenance provenance,
+            Journal* journal, CallerState caller_state, Observer observer);
+    ~Learner() override;
+
+    /// Continue an earlier training: learn these structures, every atom a candidate, before the first step.
+    void begin_with(std::vector<LabeledStructure> structures);
+
+    /// Replays what the journal holds. The last entry is answered when the caller repeats its step: the caller restores
+    /// itself from its state. With `everything` the last one is replayed too (the caller goes on after it).
+    void resume(bool everything);
+
+    /// A prediction, or the answer of the reference if it was called.
+    [[nodiscard]] Evaluation evaluate(const Structure& structure, const Request& request = {}) override;
+    [[nodiscard]] std::string description() const override;
+
+    /// Learns the candidates that still wait; call it after the last step.
+    void finish();
+
+    [[nodiscard]] const ForceField* model() const;  ///< null before there is one
+    [[nodiscard]] const TrainingSet& training_set() const { return training_set_; }
+    [[nodiscard]] long reference_calls() const { return reference_calls_; }
+    [[nodiscard]] double threshold() const { return threshold_.value(); }
+    /// State besides what replaying rebuilds (counters, threshold): for checkpoints between reference calls.
+    [[nodiscard]] std::string state() const;
+    void restore(const std::string& state);
+
+ private:
+    Evaluation call_reference(const Structure& structure, Action action, LearningEvent& event);
+    void learn(LearningEvent& event);
+    [[nodiscard]] Eigen::Index capacity() const;
+    [[nodiscard]] double ratio() const;
+    void record_error(const Evaluation& prediction, const Evaluation& truth);
+
+    Calculator& reference_;
+    LearnerOptions options_;
+    Provenance provenance_;
+    Journal* journal_;
+    CallerState caller_state_;
+    Observer observer_;
+
+    TrainingSet training_set_;
+    std::vector<Candidate> candidates_;
+    std::unique_ptr<ForceFieldCalculator> model_;
+    Threshold threshold_;
+    long step_ = -1;  ///< evaluations so far, minus one
+    long steps_since_sample_ = 0;
+    long reference_calls_ = 0;
+    std::deque<std::pair<double, double>> errors_;  ///< (true, predicted) rms force error of the last calls
+
+    std::deque<JournalEntry> known_;  ///< journal entries that are still to be answered from
+    std::string step_state_;          ///< state() at the beginning of the step in progress
+};
+
+}  // namespace mlff

@@ -1,0 +1,76 @@
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "bayes/selection.hpp"
+#include "libmlff/learning/regression.hpp"
+
+namespace mlff {
+
+/// How local references are chosen from candidates.
+enum class SelectionMethod {
+    cur,       ///< leverage scores on the low eigenvectors of K_BB (VASP's)
+    cholesky,  ///< pivoted Cholesky: those that are worst described by the ones before
+};
+
+struct SelectionOptions {
+    SelectionMethod method = SelectionMethod::cur;
+    double tolerance = 1e-9;  ///< cur: ε_low (ML_EPS_LOW), cholesky: smallest spilling factor that is accepted
+
+    /// @throws std::invalid_argument naming the field, its value and the bound
+    void validate() const;
+};
+
+/// Indices of the columns of `features` to keep, ascending, at most `capacity`.
+[[nodiscard]] std::vector<Eigen::Index> select(const Eigen::MatrixXd& features, int kernel_power,
+                                               const SelectionOptions& options, Eigen::Index capacity);
+
+/// A structure that waits to be learned: what the reference said, and the atoms that may become local references.
+struct Candidate {
+    LabeledStructure structure;
+    std::vector<Eigen::Index> atoms;
+};
+
+/// Labelled structures, local references chosen from their atoms, and the design rows that tie them, kept so that a
+/// retraining computes only what is new: rows of new structures, and of all structures for new references.
+class TrainingSet {
+ public:
+    TrainingSet(std::shared_ptr<const descriptors::Descriptor> descriptor, int kernel_power, std::vector<int> species);
+
+    /// What `learn` did to one species.
+    struct Change {
+        Eigen::Index before = 0, candidates = 0, after = 0;
+    };
+    /// Add structures and choose the references afresh from the present ones and the candidates.
+    /// @param capacity  most references per species
+    /// @returns per channel
+    std::vector<Change> learn(std::vector<Candidate> candidates, const SelectionOptions& options,
+                              Eigen::Index capacity);
+
+    /// Fit to all structures.
+    [[nodiscard]] ForceField fit(const RegressionOptions& options, Provenance provenance) const;
+
+    [[nodiscard]] const std::vector<LabeledStructure>& structures() const { return structures_; }
+    [[nodiscard]] const std::vector<LocalReferences>& references() const { return references_; }
+    [[nodiscard]] const std::vector<int>& species() const { return species_; }
+    [[nodiscard]] const descriptors::Descriptor& descriptor() const { return *descriptor_; }
+    [[nodiscard]] Eigen::Index n_references() const;
+    [[nodiscard]] std::size_t bytes() const;  ///< held by the design rows
+
+    /// Training error of the forces by channel [eV/Å], rms over components, for given weights.
+    [[nodiscard]] Eigen::VectorXd force_errors(const Eigen::VectorXd& weights) const;
+
+ private:
+    void update_rows(const std::vector<std::vector<Eigen::Index>>& kept, const std::vector<Eigen::Index>& before,
+                     std::size_t n_old_structures);
+
+    std::shared_ptr<const descriptors::Descriptor> descriptor_;
+    int kernel_power_;
+    std::vector<int> species_;
+    std::vector<LabeledStructure> structures_;
+    std::vector<LocalReferences> references_;
+    std::vector<DesignRows> rows_;  ///< one per structure
+};
+
+}  // namespace mlff

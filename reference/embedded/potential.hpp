@@ -1,0 +1,82 @@
+#pragma once
+
+#include <Eigen/Core>
+#include <array>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "libmlff/atoms/neighbor_list.hpp"
+#include "libmlff/calculator.hpp"
+
+namespace mlff::reference {
+
+/// What the terms of a potential add to.
+struct Sums {
+    Eigen::VectorXd atom_energies;     ///< [eV], n_atoms
+    Matrix3X forces;                   ///< −dE/dr [eV/Å], 3 × n_atoms
+    Matrix3 virial = Matrix3::Zero();  ///< dE/dε = Σ r ⊗ dE/dr over the separations r of the energy [eV]
+
+    void reset(Eigen::Index n_atoms);
+};
+
+/// One term of a potential, E = Σ_i E_i, where E_i depends on atom i and on its neighbours within `range()`.
+/// Species are numbers 0, 1, … ("kinds") in the order of the potential that holds the term.
+class Term {
+ public:
+    Term() = default;
+    Term(const Term&) = delete;
+    Term& operator=(const Term&) = delete;
+    virtual ~Term() = default;
+
+    [[nodiscard]] virtual std::string_view name() const = 0;  ///< for reports: "pair", "coulomb", …
+    [[nodiscard]] virtual double range() const = 0;           ///< [Å]
+
+    /// Adds the share of atom i; all atoms together make the term. It may write to the neighbours of i in `sums`, which
+    /// therefore belong to one thread. Must not throw.
+    virtual void add(Eigen::Index i, std::span<const int> kinds, const NeighborList& neighbors, Sums& sums) const = 0;
+};
+
+/// A classical potential: a sum of terms over one neighbour list.
+/// A pair energy is shared half and half, a three-body energy belongs to the atom in the middle, a self energy to its
+/// atom. Results have the same bits whenever the number of threads is the same.
+class EmbeddedPotential final : public Calculator {
+ public:
+    /// @param name         what the user calls it,  @param description one line for logs
+    /// @param species      atomic numbers it knows; kind k is species[k]
+    /// @param terms        at least one
+    /// @param skin         [Å] of the neighbour list
+    /// @throws std::invalid_argument if there is no term or a species that is not an element
+    EmbeddedPotential(std::string name, std::string description, std::vector<int> species,
+                      std::vector<std::unique_ptr<Term>> terms, double skin = 1.0);
+
+    /// @throws InputError if the potential has no parameters for an element (the message names it and those it has),
+    ///         if two atoms are closer than 0.1 Å, if the structure is not valid, or if uncertainty is asked for
+    [[nodiscard]] Evaluation evaluate(const Structure& structure, const Request& request = {}) override;
+
+    /// Energy of every term alone [eV], by its name.  @throws InputError as `evaluate`
+    [[nodiscard]] std::vector<std::pair<std::string, double>> energy_by_term(const Structure& structure);
+
+    [[nodiscard]] std::string description() const override { return description_; }
+    [[nodiscard]] const std::string& name() const { return name_; }
+    [[nodiscard]] const std::vector<int>& species() const { return species_; }
+
+ private:
+    void prepare(const Structure& structure);
+    void sum(std::span<const std::unique_ptr<Term>> terms);
+
+    std::string name_, description_;
+    std::vector<int> species_;
+    std::array<int, 119> kind_of_;  ///< by atomic number; −1 where there are no parameters
+    std::vector<std::unique_ptr<Term>> terms_;
+    NeighborList neighbors_;
+
+    std::vector<int> kinds_;     ///< of every atom
+    std::vector<Sums> partial_;  ///< one per thread
+    Sums total_;
+};
+
+}  // namespace mlff::reference
