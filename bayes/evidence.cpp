@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <numbers>
 #include <optional>
 #include <stdexcept>
@@ -31,16 +30,49 @@ double freedom(const Spectrum& spectrum, double ratio) {
     return (static_cast<double>(spectrum.n_rows) - n) + undetermined;
 }
 
-// Why there is no next pair, if so.
-std::optional<EvidenceEnd> obstacle(const Spectrum& spectrum, const Evidence& now) {
+// The iteration climbs to the nearest maximum only, and runs off to infinite s_w from a start where the directions that
+// the labels do not care for dominate. For a given ratio s_w/s_v the best s_v is known in closed form, so a scan over
+// the ratio finds the neighbourhood of the highest maximum.
+Evidence best_start(const Spectrum& spectrum, Evidence best, double floor) {
+    const double square = largest_square(spectrum);
+    if (square == 0.0) return best;
+    for (double ratio = floor * square; ratio <= 1e6 * square && std::isfinite(ratio); ratio *= 2.0) {
+        const Evidence at_one = evaluate_evidence(spectrum, ratio, 1.0);
+        const double s_v = static_cast<double>(spectrum.n_rows) / (at_one.residual + ratio * at_one.weight_norm);
+        if (!std::isnormal(s_v) || !std::isnormal(ratio * s_v)) continue;
+        const Evidence trial = evaluate_evidence(spectrum, ratio * s_v, s_v);
+        if (trial.log_evidence > best.log_evidence) best = trial;
+    }
+    return best;
+}
+
+// One step of the fixed point, or why there is none.
+struct Step {
+    double s_w = 0.0;
+    double s_v = 0.0;
+    bool floored = false;
+    std::optional<EvidenceEnd> obstacle = std::nullopt;
+};
+
+Step fixed_point_step(const Spectrum& spectrum, const Evidence& now, double floor) {
     const double rounding = 1e-14;
     const double label_norm = spectrum.projections.squaredNorm() + spectrum.outside;
-    if (!(now.weight_norm > 0.0) || !std::isfinite(now.gamma / now.weight_norm)) return EvidenceEnd::no_signal;
-    if (now.residual <= rounding * rounding * label_norm) return EvidenceEnd::perfect_fit;
-    if (freedom(spectrum, now.weight_precision / now.noise_precision) <=
-        rounding * static_cast<double>(spectrum.n_rows))
-        return EvidenceEnd::no_freedom;
-    return std::nullopt;
+    const double square = largest_square(spectrum);
+    const double ratio = now.weight_precision / now.noise_precision;
+    const double left = freedom(spectrum, ratio);
+    if (!(now.weight_norm > 0.0)) return {.obstacle = EvidenceEnd::no_signal};
+    if (now.residual <= rounding * rounding * label_norm) return {.obstacle = EvidenceEnd::perfect_fit};
+    if (left <= rounding * static_cast<double>(spectrum.n_rows)) return {.obstacle = EvidenceEnd::no_freedom};
+
+    const double s_v = left / now.residual;
+    const double wanted = now.gamma / now.weight_norm;
+    const double s_w = std::max(wanted, floor * square * s_v);
+    // Far above the largest singular value each step multiplies the ratio by the same number; if that is larger than
+    // one, the evidence has its maximum at infinite s_w.
+    const bool runs_away = ratio > 1e5 * square && s_w / s_v > ratio;
+    if (runs_away || !std::isnormal(s_v) || !std::isnormal(s_w) || !std::isnormal(s_w / s_v))
+        return {.obstacle = EvidenceEnd::no_signal};
+    return {.s_w = s_w, .s_v = s_v, .floored = s_w > wanted};
 }
 
 }  // namespace
@@ -81,7 +113,7 @@ std::string_view describe(EvidenceEnd end) {
         case EvidenceEnd::no_freedom:
             return "kept the last valid pair: as many parameters as labels";
         case EvidenceEnd::no_signal:
-            return "kept the last valid pair: the labels determine no weight";
+            return "kept the given pair: the labels determine no weight";
     }
     return "unknown";
 }
@@ -110,37 +142,26 @@ Evidence evaluate_evidence(const Spectrum& spectrum, double weight_precision, do
 
 Evidence maximise_evidence(const Spectrum& spectrum, const EvidenceOptions& options) {
     options.validate();
-    Evidence now = evaluate_evidence(spectrum, options.weight_precision, options.noise_precision);
-    if (options.mode == EvidenceMode::fixed) return now;
+    Evidence given = evaluate_evidence(spectrum, options.weight_precision, options.noise_precision);
+    if (options.mode == EvidenceMode::fixed) return given;
 
-    const double square = largest_square(spectrum);
+    Evidence now = best_start(spectrum, given, options.floor);
     for (int step = 1; step <= options.max_steps; ++step) {
-        if (const auto reason = obstacle(spectrum, now)) {
-            now.end = *reason;
-            return now;
-        }
-        const double ratio = now.weight_precision / now.noise_precision;
-        const double s_v = freedom(spectrum, ratio) / now.residual;
-        const double wanted = now.gamma / now.weight_norm;
-        const double s_w = std::max(wanted, options.floor * square * s_v);
-        const double next_ratio = s_w / s_v;
-        // Far above the largest singular value each step multiplies the ratio by the same number; if that is larger
-        // than one the evidence has its maximum at infinite s_w.
-        const bool runs_away = ratio > 1e6 * square && next_ratio > ratio;
-        if (runs_away || !std::isfinite(s_v) || !std::isfinite(s_w) || !(next_ratio > 0.0)) {
-            now.end = EvidenceEnd::no_signal;
-            return now;
+        const Step next = fixed_point_step(spectrum, now, options.floor);
+        if (next.obstacle) {
+            // On the way to infinite s_w every pair is surer of itself than the last; the given one is the safe one.
+            Evidence& kept = *next.obstacle == EvidenceEnd::no_signal ? given : now;
+            kept.steps = step - 1;
+            kept.end = *next.obstacle;
+            return kept;
         }
         const double change =
-            std::max(std::abs(s_w / now.weight_precision - 1.0), std::abs(s_v / now.noise_precision - 1.0));
-        now = evaluate_evidence(spectrum, s_w, s_v);
+            std::max(std::abs(next.s_w / now.weight_precision - 1.0), std::abs(next.s_v / now.noise_precision - 1.0));
+        now = evaluate_evidence(spectrum, next.s_w, next.s_v);
         now.steps = step;
-        now.floored = s_w > wanted;
-        now.end = EvidenceEnd::step_limit;
-        if (change < options.tolerance) {
-            now.end = EvidenceEnd::converged;
-            return now;
-        }
+        now.floored = next.floored;
+        now.end = change < options.tolerance ? EvidenceEnd::converged : EvidenceEnd::step_limit;
+        if (now.end == EvidenceEnd::converged) break;
     }
     return now;
 }

@@ -17,14 +17,14 @@ struct Spectrum {
 };
 
 enum class EvidenceMode {
-    maximise,  ///< (s_w, s_v) from the fixed point, started at the given pair (ML_IREG 2)
+    maximise,  ///< (s_w, s_v) from the fixed point (ML_IREG 2)
     fixed      ///< the given pair as it is (ML_IREG 1): Tikhonov regularisation with the ratio s_w/s_v
 };
 
 struct EvidenceOptions {
     EvidenceMode mode = EvidenceMode::maximise;
-    double weight_precision = 1.0;  ///< s_w, start or fixed value (ML_SIGW0), > 0
-    double noise_precision = 1.0;   ///< s_v, start or fixed value (ML_SIGV0), > 0
+    double weight_precision = 1.0;  ///< s_w (ML_SIGW0), > 0: the fixed value, or what stays if there is no signal
+    double noise_precision = 1.0;   ///< s_v (ML_SIGV0), > 0: likewise
     double tolerance = 1e-10;       ///< relative change of s_w and s_v at which the iteration ends, > 0
     int max_steps = 200;            ///< steps after which it ends anyway, ≥ 1
     double floor = 1e-15;           ///< s_w/s_v ≥ floor · S_max² while maximising (ML_EPS_REG), in [1e-16, 1)
@@ -33,14 +33,14 @@ struct EvidenceOptions {
     void validate() const;
 };
 
-/// Why the iteration ended. After the last three the pair is the last valid one.
+/// Why the iteration ended.
 enum class EvidenceEnd {
     fixed,        ///< the pair was given
     converged,    ///< relative change below the tolerance
     step_limit,   ///< max_steps taken
-    perfect_fit,  ///< residual zero to rounding: s_v would be infinite
-    no_freedom,   ///< M − γ zero to rounding: as many parameters as labels
-    no_signal     ///< weights zero (labels zero, or out of reach of Φ): s_w would be infinite
+    perfect_fit,  ///< residual zero to rounding, s_v would be infinite: the last valid pair
+    no_freedom,   ///< M − γ zero to rounding, as many parameters as labels: the last valid pair
+    no_signal     ///< labels zero or out of reach of Φ, s_w would be infinite: the given pair
 };
 
 /// One line for logs.
@@ -66,8 +66,9 @@ struct Evidence {
 
 /// Precisions s_w of the weights and s_v of the noise that maximise the evidence, by the fixed point
 ///   γ = Σ_k λ_k/(λ_k + s_w),  λ_k = s_v S_k²;   s_w ← γ/|w̄|²;   s_v ← (M − γ)/|Y − Φw̄|²
-/// with w̄_k = S_k z_k/(S_k² + s_w/s_v) along the right singular vectors. Each step costs O(n). No input makes a NaN:
-/// where the fixed point does not exist, the last valid pair is kept and `end` says why.
+/// with w̄_k = S_k z_k/(S_k² + s_w/s_v) along the right singular vectors. It starts at the best of a scan over s_w/s_v
+/// from the floor to 1e6 S_max² by factors of two, so that the highest maximum is found, not the nearest. Each step
+/// costs O(n). No input makes a NaN: where there is no fixed point a valid pair is kept, and `end` says which and why.
 /// Source: Bishop, Pattern Recognition and Machine Learning (2006), section 3.5.
 /// @throws std::invalid_argument for an invalid spectrum or options.
 [[nodiscard]] Evidence maximise_evidence(const Spectrum& spectrum, const EvidenceOptions& options = {});

@@ -100,7 +100,7 @@ void stack_rows(Eigen::MatrixXd& R, Eigen::Ref<Eigen::MatrixXd> B) {
         const int right = first + width;
         const int n_pieces = (n - right + piece_width - 1) / piece_width;
         bool failed = false;
-#pragma omp parallel for schedule(dynamic) reduction(|| : failed)
+#pragma omp parallel for schedule(dynamic) reduction(|| : failed) if (n_pieces > 1)
         for (int piece = 0; piece < n_pieces; ++piece) {
             const int column = right + piece * piece_width;
             const int columns = std::min(piece_width, n - column);

@@ -9,6 +9,7 @@ endif()
 find_package(fmt REQUIRED)
 find_package(ZLIB REQUIRED)
 find_package(CLI11 REQUIRED)
+find_package(nlohmann_json REQUIRED)
 enable_language(C)                     # FindHDF5 compiles C to look the library up
 find_package(HDF5 REQUIRED COMPONENTS C)
 

@@ -9,7 +9,8 @@ namespace mlff {
 
 /// What the caller wants besides energy, forces and stress; it pays only for what it asks for.
 struct Request {
-    bool uncertainty = false;  ///< Bayesian error estimates; an error for a calculator that has none
+    bool uncertainty = false;  ///< Bayesian error estimates; InputError from a calculator that has none
+    bool spilling = false;     ///< spilling factors, much cheaper than the error estimates; likewise
 };
 
 /// Bayesian error estimates of one structure (method.md section 3): standard deviations of the epistemic part,
@@ -22,7 +23,6 @@ struct Uncertainty {
     double noise_energy = 0.0;     ///< 1/sqrt(s_v), scaled [eV/atom]
     double noise_force = 0.0;      ///< [eV/Å]
     double noise_stress = 0.0;     ///< [eV/Å³]
-    Eigen::VectorXd spilling;      ///< spilling factor of each atom, in [0, 1]
 
     /// BEEF: norm over x, y, z of each atom's force deviation [eV/Å], n_atoms
     [[nodiscard]] Eigen::VectorXd force_norms() const { return forces.colwise().norm().transpose(); }
@@ -35,6 +35,7 @@ struct Evaluation {
     std::optional<Voigt> stress;    ///< (1/V) dE/dε [eV/Å³]; absent if the structure has no volume
     Eigen::VectorXd atom_energies;  ///< [eV], n_atoms; empty if the calculator cannot divide its energy
     std::optional<Uncertainty> uncertainty;
+    Eigen::VectorXd spilling;  ///< spilling factor of each atom in [0, 1], n_atoms; empty unless asked for
 };
 
 /// The one noun of the program. The force field, every reference backend and the on-the-fly learner are calculators,

@@ -153,10 +153,11 @@ Evaluation ForceFieldCalculator::evaluate(const Structure& structure, const Requ
     result.energy = result.atom_energies.sum();
     if (structure.has_volume()) result.stress = to_voigt(virial) / structure.volume();
     if (request.uncertainty) result.uncertainty = uncertainty(structure);
+    if (request.spilling) result.spilling = spilling_factors();
     return result;
 }
 
-Uncertainty ForceFieldCalculator::uncertainty(const Structure& structure) {
+Uncertainty ForceFieldCalculator::uncertainty(const Structure& structure) const {
     const LabelScales& scales = force_field_.scales();
     const bayes::Posterior& posterior = force_field_.posterior();
     const double noise = std::sqrt(posterior.noise_variance());
@@ -164,7 +165,6 @@ Uncertainty ForceFieldCalculator::uncertainty(const Structure& structure) {
     out.noise_energy = noise * scales.energy;
     out.noise_force = noise * scales.force;
     out.noise_stress = noise * scales.stress;
-    out.spilling.resize(structure.size());
     DesignRows rows = design_rows(force_field_.descriptor(), force_field_.kernel_power(), force_field_.references(),
                                   environments_, structure);
 
@@ -177,11 +177,15 @@ Uncertainty ForceFieldCalculator::uncertainty(const Structure& structure) {
     const Eigen::VectorXd forces = deviation(std::move(rows.forces), scales.force);
     out.forces = Eigen::Map<const Matrix3X>(forces.data(), 3, structure.size());
     if (rows.stress.cols() == 6) out.stress = deviation(std::move(rows.stress), scales.stress);
+    return out;
+}
 
+Eigen::VectorXd ForceFieldCalculator::spilling_factors() {
     if (spilling_.empty())
         for (int channel = 0; channel < force_field_.n_channels(); ++channel)
             spilling_.emplace_back(bayes::factor_kernel(
                 bayes::kernel_matrix(force_field_.references(channel).features, force_field_.kernel_power())));
+    Eigen::VectorXd out(environments_.n_atoms());
     const Eigen::MatrixXd features = compute_features(force_field_.descriptor(), environments_);
     for (int channel = 0; channel < force_field_.n_channels(); ++channel) {
         const auto atoms = environments_.atoms(channel);
@@ -191,7 +195,7 @@ Uncertainty ForceFieldCalculator::uncertainty(const Structure& structure) {
         const Eigen::VectorXd self = own.colwise().squaredNorm().transpose();  // 1, or 0 without neighbours
         const Eigen::VectorXd factors = spilling_[static_cast<std::size_t>(channel)](
             bayes::kernel_matrix(force_field_.references(channel).features, own, force_field_.kernel_power()), self);
-        for (std::size_t k = 0; k < atoms.size(); ++k) out.spilling[atoms[k]] = factors[static_cast<Index>(k)];
+        for (std::size_t k = 0; k < atoms.size(); ++k) out[atoms[k]] = factors[static_cast<Index>(k)];
     }
     return out;
 }

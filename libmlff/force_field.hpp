@@ -113,7 +113,8 @@ class ForceFieldCalculator final : public Calculator {
     struct ThreadScratch;
     void predict_batch(int channel, std::span<const Eigen::Index> atoms, ThreadScratch& scratch,
                        Evaluation& result) const;
-    [[nodiscard]] Uncertainty uncertainty(const Structure& structure);
+    [[nodiscard]] Uncertainty uncertainty(const Structure& structure) const;
+    [[nodiscard]] Eigen::VectorXd spilling_factors();
 
     ForceField force_field_;
     Environments environments_;

@@ -56,9 +56,10 @@ class Thermostat {
 /// Chain of thermostats, deterministic and reversible in time:  dv/dt = −ζ₁ v,
 ///     Q₁ dζ₁/dt = 2K − N_f k_B T − Q₁ ζ₁ ζ₂,   Q_j dζ_j/dt = Q_{j−1} ζ_{j−1}² − k_B T − Q_j ζ_j ζ_{j+1},
 ///     Q₁ = N_f k_B T (period/2π)²,   Q_j = k_B T (period/2π)²,
-/// integrated with the factorisation of Martyna, Tuckerman, Tobias & Klein, Mol. Phys. 87, 1117 (1996) in five Suzuki
-/// substeps (fourth order). Bath energy: Σ ½ Q_j ζ_j² + ∫ k_B T (N_f dη₁ + Σ_{j>1} dη_j); at constant T this is their
-/// extended energy. The masses Q follow a changing T at constant ζ, so that the period stays what was asked for.
+/// integrated with the factorisation of Martyna, Tuckerman, Tobias & Klein, Mol. Phys. 87, 1117 (1996) with Suzuki's
+/// fourth-order composition, in as many rounds as the number of atoms calls for. Bath energy: Σ ½ Q_j ζ_j² + ∫ k_B T
+/// (N_f dη₁ + Σ_{j>1} dη_j); at constant T this is their extended energy. The masses Q follow a changing T at constant
+/// ζ, so that the period stays what was asked for.
 class NoseHooverChain final : public Thermostat {
  public:
     NoseHooverChain(double period, int chain_length, Eigen::Index degrees_of_freedom);

@@ -20,13 +20,25 @@ namespace mlff {
 namespace {
 
 constexpr double rounding_margin = 1e-6;  ///< [Å] added to the reach of a search; far above the rounding of positions
-constexpr Eigen::Index parallel_from = 64;  ///< atoms; below, starting threads costs more than it gains
+constexpr Eigen::Index parallel_from = 256;  ///< atoms; below, starting threads costs more than it gains
 
-/// r_j + H S − r_i. Exactly antisymmetric: (j, i, −S) gives the same bits with the opposite sign.
-Vector3 separation(const Structure& s, Eigen::Index i, Eigen::Index j, const std::int32_t (&shift)[3]) {
-    return (s.positions.col(j) - s.positions.col(i)) +
-           (s.cell.col(0) * shift[0] + s.cell.col(1) * shift[1] + s.cell.col(2) * shift[2]);
-}
+/// r_ij = (r_j − r_i) + H S, and its length. Exactly antisymmetric: (j, i, −S) gives the same bits with the opposite
+/// sign. Written out by component for speed: every step computes it for every candidate.
+struct Separation {
+    double x, y, z, length;
+
+    Separation(const double* from, const double* to, const double* cell, const std::int32_t (&shift)[3])
+        : x(component(0, from, to, cell, shift)),
+          y(component(1, from, to, cell, shift)),
+          z(component(2, from, to, cell, shift)),
+          length(std::sqrt(x * x + y * y + z * z)) {}
+
+ private:
+    static double component(int k, const double* from, const double* to, const double* cell,
+                            const std::int32_t (&shift)[3]) {
+        return (to[k] - from[k]) + (cell[k] * shift[0] + cell[3 + k] * shift[1] + cell[6 + k] * shift[2]);
+    }
+};
 
 /// first[i + 1] holds the count of i; makes first[i] the position of i in a flat array and returns the total.
 Eigen::Index counts_to_positions(std::vector<Eigen::Index>& first) {
@@ -153,6 +165,8 @@ void NeighborList::search(const Structure& structure) {
 
 void NeighborList::refresh(const Structure& structure) {
     const Eigen::Index n = structure.size();
+    const double* const positions = structure.positions.data();
+    const double* const cell = structure.cell.data();
     first_.resize(static_cast<std::size_t>(n) + 1);
     const auto candidates_of = [this](Eigen::Index i) {
         return std::pair{candidate_first_[static_cast<std::size_t>(i)],
@@ -164,7 +178,7 @@ void NeighborList::refresh(const Structure& structure) {
         Eigen::Index count = 0;
         for (Eigen::Index c = begin; c < end; ++c) {
             const Candidate& pair = candidates_[static_cast<std::size_t>(c)];
-            count += separation(structure, i, pair.neighbor, pair.shift).norm() < cutoff_;
+            count += Separation(positions + 3 * i, positions + 3 * pair.neighbor, cell, pair.shift).length < cutoff_;
         }
         first_[static_cast<std::size_t>(i) + 1] = count;
     }
@@ -180,13 +194,15 @@ void NeighborList::refresh(const Structure& structure) {
         Eigen::Index p = first(i);
         for (Eigen::Index c = begin; c < end; ++c) {
             const Candidate& pair = candidates_[static_cast<std::size_t>(c)];
-            const Vector3 r = separation(structure, i, pair.neighbor, pair.shift);
-            const double distance = r.norm();
-            if (!(distance < cutoff_)) continue;
-            if (distance < too_close) offending = std::min(offending, p);
+            const Separation r(positions + 3 * i, positions + 3 * pair.neighbor, cell, pair.shift);
+            if (!(r.length < cutoff_)) continue;
+            if (r.length < too_close) offending = std::min(offending, p);
             neighbor_[static_cast<std::size_t>(p)] = pair.neighbor;
-            distances_[static_cast<std::size_t>(p)] = distance;
-            vectors_.col(p) = r;
+            distances_[static_cast<std::size_t>(p)] = r.length;
+            double* const vector = vectors_.data() + 3 * p;
+            vector[0] = r.x;
+            vector[1] = r.y;
+            vector[2] = r.z;
             ++p;
         }
     }

@@ -59,7 +59,7 @@ class Builder : public YAML::EventHandler {
     void OnDocumentStart(const YAML::Mark&) override {}
     void OnDocumentEnd() override {}
     void OnAnchor(const YAML::Mark& mark, const std::string&) override {
-        fail(mark, "anchors (&name) are not supported");
+        fail(mark, "anchors (&name) are not supported; write the value out");
     }
     void OnNull(const YAML::Mark& mark, YAML::anchor_t) override { add(mark, {}); }
     void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override {
@@ -125,8 +125,11 @@ class Builder : public YAML::EventHandler {
             return;
         }
         Level& level = levels_.back();
+        const bool in_map = level.value.kind == Value::Kind::map;
+        // The parser notices that a value is missing only at the next key.
+        if (in_map && value.kind == Value::Kind::nothing) value.line = level.value.key_lines.back();
         level.value.items.push_back(std::move(value));
-        level.expects_key = level.value.kind == Value::Kind::map;
+        level.expects_key = in_map;
     }
 
     std::string file_;

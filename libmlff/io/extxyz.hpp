@@ -23,11 +23,11 @@ namespace mlff {
 
 /// Under which names a file keeps its labels; an empty name stands for the usual ones, tried in the order given here.
 struct ExtxyzKeys {
-    std::string energy;                ///< total energy [eV]: energy, free_energy, Energy
-    std::string forces;                ///< [eV/Å]: forces, force
-    std::string stress;                ///< [eV/Å³], tension positive, nine numbers (3 × 3) or six (Voigt): stress
-    std::string virial;                ///< −V · stress [eV], used if there is no stress: virial
-    std::vector<std::string> columns;  ///< further real columns to keep in ExtxyzFrame::columns
+    std::string energy = {};  ///< total energy [eV]: energy, free_energy, Energy
+    std::string forces = {};  ///< [eV/Å]: forces, force
+    std::string stress = {};  ///< [eV/Å³], tension positive, nine numbers (3 × 3) or six (Voigt): stress
+    std::string virial = {};  ///< −V · stress [eV], used if there is no stress: virial
+    std::vector<std::string> columns = {};  ///< further real columns to keep in ExtxyzFrame::columns
 };
 
 /// A further per-atom quantity: `values` is width × n_atoms.

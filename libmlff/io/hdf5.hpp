@@ -35,12 +35,17 @@ class Hdf5Writer {
     /// A vector has shape (n), a matrix (rows, cols).
     template <class Derived>
     void write(const std::string& name, const Eigen::DenseBase<Derived>& values) {
-        using Plain = typename Derived::PlainObject;
-        const Eigen::Ref<const Plain> view(values.derived());  // copies only what has no memory of its own
-        if constexpr (Derived::IsVectorAtCompileTime)
+        // A view copies only what is not stored by columns already.
+        if constexpr (Derived::RowsAtCompileTime == 1) {
+            const Eigen::Ref<const Eigen::VectorXd> view(values.derived().transpose());
             write_vector(name, view.data(), view.size());
-        else
+        } else if constexpr (Derived::ColsAtCompileTime == 1) {
+            const Eigen::Ref<const Eigen::VectorXd> view(values.derived());
+            write_vector(name, view.data(), view.size());
+        } else {
+            const Eigen::Ref<const Eigen::MatrixXd> view(values.derived());
             write_matrix(name, view.data(), view.rows(), view.cols(), view.outerStride());
+        }
     }
 
     /// Attribute of a data set or a group (which is made if absent; "/" is the file itself): units, shape, meaning.

@@ -121,7 +121,8 @@ bool read_is_direct(PoscarLines& lines) {
     return mode == 'd';
 }
 
-/// `name` is POSCAR..., or ends in .poscar, whatever the case.
+}  // namespace
+
 bool is_poscar_name(const std::string& path) {
     std::filesystem::path name = std::filesystem::path(path).filename();
     if (name.extension() == ".gz") name = name.stem();
@@ -134,8 +135,6 @@ bool is_poscar_name(const std::string& path) {
     return name.string().starts_with("POSCAR") || name.string().starts_with("CONTCAR") || extension == ".vasp" ||
            extension == ".poscar" || extension == ".contcar";
 }
-
-}  // namespace
 
 Structure read_poscar(const std::string& path) {
     PoscarLines lines(path);

@@ -21,6 +21,9 @@ namespace mlff {
 /// Writes a POSCAR, atomically (output_file.hpp).
 void write_poscar(const std::string& path, const Structure& structure, const std::string& comment = {});
 
+/// True if a file is a POSCAR by its name: POSCAR*, CONTCAR*, *.vasp, *.poscar, *.contcar, each also with .gz.
+[[nodiscard]] bool is_poscar_name(const std::string& path);
+
 /// Reads one structure: a POSCAR if the file is called so (POSCAR*, CONTCAR*, *.vasp, *.poscar, *.contcar, each also
 /// with .gz), else the first frame of an extxyz file.
 /// @throws InputError

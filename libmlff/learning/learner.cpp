@@ -127,6 +127,15 @@ void Learner::record_error(const Evaluation& prediction, const Evaluation& truth
 
 Evaluation Learner::evaluate(const Structure& structure, const Request& request) {
     step_state_ = state();
+    try {
+        return take_step(structure, request);
+    } catch (...) {
+        restore(step_state_);  // the step may be tried again
+        throw;
+    }
+}
+
+Evaluation Learner::take_step(const Structure& structure, const Request& request) {
     ++step_;
     ++steps_since_sample_;
     LearningEvent event;
@@ -142,7 +151,7 @@ Evaluation Learner::evaluate(const Structure& structure, const Request& request)
                         .steps_since_sample = steps_since_sample_,
                         .n_candidates = static_cast<int>(candidates_.size())};
     if (model_) {
-        prediction = model_->evaluate(structure, {.uncertainty = true});
+        prediction = model_->evaluate(structure, {.uncertainty = true, .spilling = true});
         const double factor = options_.calibrated && ratio() > 0.0 ? ratio() : 1.0;
         beef = factor * prediction->uncertainty->force_norms();
         situation.beef_max = beef.maxCoeff();
@@ -199,7 +208,7 @@ Evaluation Learner::call_reference(const Structure& structure, Action action, Le
         const Labels& labels = entry.structure.labels;
         if (!labels.energy || !labels.forces)
             throw InputError(fmt::format("{}: journal entry without energy or forces", entry.structure.origin));
-        return {*labels.energy, *labels.forces, labels.stress, {}, {}};
+        return {*labels.energy, *labels.forces, labels.stress, {}, {}, {}};
     }
     Evaluation answer = reference_.evaluate(structure);
     if (!std::isfinite(answer.energy) || !answer.forces.allFinite() || (answer.stress && !answer.stress->allFinite()))

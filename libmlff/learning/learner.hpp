@@ -89,6 +89,7 @@ class Learner final : public Calculator {
     void restore(const std::string& state);
 
  private:
+    Evaluation take_step(const Structure& structure, const Request& request);
     Evaluation call_reference(const Structure& structure, Action action, LearningEvent& event);
     void learn(LearningEvent& event);
     [[nodiscard]] Eigen::Index capacity() const;

@@ -51,7 +51,8 @@ std::string learning_log_lines(const LearningEvent& event, const std::vector<int
         const Eigen::VectorXd norms = sigma.force_norms();
         line("BEEF", "{:.8e} {:.8e} {:.8e} {:.8e} {:.8e} {:.8e}", sigma.energy, norms.maxCoeff(), norms.mean(),
              event.threshold, sigma.stress.maxCoeff() * kbar, sigma.stress.mean() * kbar);
-        line("SF", "{:.8e} {:.8e} {:.8e}", sigma.spilling.maxCoeff(), sigma.spilling.minCoeff(), sigma.spilling.mean());
+        const Eigen::VectorXd& spilling = event.prediction->spilling;
+        line("SF", "{:.8e} {:.8e} {:.8e}", spilling.maxCoeff(), spilling.minCoeff(), spilling.mean());
     }
     if (event.prediction && event.truth) {
         const Evaluation &p = *event.prediction, &t = *event.truth;

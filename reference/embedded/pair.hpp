@@ -36,28 +36,41 @@ class PairTable {
 /// @param value (j, r) -> PairValue
 template <class Value>
 void add_pairs(Eigen::Index i, double range, const NeighborList& neighbors, Sums& sums, Value&& value) {
-    Vector3 force = Vector3::Zero();
-    Matrix3 virial = Matrix3::Zero();
-    double energy = 0.0;
+    // Running sums in registers: this loop is where a pair potential spends its time.
+    double energy = 0.0, fx = 0.0, fy = 0.0, fz = 0.0;
+    double xx = 0.0, yy = 0.0, zz = 0.0, yz = 0.0, xz = 0.0, xy = 0.0;
+    const double* const vectors = neighbors.vectors().data();
+    double* const forces = sums.forces.data();
     for (Eigen::Index p = neighbors.first(i); p < neighbors.first(i + 1); ++p) {
         const Eigen::Index j = neighbors.neighbor(p);
         const double r = neighbors.distances()[static_cast<std::size_t>(p)];
         if (j < i || !(r < range)) continue;
         const PairValue pair = value(j, r);
-        const Vector3 separation = neighbors.vectors().col(p);
-        const Vector3 gradient = pair.slope / r * separation;  // dV/dr_ij
+        // An atom and its image are listed twice, as S and −S: half the energy each time, and no net force.
+        const double share = j == i ? 0.5 : 1.0;
+        const double x = vectors[3 * p], y = vectors[3 * p + 1], z = vectors[3 * p + 2];
+        const double pull = share * pair.slope / r;
+        const double gx = pull * x, gy = pull * y, gz = pull * z;  // dV/dr_ij
+        xx += gx * x;
+        yy += gy * y;
+        zz += gz * z;
+        yz += gy * z;
+        xz += gx * z;
+        xy += gx * y;
         energy += 0.5 * pair.energy;
-        if (j == i) {  // an atom and its image are listed twice, as S and −S, and pull at the atom from both sides
-            virial += 0.5 * gradient * separation.transpose();
-            continue;
-        }
-        virial += gradient * separation.transpose();
-        force += gradient;
-        sums.forces.col(j) -= gradient;
+        if (j == i) continue;
+        fx += gx;
+        fy += gy;
+        fz += gz;
+        forces[3 * j] -= gx;
+        forces[3 * j + 1] -= gy;
+        forces[3 * j + 2] -= gz;
         sums.atom_energies[j] += 0.5 * pair.energy;
     }
-    sums.forces.col(i) += force;
+    sums.forces.col(i) += Vector3(fx, fy, fz);
     sums.atom_energies[i] += energy;
+    Matrix3 virial;
+    virial << xx, xy, xz, xy, yy, yz, xz, yz, zz;
     sums.virial += virial;
 }
 

@@ -12,7 +12,7 @@
 namespace mlff::reference {
 namespace {
 
-constexpr Eigen::Index parallel_from = 64;  ///< atoms; below, starting threads costs more than it gains
+constexpr Eigen::Index parallel_from = 128;  ///< atoms; below, starting threads costs more than it gains
 
 double longest_range(const std::vector<std::unique_ptr<Term>>& terms) {
     if (terms.empty()) throw std::invalid_argument("a potential needs at least one term");

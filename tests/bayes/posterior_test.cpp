@@ -29,16 +29,19 @@ MatrixXd triangular_factor(const MatrixXd& Phi, const VectorXd& y) {
     return factor.R();
 }
 
-// The fixed point by its dense formulas in quadruple precision, as many steps as it takes.
-struct DenseEvidence {
+// The fixed point by its dense formulas in quadruple precision, until it stands still.
+struct DensePair {
     dense::Real s_w = 1, s_v = 1;
 };
-DenseEvidence dense_maximum(const dense::Matrix& Phi, const dense::Matrix& y, const dense::Matrix& prior, int steps) {
-    DenseEvidence pair;
-    for (int step = 0; step < steps; ++step) {
+DensePair dense_maximum(const dense::Matrix& Phi, const dense::Matrix& y, const dense::Matrix& prior) {
+    DensePair pair;
+    for (int step = 0; step < 1000; ++step) {
         const dense::Fit fit = dense::fit(Phi, y, prior, pair.s_w, pair.s_v);
-        pair.s_w = fit.gamma / fit.weight_norm;
-        pair.s_v = (static_cast<dense::Real>(Phi.rows()) - fit.gamma) / fit.residual;
+        const DensePair next{fit.gamma / fit.weight_norm,
+                             (static_cast<dense::Real>(Phi.rows()) - fit.gamma) / fit.residual};
+        const double change = std::abs(static_cast<double>(next.s_w / pair.s_w) - 1.0);
+        pair = next;
+        if (change < 1e-12) break;
     }
     return pair;
 }
@@ -110,8 +113,8 @@ TEST(Posterior, PrecisionsHoldAtConditionNumbersAbove1e10) {
     const Posterior posterior = fit(triangular_factor(Phi, y), 60);
     ASSERT_EQ(posterior.evidence().end, EvidenceEnd::converged);
     ASSERT_FALSE(posterior.evidence().floored);
-    const DenseEvidence expected = dense_maximum(dense::Matrix(Phi), dense::Matrix(y),
-                                                 dense::Matrix(MatrixXd::Identity(12, 12)), posterior.evidence().steps);
+    const DensePair expected =
+        dense_maximum(dense::Matrix(Phi), dense::Matrix(y), dense::Matrix(MatrixXd::Identity(12, 12)));
     EXPECT_NEAR(relative(posterior.evidence().weight_precision, expected.s_w), 0.0, 1e-6);
     EXPECT_NEAR(relative(posterior.evidence().noise_precision, expected.s_v), 0.0, 1e-6);
 }

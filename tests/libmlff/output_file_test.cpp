@@ -1,7 +1,9 @@
 #include "libmlff/io/output_file.hpp"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <stdexcept>
@@ -76,11 +78,11 @@ TEST(OutputFile, MovesWithItsBuffer) {
     OutputFile second(std::move(first));
     second.write("two");
     OutputFile third(folder.file("b"));
-    third.write("lost to nobody");
+    third.write("kept");
     third = std::move(second);
     third.flush();
     EXPECT_EQ(content_of(folder.file("a")), "one two");
-    EXPECT_EQ(content_of(folder.file("b")), "lost to nobody");
+    EXPECT_EQ(content_of(folder.file("b")), "kept");
 }
 
 TEST(OutputFile, AFullDiskIsReportedOnce) {
@@ -119,7 +121,7 @@ TEST(FileReplacement, LeftoversOfAKilledRunDoNotMix) {
     EXPECT_EQ(folder.n_files(), 1U);
 }
 
-TEST(FileReplacement, FollowsLinksAndSparesDevices) {
+TEST(FileReplacement, FollowsLinksAndLeavesPipesWhatTheyAre) {
     const TemporaryDirectory folder;
     const std::string target = folder.file("real", "old"), link = folder.file("link");
     std::filesystem::create_symlink(target, link);
@@ -127,8 +129,16 @@ TEST(FileReplacement, FollowsLinksAndSparesDevices) {
     EXPECT_TRUE(std::filesystem::is_symlink(link));
     EXPECT_EQ(content_of(target), "new");
 
-    write_file_atomically("/dev/null", "gone");
-    EXPECT_TRUE(std::filesystem::is_character_file("/dev/null"));
+    const std::string pipe = folder.file("pipe");
+    ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+    const int reader = ::open(pipe.c_str(), O_RDWR | O_NONBLOCK);
+    ASSERT_GE(reader, 0);
+    write_file_atomically(pipe, "through");
+    char received[16] = {};
+    EXPECT_EQ(::read(reader, received, sizeof received), 7);
+    EXPECT_STREQ(received, "through");
+    ::close(reader);
+    EXPECT_TRUE(std::filesystem::is_fifo(pipe));
     EXPECT_NE(error_of<std::runtime_error>([&] { write_file_atomically(folder.file("."), "x"); }).find("directory"),
               std::string::npos);
 }

@@ -11,10 +11,10 @@
 namespace mlff::md {
 namespace {
 
-using mlff::testing::SpringCrystal;
-using mlff::testing::SpringNetwork;
 using testing::go_on;
 using testing::nvt;
+using testing::SpringCrystal;
+using testing::SpringNetwork;
 
 /// Asks the driver for a snapshot while it evaluates, as the learner does for every reference calculation.
 class Recorder final : public Calculator {

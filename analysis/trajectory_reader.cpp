@@ -1,0 +1,165 @@
+#include "analysis/trajectory_reader.hpp"
+
+#include <fmt/format.h>
+
+#include <Eigen/QR>
+#include <cmath>
+#include <stdexcept>
+#include <utility>
+
+#include "libmlff/atoms/elements.hpp"
+#include "libmlff/atoms/units.hpp"
+#include "libmlff/errors.hpp"
+#include "libmlff/io/text_file.hpp"
+
+namespace mlff::analysis {
+namespace {
+
+constexpr double time_tolerance = 0.01;        ///< of a spacing: times are often written with few digits
+constexpr double highest_temperature = 5.0e4;  ///< [K] no condensed matter is hotter
+
+[[noreturn]] void fail(const std::string& origin, const std::string& message) {
+    throw InputError(origin + ": " + message);
+}
+
+std::optional<double> number(const ExtxyzFrame& frame, const char* key) {
+    const auto text = frame.find(key);
+    if (!text) return std::nullopt;
+    const auto value = parse_double(*text);
+    if (!value) fail(frame.origin, fmt::format("{} must be a finite number, got {}", key, show(*text)));
+    return value;
+}
+
+}  // namespace
+
+void TrajectoryReaderOptions::validate() const {
+    if (!(skip >= 0.0)) throw InputError(fmt::format("skip is {}; it must not be negative", skip));
+    if (timestep && !(*timestep > 0.0)) throw InputError(fmt::format("timestep is {}; it must be positive", *timestep));
+    if (spacing && !(*spacing > 0.0)) throw InputError(fmt::format("spacing is {}; it must be positive", *spacing));
+}
+
+TrajectoryReader::TrajectoryReader(std::vector<std::string> files, const TrajectoryReaderOptions& options)
+    : files_(std::move(files)), options_(options) {
+    if (files_.empty()) throw std::invalid_argument("a trajectory needs at least one file");
+    options_.validate();
+}
+
+std::optional<Frame> TrajectoryReader::next() {
+    while (true) {
+        if (!reader_) {
+            if (next_file_ == files_.size()) return std::nullopt;
+            reader_.emplace(files_[next_file_++]);
+            file_begins_ = true;
+        }
+        std::optional<ExtxyzFrame> read = reader_->next();
+        if (!read) {
+            reader_.reset();
+            continue;
+        }
+        check_atoms(*read);
+        const double time = time_of(*read);
+        if (std::exchange(file_begins_, false) && repeats_last(time)) continue;
+        check_clock(*read, time);
+
+        Frame frame{time, std::move(read->structure), std::move(read->velocities), std::move(read->origin)};
+        unwrap(frame.structure);
+        check_speed(frame);
+        if (n_read_++ == 0) first_time_ = time;
+        last_ = frame;
+        // Half a tolerance early, so that rounded times do not decide whether a frame counts.
+        if (time - first_time_ < options_.skip - time_tolerance * spacing_) continue;
+        ++n_frames_;
+        return frame;
+    }
+}
+
+double TrajectoryReader::time_of(const ExtxyzFrame& frame) const {
+    if (const auto time = number(frame, "time")) return *time;
+    if (const auto step = number(frame, "step"); step && options_.timestep) return *step * *options_.timestep;
+    if (options_.spacing) return static_cast<double>(n_read_) * *options_.spacing;
+    fail(frame.origin, frame.find("step") ? "the frame tells its step but no time; give the timestep [fs] of the run"
+                                          : "the frame tells no time; give the spacing [fs] of the frames");
+}
+
+bool TrajectoryReader::repeats_last(double time) const {
+    return n_read_ > 0 && std::abs(time - last_.time) <= time_tolerance * spacing_;
+}
+
+void TrajectoryReader::check_atoms(const ExtxyzFrame& frame) const {
+    if (n_read_ == 0 || frame.structure.species == last_.structure.species) return;
+    fail(frame.origin,
+         fmt::format("the atoms are not those of the frames before ({} after {}, or another order); one run keeps its "
+                     "atoms and their order",
+                     formula(frame.structure), formula(last_.structure)));
+}
+
+void TrajectoryReader::check_clock(const ExtxyzFrame& frame, double time) {
+    const auto step = number(frame, "step");
+    const auto last_step = std::exchange(last_step_, step);
+    if (n_read_ == 0) return;
+    const double elapsed = time - last_.time;
+    if (!(elapsed > 0.0))
+        fail(frame.origin,
+             fmt::format("time goes from {} fs to {} fs; the files of one run must be given in order, and "
+                         "different runs as different trajectories",
+                         last_.time, time));
+    const auto differs = [&](double expected) { return !(std::abs(elapsed - expected) <= time_tolerance * expected); };
+    if (n_read_ == 1) {
+        spacing_ = elapsed;
+        const auto compare = [&](double expected, const std::string& what) {
+            if (differs(expected))
+                fail(frame.origin, fmt::format("the frames are {} fs apart by their time, but {} fs by {}; one of the "
+                                               "two is wrong, or time is not in fs",
+                                               elapsed, expected, what));
+        };
+        if (options_.spacing) compare(*options_.spacing, "the spacing given");
+        if (options_.timestep && step && last_step)
+            compare((*step - *last_step) * *options_.timestep, "step × timestep");
+    }
+    if (differs(spacing_))
+        fail(frame.origin,
+             fmt::format("time goes from {} fs to {} fs, but the frames before are {} fs apart; frames must "
+                         "be equally spaced (is one missing, or does another run begin here?)",
+                         last_.time, time, spacing_));
+}
+
+void TrajectoryReader::unwrap(Structure& structure) {
+    // Rows of a lattice vector that is not given are zero, so nothing happens along it.
+    const Matrix3 inverse = structure.cell.completeOrthogonalDecomposition().pseudoInverse();
+    Matrix3X fractional = inverse * structure.positions;
+    if (n_read_ == 0) {
+        shifts_ = Matrix3X::Zero(3, structure.size());
+    } else {
+        for (Eigen::Index i = 0; i < structure.size(); ++i) {
+            bool jumped = false;
+            for (int axis = 0; axis < 3; ++axis) {
+                if (!structure.periodic[static_cast<std::size_t>(axis)]) continue;
+                const double cells = std::nearbyint(fractional(axis, i) - last_fractional_(axis, i));
+                shifts_(axis, i) -= cells;
+                jumped = jumped || cells != 0.0;
+            }
+            if (jumped) ++n_jumps_;
+        }
+        structure.positions += structure.cell * shifts_;
+    }
+    last_fractional_ = std::move(fractional);
+}
+
+/// The mean velocity between two frames bounds the true one from below, Σ m |Δr/Δt|² ≤ Σ m <v²>: a temperature from it
+/// that is absurd proves a wrong unit of time (or length).
+void TrajectoryReader::check_speed(const Frame& frame) const {
+    if (n_read_ == 0) return;
+    const Matrix3X moved = frame.structure.positions - last_.structure.positions;
+    double twice_kinetic = 0.0;  // [eV]
+    for (Eigen::Index i = 0; i < moved.cols(); ++i)
+        twice_kinetic += atomic_mass(frame.structure.species[static_cast<std::size_t>(i)]) * moved.col(i).squaredNorm();
+    const double elapsed = frame.time - last_.time;
+    twice_kinetic /= elapsed * elapsed * units::acceleration;
+    const double temperature = twice_kinetic / (3.0 * static_cast<double>(moved.cols()) * units::boltzmann);
+    if (!(temperature <= highest_temperature))
+        fail(frame.origin, fmt::format("since the frame {} fs before, the atoms moved as if they were {:.2g} K hot; is "
+                                       "time in fs and are positions in Å?",
+                                       elapsed, temperature));
+}
+
+}  // namespace mlff::analysis

@@ -1,0 +1,2 @@
+#include "app/verbs.hpp"
+namespace mlff::app { void analyze(const std::string&, const Console&) {} }

@@ -1,0 +1,43 @@
+#include "app/blas_kernel.hpp"
+
+#include <dlfcn.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <string_view>
+
+namespace mlff::app {
+namespace {
+
+template <class Function>
+Function* find(const char* name) {
+    return reinterpret_cast<Function*>(dlsym(RTLD_DEFAULT, name));
+}
+
+/// The kernel for the widest vectors of this CPU; none if there is no better one than the generic.
+const char* best_kernel() {
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
+        return "SKYLAKEX";
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return "HASWELL";
+#endif
+    return nullptr;
+}
+
+}  // namespace
+
+void choose_blas_kernel(char** argv) {
+    if (auto* set_threads = find<void(int)>("openblas_set_num_threads")) set_threads(1);
+    auto* core_name = find<char*()>("openblas_get_corename");
+    if (core_name == nullptr || std::getenv("OPENBLAS_CORETYPE") != nullptr) return;
+    const std::string_view chosen = core_name();
+    // What OpenBLAS takes when it does not recognise the CPU: SSE kernels, a quarter of the speed.
+    for (const std::string_view slow : {"Prescott", "Core2", "Generic", "Unknown"})
+        if (chosen == slow)
+            if (const char* better = best_kernel()) {
+                setenv("OPENBLAS_CORETYPE", better, 1);
+                execv("/proc/self/exe", argv);  // returns only if it fails; then the slow kernel serves
+            }
+}
+
+}  // namespace mlff::app

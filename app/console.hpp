@@ -1,0 +1,39 @@
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "libmlff/io/output_file.hpp"
+
+namespace mlff::app {
+
+/// What the user sees while a verb works: lines on standard output (and in the file of --log), and one line of progress
+/// that is overwritten on a terminal and printed now and then elsewhere.
+class Console {
+ public:
+    Console(bool quiet, const std::string& log_path);
+
+    /// A line of information; silent with --quiet, always in the file of --log.
+    void info(std::string_view line) const;
+    /// A result the user asked for: printed even with --quiet.
+    void result(std::string_view text) const;
+    /// Something that deserves attention, on standard error.
+    void warn(std::string_view line) const;
+
+    /// Progress of a long job: done of total, with the time left; `text` adds what is going on.
+    void progress(long done, long total, std::string_view text) const;
+
+ private:
+    using Clock = std::chrono::steady_clock;
+    void clear_progress() const;
+
+    bool quiet_, terminal_;
+    std::unique_ptr<OutputFile> log_;
+    mutable bool progress_shown_ = false;
+    mutable long first_done_ = -1;  ///< where this session of the job began
+    mutable Clock::time_point first_time_, last_time_;
+};
+
+}  // namespace mlff::app

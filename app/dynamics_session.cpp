@@ -1,0 +1,91 @@
+#include "app/dynamics_session.hpp"
+
+#include <fmt/format.h>
+
+#include "app/interrupt.hpp"
+
+namespace mlff::app {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr double seconds_between_checkpoints = 20.0;
+constexpr const char* thermo_header =
+    "step,time_fs,temperature_K,target_K,potential_eV,kinetic_eV,conserved_eV,pressure_GPa\n";
+
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+}  // namespace
+
+DynamicsSession::DynamicsSession(const RunDirectory& directory, const Console& console, Calculator& calculator,
+                                 md::State initial, const md::DynamicsOptions& options,
+                                 const md::TrajectoryOptions& trajectory)
+    : console_(console),
+      driver_(calculator, std::move(initial), options),
+      trajectory_(directory.file("trajectory.xyz"), trajectory),
+      thermo_(directory.file("thermo.csv")),
+      log_(directory.file("log")) {}
+
+Checkpoint DynamicsSession::checkpoint() {
+    thermo_.flush();
+    log_.flush();
+    Checkpoint out;
+    out.driver = driver_.snapshot();
+    out.trajectory = trajectory_.position();
+    out.thermo = thermo_.position();
+    out.log = log_.position();
+    return out;
+}
+
+void DynamicsSession::restore(const Checkpoint& checkpoint) {
+    driver_.restore(checkpoint.driver);
+    trajectory_.truncate(checkpoint.trajectory);
+    thermo_.truncate(checkpoint.thermo);
+    log_.truncate(checkpoint.log);
+}
+
+void DynamicsSession::begin() {
+    trajectory_.truncate(0);
+    thermo_.truncate(0);
+    log_.truncate(0);
+    thermo_.write(thermo_header);
+}
+
+double DynamicsSession::seconds_per_step() const {
+    return steps_done_ > 0 ? seconds_ / static_cast<double>(steps_done_) : 0.0;
+}
+
+void DynamicsSession::run(const std::function<std::string(const md::StepReport&)>& status,
+                          const std::function<void()>& save) {
+    const auto start = Clock::now();
+    auto last_save = start;
+    bool stopped = false;
+    const auto first_step = driver_.state().step;
+    const auto observe = [&](const md::StepReport& report) {
+        temperature_ = report.temperature;
+        thermo_.write(fmt::format("{},{},{:.4f},{:.4f},{:.8f},{:.8f},{:.8f},{}\n", report.step, report.time,
+                                  report.temperature, report.target_temperature.value_or(0.0), report.potential,
+                                  report.kinetic, report.conserved,
+                                  report.pressure ? fmt::format("{:.6f}", *report.pressure) : ""));
+        trajectory_.write(report);
+        steps_done_ = report.step - first_step;
+        seconds_ = seconds_since(start);
+        console_.progress(static_cast<long>(report.step), static_cast<long>(driver_.options().steps), status(report));
+        stopped = interrupted();
+        if (!stopped && seconds_since(last_save) > seconds_between_checkpoints) {
+            save();
+            last_save = Clock::now();
+        }
+        return !stopped;
+    };
+    try {
+        driver_.run(observe);
+    } catch (...) {
+        save();  // the driver stands at the beginning of the failed step
+        throw;
+    }
+    save();
+    if (stopped) throw Interrupted{};
+}
+
+}  // namespace mlff::app

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <string>
+
+#include "app/console.hpp"
+#include "app/run_directory.hpp"
+#include "md/driver.hpp"
+#include "md/trajectory.hpp"
+
+namespace mlff::app {
+
+/// Molecular dynamics in a run directory, whatever the calculator: trajectory.xyz, thermo.csv, log, checkpoints,
+/// progress, and an orderly stop on Ctrl-C or SIGTERM.
+class DynamicsSession {
+ public:
+    /// The calculator must outlive the session.
+    DynamicsSession(const RunDirectory& directory, const Console& console, Calculator& calculator, md::State initial,
+                    const md::DynamicsOptions& options, const md::TrajectoryOptions& trajectory);
+
+    /// State at the beginning of the step in progress (the files are flushed up to there); also from inside evaluate.
+    [[nodiscard]] Checkpoint checkpoint();
+    /// Goes to a checkpoint: dynamics and length of the files.
+    void restore(const Checkpoint& checkpoint);
+    /// Begins anew: the files of an earlier run are emptied.
+    void begin();
+
+    void log(const std::string& lines) { log_.write(lines); }
+    [[nodiscard]] const md::Driver& driver() const { return driver_; }
+
+    /// Runs to the last step.
+    /// @param status   one short text for the progress line, e.g. "512 K, 31 reference calls"
+    /// @param save     writes a checkpoint; called every 20 s and at the end
+    /// @throws Interrupted after `save`, if the user asked to stop; what the calculator throws, after `save`
+    void run(const std::function<std::string(const md::StepReport&)>& status, const std::function<void()>& save);
+
+    [[nodiscard]] double temperature() const { return temperature_; }  ///< [K] of the last step
+    [[nodiscard]] double seconds_per_step() const;                     ///< of this session, wall time
+
+ private:
+    const Console& console_;
+    md::Driver driver_;
+    md::Trajectory trajectory_;
+    OutputFile thermo_, log_;
+    double temperature_ = 0.0;
+    std::int64_t steps_done_ = 0;
+    double seconds_ = 0.0;
+};
+
+}  // namespace mlff::app

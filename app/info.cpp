@@ -1,0 +1,51 @@
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "app/verbs.hpp"
+#include "libmlff/atoms/elements.hpp"
+#include "libmlff/atoms/units.hpp"
+#include "libmlff/io/model_file.hpp"
+
+namespace mlff::app {
+
+void info(const std::string& path, const Console& console) {
+    const ForceField model = read_model(path);
+    const auto& d = model.descriptor().options();
+    const Provenance& origin = model.provenance();
+    const bayes::Evidence& evidence = model.posterior().evidence();
+    std::string text = fmt::format("{}: mlff force field, format version {}, written by mlff {}\n", path,
+                                   model_format_version, origin.version);
+    text += fmt::format("species          {:>6} {:>12} {:>14}\n", "", "references", "e0 [eV]");
+    for (int s = 0; s < model.n_channels(); ++s)
+        text += fmt::format("                 {:>6} {:>12} {:>14.6f}\n",
+                            element_symbol(model.species()[static_cast<std::size_t>(s)]), model.references(s).size(),
+                            model.e0()[s]);
+    text += fmt::format(
+        "descriptor       {} components; two-body {:.3g} Å, width {:.3g} Å, {} functions; three-body {:.3g} Å, width "
+        "{:.3g} Å, "
+        "{} functions, l_max {}, filter {:g}\n",
+        model.descriptor().size(), d.radial.cutoff, d.radial.width, d.radial.functions, d.angular.cutoff,
+        d.angular.width, d.angular.functions, d.angular.l_max, d.angular.filter);
+    text += fmt::format("                 radial weight {:g}, normalization {}, compression {}\n", d.radial_weight,
+                        d.normalization == descriptors::Normalization::joint ? "joint" : "separate",
+                        d.compression == descriptors::Compression::none ? "none" : "element");
+    text += fmt::format("kernel power     {}\n", model.kernel_power());
+    text += fmt::format("training data    {} structures, {} atoms\n", origin.n_structures, origin.n_atoms);
+    text += fmt::format("training RMSE    energy {:.3f} meV/atom, force {:.2f} meV/Å, stress {:.4f} GPa\n",
+                        1e3 * origin.rmse_energy, 1e3 * origin.rmse_force,
+                        origin.rmse_stress * units::ev_per_cubic_angstrom_in_gpa);
+    text += fmt::format("regression       s_w {:.4e}, s_v {:.4e}, gamma {:.1f} of {}, log evidence {:.1f} ({})\n",
+                        evidence.weight_precision, evidence.noise_precision, evidence.gamma, model.n_references(),
+                        evidence.log_evidence, bayes::describe(evidence.end));
+    text += fmt::format("reference        {}\n", origin.reference);
+    text += "settings\n";
+    std::string indented = "  ";
+    for (const char c : origin.settings) {
+        indented += c;
+        if (c == '\n') indented += "  ";
+    }
+    while (!indented.empty() && (indented.back() == ' ' || indented.back() == '\n')) indented.pop_back();
+    console.result(text + indented);
+}
+
+}  // namespace mlff::app

@@ -1,0 +1,122 @@
+#include <fmt/format.h>
+#include <omp.h>
+
+#include <CLI/CLI.hpp>
+#include <exception>
+#include <functional>
+#include <new>
+
+#include "app/blas_kernel.hpp"
+#include "app/interrupt.hpp"
+#include "app/verbs.hpp"
+#include "libmlff/errors.hpp"
+#include "libmlff/version.hpp"
+
+namespace {
+
+constexpr int status_failed = 1, status_wrong_input = 2, status_guard = 3, status_interrupted = 130;
+
+int complain(const char* message, int status) {
+    fmt::print(stderr, "mlff: {}\n", message);
+    return status;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    using namespace mlff::app;
+    choose_blas_kernel(argv);
+
+    CLI::App app{"mlff: machine-learned force fields, learned on the fly and run fast"};
+    app.set_version_flag("--version", mlff::version);
+    app.require_subcommand(1);
+    app.footer(
+        "Exit status: 0 done, 1 failed while running, 2 wrong input, 3 stopped by a guard, 130 interrupted after "
+        "saving.\n"
+        "Help on a verb, with an example: mlff VERB --help");
+    int threads = 0;
+    bool quiet = false;
+    std::string log;
+    std::function<void(const Console&)> job;
+    const auto verb = [&](const char* name, const char* description, const char* example) {
+        CLI::App* sub = app.add_subcommand(name, description);
+        sub->add_option("--threads", threads, "OpenMP threads (default: OMP_NUM_THREADS, else all cores)")
+            ->check(CLI::PositiveNumber);
+        sub->add_flag("--quiet", quiet, "print results and warnings only");
+        sub->add_option("--log", log, "append what is printed to this file");
+        sub->footer(std::string("Example:\n  ") + example);
+        return sub;
+    };
+
+    std::string config;
+    const auto with_config = [&](const char* name, const char* description, const char* example,
+                                 void (*action)(const std::string&, const Console&)) {
+        CLI::App* sub = verb(name, description, example);
+        sub->add_option("FILE.yaml", config, "settings")->required();
+        sub->callback(
+            [&job, &config, action] { job = [&config, action](const Console& console) { action(config, console); }; });
+    };
+    with_config("train", "learn on the fly; run again in the same place, it resumes", "mlff train train.yaml", train);
+    with_config("select", "replay a labelled data set through the on-the-fly decision", "mlff select select.yaml",
+                select);
+    with_config("fit", "fit a force field to labelled data", "mlff fit fit.yaml", fit);
+    with_config("run", "molecular dynamics with a force field, or with a reference alone", "mlff run run.yaml", run);
+    with_config("analyze", "observables of trajectories: numbers and pictures", "mlff analyze analyze.yaml", analyze);
+
+    EvaluateArguments evaluate_arguments;
+    CLI::App* sub = verb("evaluate", "errors against labelled data, total and by species",
+                         "mlff evaluate model.h5 test.xyz --json errors.json --parity parity.csv");
+    sub->add_option("MODEL", evaluate_arguments.model, "force field (model.h5)")->required();
+    sub->add_option("DATA", evaluate_arguments.data, "labelled structures (extxyz)")->required();
+    sub->add_option("--json", evaluate_arguments.json, "write the errors to this file (meV/atom, meV/Å, GPa)");
+    sub->add_option("--parity", evaluate_arguments.parity,
+                    "write every force component, reference and model, to this CSV");
+    sub->callback([&] { job = [&](const Console& console) { evaluate(evaluate_arguments, console); }; });
+
+    PredictArguments predict_arguments;
+    sub = verb("predict", "energies, forces and stress (and uncertainty) of structures",
+               "mlff predict model.h5 in.xyz out.xyz --uncertainty");
+    sub->add_option("MODEL", predict_arguments.model, "force field (model.h5)")->required();
+    sub->add_option("IN", predict_arguments.input, "structures (extxyz or POSCAR)")->required();
+    sub->add_option("OUT", predict_arguments.output, "extxyz to write")->required();
+    sub->add_flag("--uncertainty", predict_arguments.uncertainty,
+                  "also Bayesian error estimates and spilling factors per atom");
+    sub->callback([&] { job = [&](const Console& console) { predict(predict_arguments, console); }; });
+
+    SimilarityArguments similarity_arguments;
+    sub = verb("similarity", "kernel matrix between all atoms of a file",
+               "mlff similarity fit.yaml structures.xyz --out K.csv");
+    sub->add_option("FIT.yaml", similarity_arguments.config, "settings with a force_field section")->required();
+    sub->add_option("DATA", similarity_arguments.data, "structures (extxyz)")->required();
+    sub->add_option("--out", similarity_arguments.output, "CSV to write: no header, 17 digits, unequal species 0")
+        ->required();
+    sub->callback([&] { job = [&](const Console& console) { similarity(similarity_arguments, console); }; });
+
+    std::string model;
+    sub = verb("info", "what is inside a model", "mlff info model.h5");
+    sub->add_option("MODEL", model, "force field (model.h5)")->required();
+    sub->callback([&] { job = [&](const Console& console) { info(model, console); }; });
+
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
+        return complain(fmt::format("{}; see mlff --help", error.what()).c_str(), status_wrong_input);
+    }
+    try {
+        if (threads > 0) omp_set_num_threads(threads);
+        catch_interrupts();
+        job(Console(quiet, log));
+        return 0;
+    } catch (const Interrupted&) {
+        return status_interrupted;
+    } catch (const mlff::InputError& error) {
+        return complain(error.what(), status_wrong_input);
+    } catch (const mlff::GuardError& error) {
+        return complain(error.what(), status_guard);
+    } catch (const std::bad_alloc&) {
+        return complain("out of memory; lower regression.memory or the number of references", status_failed);
+    } catch (const std::exception& error) {
+        return complain(error.what(), status_failed);
+    }
+}

@@ -1,0 +1,98 @@
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "app/dynamics_session.hpp"
+#include "app/interrupt.hpp"
+#include "app/settings.hpp"
+#include "app/verbs.hpp"
+#include "libmlff/errors.hpp"
+#include "libmlff/force_field.hpp"
+#include "libmlff/io/model_file.hpp"
+#include "libmlff/version.hpp"
+
+namespace mlff::app {
+
+void run(const std::string& config_path, const Console& console) {
+    auto config = ConfigSection::from_file(config_path);
+    const StructureSettings structure = read_structure_settings(config);
+    std::string output = "run";
+    config.read_path("output", output);
+    long seed = 1;
+    config.read_non_negative("seed", seed);
+    if (config.has("force_field") == config.has("reference"))
+        config.fail(config.has("force_field") ? "reference" : "force_field",
+                    "or reference: exactly one of the two drives the dynamics, e.g. force_field: model.h5");
+    std::unique_ptr<Calculator> calculator;
+    std::optional<GuardOptions> guard;
+    if (config.has("force_field")) {
+        std::string model;
+        config.read_path("force_field", model);
+        calculator = std::make_unique<ForceFieldCalculator>(read_model(model));
+        guard = read_guard(config);
+    } else {
+        calculator = read_reference(config.section("reference"));
+    }
+    const md::DynamicsOptions dynamics = read_dynamics(config.section("dynamics"), static_cast<std::uint64_t>(seed));
+    const md::TrajectoryOptions trajectory = read_trajectory(config.section("trajectory"));
+    config.finish();
+    md::State initial = load_state(structure, dynamics.given_velocities);
+
+    RunDirectory directory(output);
+    const auto checkpoint = read_checkpoint(directory);
+    std::vector<std::string> may_change;
+    if (dynamics.temperature_start == dynamics.temperature_end) may_change.emplace_back("steps");
+    if (checkpoint) directory.require_same_settings(config.resolved(), may_change);
+    directory.write_settings(config.resolved());
+    const Eigen::Index n_atoms = initial.size();
+    console.info(fmt::format("mlff {} run: {}, {} atoms, {} steps of {} fs", version, formula(initial.structure),
+                             n_atoms, dynamics.steps, dynamics.timestep));
+    console.info("calculator: " + calculator->description());
+
+    std::unique_ptr<Calculator> watched;
+    if (guard)
+        watched = std::make_unique<GuardedCalculator>(*calculator, *guard,
+                                                      [&](const std::string& message) { console.warn(message); });
+    DynamicsSession session(directory, console, watched ? *watched : *calculator, std::move(initial), dynamics,
+                            trajectory);
+    if (checkpoint) {
+        session.restore(*checkpoint);
+        console.info(fmt::format("resuming at step {}", session.driver().state().step));
+    } else {
+        session.begin();
+        session.log(fmt::format("# mlff {} run\n# calculator: {}\n", version, calculator->description()));
+    }
+    const auto write_status = [&](const char* state) {
+        nlohmann::ordered_json status;
+        status["step"] = session.driver().state().step;
+        status["steps"] = dynamics.steps;
+        status["temperature"] = session.temperature();
+        status["atoms"] = n_atoms;
+        status["microseconds_per_atom_step"] = 1e6 * session.seconds_per_step() / static_cast<double>(n_atoms);
+        status["state"] = state;
+        write_file_atomically(directory.file("status.json"), status.dump(2) + "\n");
+    };
+    const auto save = [&] {
+        write_checkpoint(directory, session.checkpoint());
+        write_status("running");
+    };
+    try {
+        session.run([](const md::StepReport& report) { return fmt::format("{:.0f} K", report.temperature); }, save);
+    } catch (const Interrupted&) {
+        write_status("interrupted");
+        console.info(
+            fmt::format("interrupted at step {}; run the same command again to go on", session.driver().state().step));
+        throw;
+    } catch (...) {
+        write_status("failed");
+        throw;
+    }
+    write_status("done");
+    console.info(
+        fmt::format("done; {:.1f} µs per atom and step, {:.2f} ns/day; trajectory: {}",
+                    1e6 * session.seconds_per_step() / static_cast<double>(n_atoms),
+                    session.seconds_per_step() > 0.0 ? 0.0864 * dynamics.timestep / session.seconds_per_step() : 0.0,
+                    directory.file("trajectory.xyz")));
+}
+
+}  // namespace mlff::app

@@ -1,0 +1,99 @@
+#include <fmt/format.h>
+
+#include "app/interrupt.hpp"
+#include "app/settings.hpp"
+#include "app/training.hpp"
+#include "app/verbs.hpp"
+#include "libmlff/errors.hpp"
+#include "libmlff/learning/learning_log.hpp"
+#include "libmlff/version.hpp"
+
+namespace mlff::app {
+namespace {
+
+/// Answers with the labels of the frame that is being looked at.
+class DataReference final : public Calculator {
+ public:
+    explicit DataReference(std::string description) : description_(std::move(description)) {}
+    void show(const LabeledStructure& item) { item_ = &item; }
+    [[nodiscard]] Evaluation evaluate(const Structure& structure, const Request&) override {
+        if (!item_->labels.energy || !item_->labels.forces)
+            throw InputError(item_->origin + ": no energy or forces; select needs both for every structure");
+        (void)structure;
+        return {*item_->labels.energy, *item_->labels.forces, item_->labels.stress, {}, {}, {}};
+    }
+    [[nodiscard]] std::string description() const override { return description_; }
+
+ private:
+    const LabeledStructure* item_ = nullptr;
+    std::string description_;
+};
+
+}  // namespace
+
+void select(const std::string& config_path, const Console& console) {
+    auto config = ConfigSection::from_file(config_path);
+    std::string output = "selection";
+    config.read_path("output", output);
+    ConfigSection& data_section = config.section("data");
+    std::vector<std::string> paths;
+    data_section.require("train", paths);
+    const ExtxyzKeys keys = read_keys(data_section);
+    const ForceFieldOptions force_field = read_force_field(config.section("force_field"));
+    const RegressionSettings regression = read_regression(config.section("regression"));
+    ConfigSection& learning = config.section("learning");
+    LearningSettings settings = read_learning(learning);
+    // Frames of a data set need not follow each other closely: every one may be sampled (VASP: ML_NMDINT 1).
+    if (!learning.has("interval")) settings.options.decision.interval = 1;
+    if (!learning.has("critical_factor")) settings.options.decision.critical_factor = 4.0;
+    settings.options.force_field = force_field;
+    settings.options.regression = regression.options;
+    settings.options.memory = regression.memory;
+    config.finish();
+
+    const auto data = load_data(paths, keys);
+    RunDirectory directory(output);
+    directory.write_settings(config.resolved());
+    DataReference reference(fmt::format("labels of {}", fmt::join(paths, ", ")));
+    console.info(fmt::format("mlff {} select: {} structures", version, data.size()));
+
+    OutputFile log(directory.file("log"));
+    log.truncate(0);
+    log.write(fmt::format("# mlff {} select\n", version) + learning_log_header());
+    Progress progress{
+        .step = 0, .steps = static_cast<long>(data.size()), .temperature = 0.0, .beef_max = 0.0, .state = "running"};
+    Learner* learner_view = nullptr;
+    const auto observe = [&](const LearningEvent& event) {
+        progress.step = event.step;
+        if (event.prediction && event.prediction->uncertainty)
+            progress.beef_max = event.prediction->uncertainty->force_norms().maxCoeff();
+        const TrainingSet& set = learner_view->training_set();
+        log.write(learning_log_lines(
+            event, set.species(),
+            event.retrained ? set.force_errors(event.retrained->posterior().weights()) : Eigen::VectorXd()));
+    };
+    Learner learner(reference, settings.options, species_of(data),
+                    {.version = version, .reference = reference.description(), .settings = config.resolved()}, nullptr,
+                    {}, observe);
+    learner_view = &learner;
+    if (!settings.initial_data.empty()) learner.begin_with(load_data(settings.initial_data, {}));
+    for (const auto& item : data) {
+        reference.show(item);
+        (void)learner.evaluate(item.structure);
+        console.progress(
+            progress.step + 1, progress.steps,
+            fmt::format("{} selected, threshold {:.4f} eV/Å", learner.reference_calls(), learner.threshold()));
+        if (interrupted()) break;
+    }
+    learner.finish();
+    progress.state = interrupted() ? "interrupted" : "done";
+    write_results(directory, learner);
+    write_status(directory, learner, progress);
+    log.flush();
+    if (interrupted()) throw Interrupted{};
+    console.info(summary(learner, progress.steps));
+    console.info(fmt::format("selected structures: {}   force field: {}", directory.file("training.xyz"),
+                             directory.file("model.h5")));
+}
+
+}  // namespace mlff::app

@@ -1,0 +1,269 @@
+#include "app/settings.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <set>
+
+#include "libmlff/atoms/elements.hpp"
+#include "libmlff/atoms/neighbor_list.hpp"
+#include "libmlff/errors.hpp"
+#include "libmlff/io/vasp.hpp"
+#include "reference/embedded/catalogue.hpp"
+
+namespace mlff::app {
+namespace {
+
+void read_basis(ConfigSection& section, descriptors::RadialBasisOptions& options) {
+    section.read_positive("cutoff", options.cutoff);
+    section.read_positive("width", options.width);
+    section.read_positive("functions", options.functions);
+}
+
+}  // namespace
+
+std::int64_t default_memory() {
+    const auto total = static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGESIZE));
+    return static_cast<std::int64_t>(0.7 * total);
+}
+
+StructureSettings read_structure_settings(ConfigSection& config) {
+    StructureSettings settings;
+    if (!config.has("structure")) config.require("structure", settings.path);
+    config.read_path("structure", settings.path);
+    std::vector<int> supercell(settings.supercell.begin(), settings.supercell.end());
+    config.read("supercell", supercell);
+    if (supercell.size() != 3 || *std::min_element(supercell.begin(), supercell.end()) < 1)
+        config.fail("supercell", "must be three positive whole numbers such as [2, 2, 1]");
+    std::copy_n(supercell.begin(), 3, settings.supercell.begin());
+    return settings;
+}
+
+md::State load_state(const StructureSettings& settings, bool with_velocities) {
+    Structure unit;
+    Matrix3X unit_velocities(3, 0);
+    if (with_velocities) {
+        ExtxyzReader reader(settings.path);
+        auto frame = reader.next();
+        if (!frame || !frame->velocities)
+            throw InputError(settings.path +
+                             ": no velocities; an extxyz file with a velocities column [Å/fs] is needed "
+                             "for dynamics.velocities: file");
+        unit = frame->structure;
+        unit_velocities = *frame->velocities;
+    } else {
+        unit = read_structure(settings.path);
+    }
+    unit.validate();
+    const Structure structure = make_supercell(unit, settings.supercell);
+    const Eigen::Index copies = structure.size() / std::max<Eigen::Index>(1, unit.size());
+    NeighborList(10.0 * NeighborList::too_close).update(structure);  // refuses atoms on top of each other
+    return md::make_state(structure, with_velocities ? Matrix3X(unit_velocities.replicate(1, copies)) : Matrix3X(3, 0));
+}
+
+ForceFieldOptions read_force_field(ConfigSection& section) {
+    ForceFieldOptions options;
+    auto& d = options.descriptor;
+    read_basis(section.section("radial"), d.radial);
+    ConfigSection& angular = section.section("angular");
+    read_basis(angular, d.angular);
+    bool filtered = true;  // "filter: off" and a number are both ways to say it
+    std::string text;
+    if (angular.has("filter")) {
+        angular.read("filter", text);
+        if (text == "off" || text == "false")
+            filtered = false;
+        else
+            angular.read_non_negative("filter", d.angular.filter);
+        filtered &= d.angular.filter > 0.0;
+    } else {
+        angular.read("filter", d.angular.filter);
+    }
+    if (!filtered) {
+        d.angular.filter = 0.0;
+        d.angular.l_max = 6;
+    }
+    angular.read_in_range("l_max", d.angular.l_max, 0, 20);
+    section.read_in_range("radial_weight", d.radial_weight, 0.0, 1.0);
+    section.read_in_range("kernel_power", options.kernel_power, 1, 16);
+    section.read_choice(
+        "normalization", d.normalization,
+        {{"joint", descriptors::Normalization::joint}, {"separate", descriptors::Normalization::separate}});
+    section.read_choice("compression", d.compression,
+                        {{"none", descriptors::Compression::none}, {"element", descriptors::Compression::element}});
+    section.validate(options);
+    return options;
+}
+
+RegressionSettings read_regression(ConfigSection& section) {
+    RegressionSettings settings;
+    auto& options = settings.options;
+    section.read_choice("prior", options.prior, {{"identity", Prior::identity}, {"kernel", Prior::kernel}});
+    ConfigSection& weights = section.section("weights");
+    weights.read_non_negative("energy", options.weights.energy);
+    weights.read_non_negative("force", options.weights.force);
+    weights.read_non_negative("stress", options.weights.stress);
+    weights.validate(options.weights);
+    section.read_choice("precisions", options.evidence.mode,
+                        {{"evidence", bayes::EvidenceMode::maximise}, {"fixed", bayes::EvidenceMode::fixed}});
+    section.read_positive("weight_precision", options.evidence.weight_precision);
+    section.read_positive("noise_precision", options.evidence.noise_precision);
+    ConfigSection& atoms = section.section("atom_energies");
+    for (const auto& symbol : atoms.keys()) {
+        if (!is_element(symbol)) atoms.fail(symbol, "is no element; chemical symbols such as Ag are needed");
+        atoms.read(symbol, options.atom_energies[atomic_number(symbol)]);
+    }
+    settings.memory = default_memory();
+    if (section.has("memory")) section.read_bytes("memory", settings.memory);
+    section.validate(options);
+    return settings;
+}
+
+LearningSettings read_learning(ConfigSection& section) {
+    LearningSettings settings;
+    auto& options = settings.options;
+    ConfigSection& threshold = section.section("threshold");
+    threshold.read_choice("mode", options.threshold.mode,
+                          {{"adaptive", ThresholdMode::adaptive},
+                           {"fixed", ThresholdMode::fixed},
+                           {"moving_average", ThresholdMode::moving_average}});
+    if (options.threshold.mode == ThresholdMode::moving_average) options.threshold.factor = 0.2;
+    threshold.read_positive("start", options.threshold.start);
+    threshold.read("factor", options.threshold.factor);
+    threshold.read_positive("history", options.threshold.history);
+    threshold.read_positive("window", options.threshold.window);
+    threshold.read_positive("max_spread", options.threshold.max_spread);
+    threshold.read_positive("max_slope", options.threshold.max_slope);
+    threshold.read("calibrated", options.calibrated);
+    threshold.validate(options.threshold);
+    section.read_positive("block", options.decision.block);
+    section.read_positive("interval", options.decision.interval);
+    section.read_positive("critical_factor", options.decision.critical_factor);
+    section.read_in_range("candidate_factor", options.candidate_factor, 0.0, 1.0);
+    section.read_positive("min_references", options.min_references);
+    long most = static_cast<long>(options.max_references);
+    section.read_positive("max_references", most);
+    options.max_references = most;
+    ConfigSection& selection = section.section("selection");
+    selection.read_choice("method", options.selection.method,
+                          {{"cur", SelectionMethod::cur}, {"cholesky", SelectionMethod::cholesky}});
+    if (options.selection.method == SelectionMethod::cholesky) options.selection.tolerance = 1e-6;
+    selection.read_positive("tolerance", options.selection.tolerance);
+    selection.validate(options.selection);
+    section.read("start_from", settings.initial_data);
+    section.validate(options);
+    return settings;
+}
+
+std::unique_ptr<Calculator> read_reference(ConfigSection& section) {
+    enum class Type { embedded, socket, program, data, lammps } type = Type::embedded;
+    section.read_choice("type", type,
+                        {{"embedded", Type::embedded},
+                         {"socket", Type::socket},
+                         {"program", Type::program},
+                         {"data", Type::data},
+                         {"lammps", Type::lammps}});
+    if (type != Type::embedded)
+        section.fail("type", "is not available yet; 'embedded' is (stand-ins for first principles: " +
+                                 fmt::format("{}", fmt::join(reference::embedded_names(), ", ")) + ")");
+    std::string potential;
+    section.require("potential", potential);
+    try {
+        return reference::make_embedded(potential);
+    } catch (const InputError& error) {
+        section.fail("potential", error.what());
+    }
+}
+
+md::DynamicsOptions read_dynamics(ConfigSection& section, std::uint64_t seed) {
+    md::DynamicsOptions options;
+    options.seed = seed;
+    enum class Ensemble { nve, nvt, npt } ensemble = Ensemble::nvt;
+    section.read_choice("ensemble", ensemble, {{"nve", Ensemble::nve}, {"nvt", Ensemble::nvt}, {"npt", Ensemble::npt}});
+    if (ensemble == Ensemble::npt) section.fail("ensemble", "npt is not available yet; use nvt or nve");
+    options.ensemble = ensemble == Ensemble::nve ? md::Ensemble::nve : md::Ensemble::nvt;
+    if (options.ensemble == md::Ensemble::nve) {
+        options.thermostat.type = md::ThermostatType::none;
+        if (section.has("thermostat"))
+            section.fail("thermostat", "has no meaning for ensemble nve; leave it out, or use nvt");
+    } else {
+        ConfigSection& thermostat = section.section("thermostat");
+        thermostat.read_choice("type", options.thermostat.type,
+                               {{"nose-hoover", md::ThermostatType::nose_hoover},
+                                {"langevin", md::ThermostatType::langevin},
+                                {"csvr", md::ThermostatType::csvr}});
+        thermostat.read_positive("period", options.thermostat.period);
+        if (options.thermostat.type == md::ThermostatType::nose_hoover)
+            thermostat.read_positive("chain", options.thermostat.chain_length);
+    }
+    std::vector<double> temperature = {options.temperature_start};
+    section.require("temperature", temperature);
+    if (temperature.size() > 2 || temperature.empty())
+        section.fail("temperature", "must be one number or a ramp [start, end], K");
+    for (const double t : temperature)
+        if (!(t > 0.0)) section.fail("temperature", fmt::format("must be positive, got {} K", t));
+    options.temperature_start = temperature.front();
+    options.temperature_end = temperature.back();
+    section.read_positive("timestep", options.timestep);
+    long steps = static_cast<long>(options.steps);
+    section.require("steps", steps);
+    if (steps < 1) section.fail("steps", fmt::format("must be positive, got {}", steps));
+    options.steps = steps;
+    section.read_choice("velocities", options.given_velocities, {{"draw", false}, {"file", true}});
+    section.read_positive("max_displacement", options.max_displacement);
+    section.validate(options);
+    return options;
+}
+
+md::TrajectoryOptions read_trajectory(ConfigSection& section) {
+    md::TrajectoryOptions options;
+    long every = static_cast<long>(options.every);
+    section.read_positive("every", every);
+    options.every = every;
+    section.read("velocities", options.velocities);
+    section.read("forces", options.forces);
+    return options;
+}
+
+std::optional<GuardOptions> read_guard(ConfigSection& config) {
+    if (!config.has("guard")) return GuardOptions{};
+    if (!config.is_map("guard")) {
+        bool on = true;
+        config.read("guard", on);
+        return on ? std::optional(GuardOptions{}) : std::nullopt;
+    }
+    ConfigSection& section = config.section("guard");
+    GuardOptions options;
+    section.read_positive("spilling", options.spilling);
+    section.read_positive("every", options.every);
+    section.read_choice("action", options.action, {{"stop", GuardAction::stop}, {"warn", GuardAction::warn}});
+    section.validate(options);
+    return options;
+}
+
+ExtxyzKeys read_keys(ConfigSection& data) {
+    ExtxyzKeys keys;
+    if (data.has("energy_key")) data.read("energy_key", keys.energy);
+    if (data.has("forces_key")) data.read("forces_key", keys.forces);
+    if (data.has("stress_key")) data.read("stress_key", keys.stress);
+    if (data.has("virial_key")) data.read("virial_key", keys.virial);
+    return keys;
+}
+
+std::vector<LabeledStructure> load_data(const std::vector<std::string>& paths, const ExtxyzKeys& keys) {
+    std::vector<LabeledStructure> data;
+    for (const auto& path : paths) {
+        auto part = read_extxyz(path, keys);
+        std::move(part.begin(), part.end(), std::back_inserter(data));
+    }
+    return data;
+}
+
+std::vector<int> species_of(const std::vector<LabeledStructure>& data) {
+    std::set<int> unique;
+    for (const auto& item : data) unique.insert(item.structure.species.begin(), item.structure.species.end());
+    return {unique.begin(), unique.end()};
+}
+
+}  // namespace mlff::app

@@ -1,0 +1,163 @@
+#include <fmt/format.h>
+
+#include "app/dynamics_session.hpp"
+#include "app/interrupt.hpp"
+#include "app/settings.hpp"
+#include "app/training.hpp"
+#include "app/verbs.hpp"
+#include "libmlff/errors.hpp"
+#include "libmlff/learning/learning_log.hpp"
+#include "libmlff/version.hpp"
+
+namespace mlff::app {
+namespace {
+
+struct TrainSettings {
+    StructureSettings structure;
+    std::string output = "training";
+    std::uint64_t seed = 1;
+    std::unique_ptr<Calculator> reference;
+    LearningSettings learning;
+    md::DynamicsOptions dynamics;
+    md::TrajectoryOptions trajectory;
+    std::string resolved;
+};
+
+TrainSettings read_settings(const std::string& path) {
+    auto config = ConfigSection::from_file(path);
+    TrainSettings settings;
+    settings.structure = read_structure_settings(config);
+    config.read_path("output", settings.output);
+    long seed = 1;
+    config.read_non_negative("seed", seed);
+    settings.seed = static_cast<std::uint64_t>(seed);
+    const ForceFieldOptions force_field = read_force_field(config.section("force_field"));
+    const RegressionSettings regression = read_regression(config.section("regression"));
+    if (!config.has("reference"))
+        config.fail("reference", "is missing; e.g. reference: {type: embedded, potential: agi}");
+    settings.reference = read_reference(config.section("reference"));
+    settings.learning = read_learning(config.section("learning"));
+    settings.learning.options.force_field = force_field;
+    settings.learning.options.regression = regression.options;
+    settings.learning.options.memory = regression.memory;
+    settings.dynamics = read_dynamics(config.section("dynamics"), settings.seed);
+    settings.trajectory = read_trajectory(config.section("trajectory"));
+    config.finish();
+    settings.resolved = config.resolved();
+    return settings;
+}
+
+}  // namespace
+
+void train(const std::string& config_path, const Console& console) {
+    TrainSettings settings = read_settings(config_path);
+    md::State initial = load_state(settings.structure, settings.dynamics.given_velocities);
+    auto initial_data = load_data(settings.learning.initial_data, {});
+    std::vector<int> species = species_present(initial.structure);
+    if (!initial_data.empty()) {
+        const std::vector<int> earlier = species_of(initial_data);
+        std::vector<int> all;
+        std::set_union(species.begin(), species.end(), earlier.begin(), earlier.end(), std::back_inserter(all));
+        species = std::move(all);
+    }
+
+    RunDirectory directory(settings.output);
+    Journal journal(directory.file("journal"));
+    auto checkpoint = read_checkpoint(directory);
+    const bool resuming = !journal.entries().empty() || checkpoint;
+    std::vector<std::string> may_change = {"memory"};
+    if (settings.dynamics.temperature_start == settings.dynamics.temperature_end) may_change.emplace_back("steps");
+    if (resuming) directory.require_same_settings(settings.resolved, may_change);
+    directory.write_settings(settings.resolved);
+    if (journal.dropped_bytes() > 0)
+        console.warn(fmt::format("the last entry of the journal was unfinished and is dropped ({} bytes)",
+                                 journal.dropped_bytes()));
+
+    const long n_steps = static_cast<long>(settings.dynamics.steps);
+    console.info(fmt::format("mlff {} train: {}, {} atoms, {} steps of {} fs, {:.0f} to {:.0f} K", version,
+                             formula(initial.structure), initial.size(), n_steps, settings.dynamics.timestep,
+                             settings.dynamics.temperature_start, settings.dynamics.temperature_end));
+    console.info("reference: " + settings.reference->description());
+    console.info("settings: " + directory.file("settings.yaml"));
+
+    Progress progress{.step = 0, .steps = n_steps, .temperature = 0.0, .beef_max = 0.0, .state = "running"};
+    bool replaying = false;
+    Learner* learner_view = nullptr;
+    DynamicsSession* session_view = nullptr;
+    const auto observe = [&](const LearningEvent& event) {
+        progress.step = event.step;
+        if (event.prediction && event.prediction->uncertainty)
+            progress.beef_max = event.prediction->uncertainty->force_norms().maxCoeff();
+        if (replaying) return;
+        const TrainingSet& set = learner_view->training_set();
+        session_view->log(learning_log_lines(
+            event, set.species(),
+            event.retrained ? set.force_errors(event.retrained->posterior().weights()) : Eigen::VectorXd()));
+        if (event.changes.empty()) return;
+        write_results(directory, *learner_view);
+        progress.temperature = session_view->temperature();
+        write_status(directory, *learner_view, progress);
+    };
+    const Provenance provenance{
+        .version = version, .reference = settings.reference->description(), .settings = settings.resolved};
+    Learner learner(
+        *settings.reference, settings.learning.options, species, provenance, &journal,
+        [&] { return session_view->checkpoint().encode(); }, observe);
+    DynamicsSession session(directory, console, learner, std::move(initial), settings.dynamics, settings.trajectory);
+    learner_view = &learner;
+    session_view = &session;
+
+    // What the learner knew before step 0 comes first, then what the journal holds, then the dynamics go on.
+    if (!resuming) {
+        session.begin();
+        session.log(fmt::format("# mlff {} train\n# reference: {}\n", version, settings.reference->description()));
+        session.log(learning_log_header());
+    }
+    replaying = resuming;
+    if (!initial_data.empty()) learner.begin_with(std::move(initial_data));
+    if (resuming) {
+        const auto n_entries = static_cast<long>(journal.entries().size());
+        console.info(
+            fmt::format("resuming: {} reference results in the journal, none will be computed again", n_entries));
+        const bool beyond = checkpoint && checkpoint->n_reference_calls == n_entries;
+        learner.resume(beyond);
+        if (!beyond) checkpoint = Checkpoint::decode(journal.entries().back().caller);
+        if (beyond) learner.restore(checkpoint->learner);
+        session.restore(*checkpoint);
+    }
+    replaying = false;
+
+    const auto save = [&] {
+        Checkpoint now = session.checkpoint();
+        now.n_reference_calls = learner.reference_calls();
+        now.learner = learner.state();
+        write_checkpoint(directory, now);
+    };
+    const auto finish = [&](const char* state) {
+        progress.state = state;
+        progress.temperature = session.temperature();
+        write_results(directory, learner);
+        write_status(directory, learner, progress);
+    };
+    const auto status = [&](const md::StepReport& report) {
+        return fmt::format("{:.0f} K, {} reference calls, threshold {:.4f} eV/Å, BEEF {:.4f}", report.temperature,
+                           learner.reference_calls(), learner.threshold(), progress.beef_max);
+    };
+    try {
+        session.run(status, save);
+    } catch (const Interrupted&) {
+        finish("interrupted");
+        console.info(
+            fmt::format("interrupted at step {}; run the same command again to go on", session.driver().state().step));
+        throw;
+    } catch (...) {
+        finish("failed");
+        throw;
+    }
+    learner.finish();
+    finish("done");
+    console.info(summary(learner, n_steps));
+    console.info(fmt::format("force field: {}   log: {}", directory.file("model.h5"), directory.file("log")));
+}
+
+}  // namespace mlff::app

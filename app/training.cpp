@@ -1,0 +1,61 @@
+#include "app/training.hpp"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "libmlff/atoms/elements.hpp"
+#include "libmlff/io/extxyz.hpp"
+#include "libmlff/io/model_file.hpp"
+
+namespace mlff::app {
+namespace {
+
+std::string symbol_of(const Learner& learner, std::size_t channel) {
+    return element_symbol(learner.training_set().species()[channel]);
+}
+
+}  // namespace
+
+void write_status(const RunDirectory& directory, const Learner& learner, const Progress& progress) {
+    nlohmann::ordered_json status;
+    status["step"] = progress.step;
+    status["steps"] = progress.steps;
+    status["reference_calls"] = learner.reference_calls();
+    auto& references = status["local_references"] = nlohmann::ordered_json::object();
+    auto& errors = status["force_rmse"] = nlohmann::ordered_json::object();
+    const TrainingSet& set = learner.training_set();
+    for (std::size_t s = 0; s < set.species().size(); ++s)
+        references[symbol_of(learner, s)] = set.references()[s].size();
+    if (const ForceField* model = learner.model()) {
+        const Eigen::VectorXd rmse = set.force_errors(model->posterior().weights());
+        for (std::size_t s = 0; s < set.species().size(); ++s)
+            errors[symbol_of(learner, s)] = rmse[static_cast<Eigen::Index>(s)];
+    }
+    status["threshold"] = learner.threshold();
+    status["beef_max"] = progress.beef_max;
+    status["temperature"] = progress.temperature;
+    status["state"] = progress.state;
+    write_file_atomically(directory.file("status.json"), status.dump(2) + "\n");
+}
+
+void write_results(const RunDirectory& directory, const Learner& learner) {
+    write_extxyz(directory.file("training.xyz"), learner.training_set().structures());
+    if (learner.model()) write_model(directory.file("model.h5"), *learner.model());
+}
+
+std::string summary(const Learner& learner, long steps) {
+    std::string text = fmt::format(
+        "{} steps, {} reference calls ({:.2f} % of the steps), threshold {:.4f} eV/Å", steps, learner.reference_calls(),
+        100.0 * static_cast<double>(learner.reference_calls()) / static_cast<double>(std::max(1L, steps)),
+        learner.threshold());
+    const TrainingSet& set = learner.training_set();
+    if (!learner.model()) return text + "; no model: the references of some species are still too few";
+    const Eigen::VectorXd rmse = set.force_errors(learner.model()->posterior().weights());
+    for (std::size_t s = 0; s < set.species().size(); ++s)
+        text += fmt::format("\n  {:<2} {:>5} local references, training force RMSE {:.1f} meV/Å", symbol_of(learner, s),
+                            set.references()[s].size(), 1000.0 * rmse[static_cast<Eigen::Index>(s)]);
+    return text;
+}
+
+}  // namespace mlff::app

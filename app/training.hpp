@@ -1,0 +1,29 @@
+#pragma once
+
+#include <string>
+
+#include "app/console.hpp"
+#include "app/run_directory.hpp"
+#include "libmlff/learning/learner.hpp"
+
+/// What train and select have in common: files of a run directory that follow the learner.
+namespace mlff::app {
+
+/// Numbers of status.json beside those of the learner.
+struct Progress {
+    long step = 0, steps = 0;
+    double temperature = 0.0;
+    double beef_max = 0.0;
+    std::string state;  ///< running, done, failed, interrupted
+};
+
+/// Writes status.json, atomically.
+void write_status(const RunDirectory& directory, const Learner& learner, const Progress& progress);
+
+/// Writes model.h5 and training.xyz, atomically.
+void write_results(const RunDirectory& directory, const Learner& learner);
+
+/// Lines that say how it ended, for people.
+[[nodiscard]] std::string summary(const Learner& learner, long steps);
+
+}  // namespace mlff::app

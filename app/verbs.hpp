@@ -1,0 +1,34 @@
+#pragma once
+
+#include <string>
+
+#include "app/console.hpp"
+
+/// One function and one file per verb. They throw; main turns what they throw into a message and an exit status.
+namespace mlff::app {
+
+void train(const std::string& config_path, const Console& console);
+void select(const std::string& config_path, const Console& console);
+void fit(const std::string& config_path, const Console& console);
+void run(const std::string& config_path, const Console& console);
+void analyze(const std::string& config_path, const Console& console);
+
+struct EvaluateArguments {
+    std::string model, data, json, parity;
+};
+void evaluate(const EvaluateArguments& arguments, const Console& console);
+
+struct PredictArguments {
+    std::string model, input, output;
+    bool uncertainty = false;
+};
+void predict(const PredictArguments& arguments, const Console& console);
+
+struct SimilarityArguments {
+    std::string config, data, output;
+};
+void similarity(const SimilarityArguments& arguments, const Console& console);
+
+void info(const std::string& model, const Console& console);
+
+}  // namespace mlff::app

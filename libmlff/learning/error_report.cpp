@@ -1,0 +1,21 @@
+#include "libmlff/learning/error_report.hpp"
+
+namespace mlff {
+
+void ErrorReport::add(const LabeledStructure& truth, const Evaluation& prediction) {
+    const auto& [structure, labels, origin] = truth;
+    ++structures;
+    atoms += structure.size();
+    if (labels.energy) energy.add((prediction.energy - *labels.energy) / static_cast<double>(structure.size()));
+    if (labels.forces)
+        for (Eigen::Index i = 0; i < structure.size(); ++i)
+            for (int c = 0; c < 3; ++c) {
+                const double difference = prediction.forces(c, i) - (*labels.forces)(c, i);
+                force.add(difference);
+                force_by_species[structure.species[static_cast<std::size_t>(i)]].add(difference);
+            }
+    if (labels.stress && prediction.stress)
+        for (int k = 0; k < 6; ++k) stress.add((*prediction.stress)[k] - (*labels.stress)[k]);
+}
+
+}  // namespace mlff
