@@ -34,8 +34,8 @@ void judge(Diffusion& d, Eigen::Index first) {
     d.exponent = fit_line(d.time.tail(n).log(), msd.log(), Eigen::ArrayXd::Ones(n)).slope;
     if (d.exponent < lowest_exponent)
         d.warnings.push_back(
-            fmt::format("MSD of {} grows as t^{:.2f} {}: vibration about fixed sites outweighs diffusion; D is no more "
-                        "than an upper bound, a longer run is needed",
+            fmt::format("MSD of {} grows as t^{:.2f} {}: vibration about fixed sites outweighs diffusion; the end "
+                        "point is no more than an upper bound of D; a longer run is needed",
                         symbol, d.exponent, window));
     if (d.exponent > highest_exponent)
         d.warnings.push_back(
@@ -160,9 +160,8 @@ MeanSquareDisplacement::Curve MeanSquareDisplacement::curve(std::size_t first, s
 MeanSquareDisplacement::Estimate MeanSquareDisplacement::estimate(const Curve& curve, Eigen::Index species) const {
     const Eigen::Index last = curve.time.size() - 1, n = last - curve.first_lag + 1;
     const Eigen::ArrayXd t = curve.time.tail(n);
-    // At the full length of the run there is one origin left; its weight must not vanish altogether.
     const double interval = curve.time[1];
-    const Eigen::ArrayXd weights = (curve.length + interval - t) / t.cube();
+    const Eigen::ArrayXd weights = (curve.length + interval - t) / t.cube();  // origins × interval / t³
     const Line line = fit_line(t, curve.msd.col(species).tail(n), weights);
     constexpr double to_cm2_per_s = units::square_angstrom_per_fs_in_cm2_per_s / 6.0;
     return {line.slope * to_cm2_per_s, line.intercept, curve.msd(last, species) / curve.time[last] * to_cm2_per_s};

@@ -10,11 +10,11 @@
 namespace mlff::analysis {
 
 struct DiffusionOptions {
-    std::vector<int> species;    ///< atomic numbers; none: all of the trajectory
-    std::vector<int> framework;  ///< atoms whose centre of mass is brought to rest; none: all atoms
-    double window_start = 0.2;   ///< beginning of the fit, as a fraction of the length of the run, > 0
-    double window_end = 0.5;     ///< its end, and the longest time of the curve, ≤ 1
-    int max_frames = 2000;       ///< frames kept in memory, ≥ 20
+    std::vector<int> species = {};    ///< atomic numbers; none: all of the trajectory
+    std::vector<int> framework = {};  ///< atoms whose centre of mass is brought to rest; none: all atoms
+    double window_start = 0.2;        ///< beginning of the fit, as a fraction of the length of the run, > 0
+    double window_end = 0.5;          ///< its end, and the longest time of the curve, ≤ 1
+    int max_frames = 2000;            ///< frames kept in memory, ≥ 20
 
     /// @throws InputError naming field, value and bound
     void validate() const;
@@ -41,8 +41,10 @@ struct Diffusion {
 /// Mean square displacement and tracer diffusion coefficient of each species,
 ///
 ///     MSD(t) = < |u_i(τ+t) − u_i(τ)|² >_{i,τ},   u_i = r_i − R,     R: centre of mass of the framework,
-///     D = MSD(t_max) / (6 t_max)   and   D = slope/6 of  MSD = intercept + slope·t  in the window, with weights
-///     (T − t)/t³ ∝ 1/variance of MSD(t) for a random walk of length T (overlapping origins), and t_max = window's end.
+///     D = MSD(t_max) / (6 t_max)   and   D = slope/6 of  MSD = intercept + slope·t  in the window,
+///
+/// with weights (number of origins)/t³, which is 1/variance of MSD(t) for a random walk up to a factor, and t_max the
+/// end of the window.
 ///
 /// Errors of D: standard deviation of the same estimate over the fifths of the run, each with the window in proportion.
 /// It is not divided by √5: the relative error of a random walk's MSD depends on t/T alone, so each fifth errs like the

@@ -12,10 +12,10 @@
 namespace mlff::analysis {
 
 struct PairCorrelationOptions {
-    double r_max = 8.0;                      ///< [Å] > 0, any size: images are counted
-    double width = 0.05;                     ///< [Å] of a bin, > 0; shrunk or stretched to divide r_max evenly
-    int every = 1;                           ///< take every n-th frame, ≥ 1
-    std::vector<std::pair<int, int>> pairs;  ///< atomic numbers (A, B); none: all pairs of species, A ≤ B
+    double r_max = 8.0;                           ///< [Å] > 0, any size: images are counted
+    double width = 0.05;                          ///< [Å] of a bin, > 0; shrunk or stretched to divide r_max evenly
+    int every = 1;                                ///< take every n-th frame, ≥ 1
+    std::vector<std::pair<int, int>> pairs = {};  ///< atomic numbers (A, B); none: all pairs of species, A ≤ B
 
     /// @throws InputError naming field, value and bound
     void validate() const;

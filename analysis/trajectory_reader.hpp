@@ -11,9 +11,9 @@
 namespace mlff::analysis {
 
 struct TrajectoryReaderOptions {
-    double skip = 0.0;               ///< [fs] left out at the beginning (equilibration), ≥ 0
-    std::optional<double> timestep;  ///< [fs] > 0; the time of frames that tell `step` but no `time`
-    std::optional<double> spacing;   ///< [fs] > 0 between frames; the time of frames that tell neither
+    double skip = 0.0;                    ///< [fs] left out at the beginning (equilibration), ≥ 0
+    std::optional<double> timestep = {};  ///< [fs] > 0; the time of frames that tell `step` but no `time`
+    std::optional<double> spacing = {};   ///< [fs] > 0 between frames; the time of frames that tell neither
 
     /// @throws InputError naming field, value and bound
     void validate() const;

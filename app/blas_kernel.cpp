@@ -26,8 +26,17 @@ const char* best_kernel() {
 
 }  // namespace
 
+bool blas_is_thread_safe() {
+    // 0: built without threads and, as distributions build it, without the locks that concurrent callers need.
+    auto* kind = find<int()>("openblas_get_parallel");
+    return kind == nullptr || kind() != 0;
+}
+
 void choose_blas_kernel(char** argv) {
-    if (auto* set_threads = find<void(int)>("openblas_set_num_threads")) set_threads(1);
+    constexpr int own_threads = 1;  // openblas_get_parallel: 1 for a build that runs pthreads beside ours
+    auto* kind = find<int()>("openblas_get_parallel");
+    if (auto* set_threads = find<void(int)>("openblas_set_num_threads"); set_threads && kind && kind() == own_threads)
+        set_threads(1);
     auto* core_name = find<char*()>("openblas_get_corename");
     if (core_name == nullptr || std::getenv("OPENBLAS_CORETYPE") != nullptr) return;
     const std::string_view chosen = core_name();

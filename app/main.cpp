@@ -106,7 +106,14 @@ int main(int argc, char** argv) {
     try {
         if (threads > 0) omp_set_num_threads(threads);
         catch_interrupts();
-        job(Console(quiet, log));
+        const Console console(quiet, log);
+        if (!blas_is_thread_safe() && omp_get_max_threads() > 1) {
+            console.warn(
+                "this OpenBLAS is a build without threads, unsafe to call from several; going on with one thread "
+                "(the packages libopenblas0-openmp and libopenblas0-pthread are safe)");
+            omp_set_num_threads(1);
+        }
+        job(console);
         return 0;
     } catch (const Interrupted&) {
         return status_interrupted;

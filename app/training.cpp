@@ -22,8 +22,7 @@ void write_status(const RunDirectory& directory, const Learner& learner, const P
     status["step"] = progress.step;
     status["steps"] = progress.steps;
     status["reference_calls"] = learner.reference_calls();
-    auto& references = status["local_references"] = nlohmann::ordered_json::object();
-    auto& errors = status["force_rmse"] = nlohmann::ordered_json::object();
+    auto references = nlohmann::ordered_json::object(), errors = references;
     const TrainingSet& set = learner.training_set();
     for (std::size_t s = 0; s < set.species().size(); ++s)
         references[symbol_of(learner, s)] = set.references()[s].size();
@@ -32,10 +31,12 @@ void write_status(const RunDirectory& directory, const Learner& learner, const P
         for (std::size_t s = 0; s < set.species().size(); ++s)
             errors[symbol_of(learner, s)] = rmse[static_cast<Eigen::Index>(s)];
     }
+    status["local_references"] = references;
     status["threshold"] = learner.threshold();
     status["beef_max"] = progress.beef_max;
     status["temperature"] = progress.temperature;
     status["state"] = progress.state;
+    status["force_rmse"] = errors;
     write_file_atomically(directory.file("status.json"), status.dump(2) + "\n");
 }
 

@@ -144,6 +144,11 @@ Evidence maximise_evidence(const Spectrum& spectrum, const EvidenceOptions& opti
     options.validate();
     Evidence given = evaluate_evidence(spectrum, options.weight_precision, options.noise_precision);
     if (options.mode == EvidenceMode::fixed) return given;
+    const double lowest = options.floor * largest_square(spectrum) * options.noise_precision;
+    if (given.weight_precision < lowest) {
+        given = evaluate_evidence(spectrum, lowest, options.noise_precision);
+        given.floored = true;
+    }
 
     Evidence now = best_start(spectrum, given, options.floor);
     for (int step = 1; step <= options.max_steps; ++step) {

@@ -40,7 +40,7 @@ enum class EvidenceEnd {
     step_limit,   ///< max_steps taken
     perfect_fit,  ///< residual zero to rounding, s_v would be infinite: the last valid pair
     no_freedom,   ///< M − γ zero to rounding, as many parameters as labels: the last valid pair
-    no_signal     ///< labels zero or out of reach of Φ, s_w would be infinite: the given pair
+    no_signal     ///< labels zero or out of reach of Φ, s_w would be infinite: the given pair, floored
 };
 
 /// One line for logs.

@@ -48,8 +48,8 @@ using Eigen::Index;
 constexpr double unknown_condition = std::numeric_limits<double>::infinity();
 
 // Blocking of the stacked QR: reflectors are built for `panel` columns at once, in groups of `inner`; the columns to
-// the right are updated in pieces of `piece`, one per thread. Fixed, so that the result is the same for any number of
-// threads.
+// the right are updated in pieces of `piece`, one per thread. Fixed widths, so that the number of threads changes the
+// result by no more than BLAS itself does.
 constexpr int panel_width = 256;
 constexpr int inner_width = 32;
 constexpr int piece_width = 128;

@@ -41,8 +41,8 @@ class Posterior {
 /// Spectrum of the regression problem whose rows [Φ y] have the triangular factor R ((n+1) × (n+1), upper triangle,
 /// labels in the last column; see TriangularFactor) and stand for n_rows labels. With a prior precision P = L Lᵀ it is
 /// that of Φ L⁻ᵀ, whose weights u = Lᵀw have the prior N(0, I/s_w).
-/// P is block diagonal: `prior` holds the factors of its blocks in the order of the columns, one per species; empty: P
-/// = I. Cost (8/3) n³, after which the evidence of any pair (s_w, s_v) costs O(n).
+/// P is block diagonal: `prior` holds the factors of its blocks in the order of the columns, one per species; without
+/// them P = I. Cost (8/3) n³, after which the evidence of any pair (s_w, s_v) costs O(n).
 /// @throws std::invalid_argument if sizes disagree or R is not finite, NumericalError if LAPACK fails.
 [[nodiscard]] Spectrum spectrum_of(const Eigen::Ref<const Eigen::MatrixXd>& R, Eigen::Index n_rows,
                                    std::span<const CholeskyFactor> prior = {});

@@ -194,7 +194,7 @@ std::string as_yaml(const std::string& value) {
     const bool plain = !value.empty() && std::all_of(value.begin(), value.end(), [](unsigned char c) {
         return std::isalnum(c) != 0 || c == '_' || c == '-' || c == '.' || c == '/' || c == '+';
     });
-    const bool safe = plain && value[0] != '-' && lower(value) != "null" && value != "~";
+    const bool safe = plain && value[0] != '-' && lower(value) != "null";
     if (safe) return value;
     YAML::Emitter emitter;
     emitter.SetStringFormat(YAML::DoubleQuoted);

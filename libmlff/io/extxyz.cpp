@@ -57,26 +57,28 @@ std::string take_token(std::string_view line, std::size_t& i, bool is_key, const
     return token;
 }
 
-/// key=value pairs in order; a bare word is a flag that is set.
+/// key=value pairs in order; a bare word is a flag that is set. A line without any is the free text of plain XYZ.
 Info parse_comment(std::string_view line, const LineReader& lines) {
     const auto skip_blanks = [&](std::size_t& i) {
         while (i < line.size() && is_blank(line[i])) ++i;
     };
+    if (line.find('=') == std::string_view::npos)
+        return split_words(line).empty() ? Info{} : Info{{"comment", std::string(line)}};
     Info info;
     std::size_t i = 0;
     for (skip_blanks(i); i < line.size(); skip_blanks(i)) {
         std::string key = take_token(line, i, true, lines);
-        std::string value = "T";
+        const bool repeated = std::any_of(info.begin(), info.end(), [&](const auto& e) { return e.first == key; });
         std::size_t equals = i;
         skip_blanks(equals);
-        if (equals < line.size() && line[equals] == '=') {
-            i = equals + 1;
-            skip_blanks(i);
-            value = i < line.size() ? take_token(line, i, false, lines) : "";
+        if (equals == line.size() || line[equals] != '=') {
+            if (!repeated) info.emplace_back(std::move(key), "T");
+            continue;
         }
-        const bool repeated = std::any_of(info.begin(), info.end(), [&](const auto& e) { return e.first == key; });
-        if (repeated && !key.empty()) lines.fail(fmt::format("key {} is given twice; once is enough", show(key)));
-        info.emplace_back(std::move(key), std::move(value));
+        if (repeated) lines.fail(fmt::format("key {} is given twice; once is enough", show(key)));
+        i = equals + 1;
+        skip_blanks(i);
+        info.emplace_back(std::move(key), i < line.size() ? take_token(line, i, false, lines) : "");
     }
     return info;
 }
@@ -97,12 +99,17 @@ std::optional<std::string> take(Info& info, std::string_view key, bool ignore_ca
     return value;
 }
 
-/// Numbers of "1 2 3" or "[[1, 2], [3, 4]]".
-std::vector<double> parse_numbers(std::string text, std::string_view what, const LineReader& lines) {
+/// "[[1, 2], [3, 4]]" as "1 2 3 4"
+std::string without_brackets(std::string text) {
     for (char& c : text)
         if (c == '[' || c == ']' || c == ',') c = ' ';
+    return text;
+}
+
+std::vector<double> parse_numbers(const std::string& text, std::string_view what, const LineReader& lines) {
+    const std::string plain = without_brackets(text);
     std::vector<double> numbers;
-    for (const std::string_view word : split_words(text)) {
+    for (const std::string_view word : split_words(plain)) {
         const auto number = parse_double(word);
         if (!number) lines.fail(fmt::format("{} must hold finite numbers, got {}", what, show(word)));
         numbers.push_back(*number);
@@ -111,9 +118,7 @@ std::vector<double> parse_numbers(std::string text, std::string_view what, const
 }
 
 std::array<bool, 3> parse_periodic(const std::string& text, const LineReader& lines) {
-    std::string plain = text;
-    for (char& c : plain)
-        if (c == '[' || c == ']' || c == ',') c = ' ';
+    const std::string plain = without_brackets(text);
     std::vector<bool> flags;
     for (const std::string_view word : split_words(plain)) {
         if (word == "T" || word == "1" || equal_ignoring_case(word, "true"))

@@ -7,6 +7,7 @@
 #include <array>
 #include <filesystem>
 #include <limits>
+#include <optional>
 #include <stdexcept>
 #include <utility>
 
@@ -17,6 +18,8 @@ namespace mlff {
 namespace {
 
 constexpr Eigen::Index slab_doubles = 1 << 20;  ///< a matrix passes through a row-major buffer of this size
+
+constexpr std::size_t memory_increment = 1 << 20;  ///< by which a file grows in memory [bytes]
 
 /// Owner of an HDF5 identifier, with the function that closes it.
 class Id {
@@ -136,16 +139,21 @@ std::string unpadded(const char* text, std::size_t size) {
 // ---------------------------------------------------------------------------------------------------------- writing
 
 struct Hdf5Writer::File {
-    explicit File(const std::string& target) : path(target), replacement(target) {
+    explicit File(const std::string& target)
+        : path(target), replacement(target), output(std::in_place, replacement.temporary()) {
         const QuietErrors quiet;
+        // The file grows in memory and goes to the disk as one piece: HDF5 does not survive a full disk (it tries
+        // again when the program ends, and crashes).
+        const Id access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
+        H5Pset_fapl_core(access.get(), memory_increment, false);
         const Id creation = untimed(H5P_FILE_CREATE);
-        id = Id(H5Fcreate(replacement.temporary().c_str(), H5F_ACC_TRUNC, creation.get(), H5P_DEFAULT), H5Fclose);
+        id = Id(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, creation.get(), access.get()), H5Fclose);
         if (!id) fail("cannot be created");
     }
 
     [[noreturn]] void fail(const std::string& what) const { throw std::runtime_error(path + ": " + what); }
     void check(bool good, const std::string& name) const {
-        if (!good) fail(fmt::format("'{}' cannot be written; is the disk full?", name));
+        if (!good) fail(fmt::format("'{}' cannot be written; is there enough memory?", name));
     }
     void check_open() const {
         if (!id) throw std::invalid_argument(path + ": nothing can be written after commit()");
@@ -196,6 +204,7 @@ struct Hdf5Writer::File {
 
     std::string path;
     FileReplacement replacement;
+    std::optional<OutputFile> output;  ///< open from the beginning, so that a bad path is not found out at the end
     Id id;
 };
 
@@ -294,8 +303,14 @@ void Hdf5Writer::attribute(const std::string& object, const std::string& name, s
 void Hdf5Writer::commit() {
     const QuietErrors quiet;
     file_->check_open();
-    const bool flushed = H5Fflush(file_->id.get(), H5F_SCOPE_GLOBAL) >= 0;
-    if (!file_->id.close() || !flushed) file_->fail("cannot be written; is the disk full?");
+    const hid_t id = file_->id.get();
+    const bool flushed = H5Fflush(id, H5F_SCOPE_GLOBAL) >= 0;
+    std::string image(static_cast<std::size_t>(std::max<ssize_t>(H5Fget_file_image(id, nullptr, 0), 0)), '\0');
+    const bool complete = H5Fget_file_image(id, image.data(), image.size()) > 0;
+    if (!file_->id.close() || !flushed || !complete) file_->fail("cannot be written; is there enough memory?");
+    file_->output->write(image);
+    file_->output->flush();
+    file_->output.reset();
     file_->replacement.commit();
 }
 
@@ -314,7 +329,6 @@ class Source {
     }
 
     [[nodiscard]] const std::vector<hsize_t>& shape() const { return shape_; }
-    [[nodiscard]] hid_t space() const { return space_.get(); }
     [[noreturn]] void fail(const std::string& what) const {
         throw InputError(fmt::format("{}: '{}' {}", path_, name_, what));
     }

@@ -15,7 +15,8 @@
 namespace mlff {
 
 /// Writes a file as a whole (FileReplacement): it takes its name in `commit()`; without that nothing is left of it and
-/// an older file stays untouched. Equal content gives equal bytes: times are not recorded.
+/// an older file stays untouched. Until then it grows in memory. Equal content gives equal bytes: times are not
+/// recorded.
 /// @throws std::runtime_error naming the file if the system refuses; std::invalid_argument if a name is used twice
 class Hdf5Writer {
  public:

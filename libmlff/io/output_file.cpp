@@ -79,25 +79,27 @@ void OutputFile::close() noexcept {
 }
 
 void OutputFile::write(std::string_view text) {
-    buffer_ += text;
-    if (buffer_.size() >= buffer_size) flush();
+    if (buffer_.size() + text.size() < buffer_size) {
+        buffer_ += text;
+        return;
+    }
+    flush();
+    send(text);
 }
 
 void OutputFile::flush() {
-    std::size_t done = 0;
-    int error = 0;
-    while (done < buffer_.size() && error == 0) {
-        const ::ssize_t count = ::write(descriptor_, buffer_.data() + done, buffer_.size() - done);
-        if (count >= 0)
-            done += static_cast<std::size_t>(count);
-        else if (errno != EINTR)
-            error = errno;
-    }
-    written_ += static_cast<std::int64_t>(done);
-    buffer_.erase(0, done);
-    if (error != 0) {
-        errno = error;
-        fail(path_, "cannot be written");
+    // Whether it arrives or not: a second attempt could write a part twice.
+    const std::string text = std::exchange(buffer_, {});
+    send(text);
+}
+
+void OutputFile::send(std::string_view text) {
+    while (!text.empty()) {
+        const ::ssize_t count = ::write(descriptor_, text.data(), text.size());
+        if (count < 0 && errno == EINTR) continue;
+        if (count < 0) fail(path_, "cannot be written");
+        written_ += count;
+        text.remove_prefix(static_cast<std::size_t>(count));
     }
 }
 

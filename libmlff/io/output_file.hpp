@@ -33,6 +33,7 @@ class OutputFile {
 
  private:
     void close() noexcept;
+    void send(std::string_view text);
 
     std::string path_;
     std::string buffer_;

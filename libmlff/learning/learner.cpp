@@ -45,7 +45,7 @@ void LearnerOptions::validate() const {
             "at least min_references");
 }
 
-Learner::Learner(Calculator& reference, const LearnerOptions& options, std::vector<int> species, Provenance provenance,
+Learner::Learner(Calculator& reference, const LearnerOptions& options, const std::vector<int>& species, Provenance provenance,
                  Journal* journal, CallerState caller_state, Observer observer)
     : reference_(reference),
       options_(options),
@@ -55,7 +55,7 @@ Learner::Learner(Calculator& reference, const LearnerOptions& options, std::vect
       observer_(std::move(observer)),
       training_set_(
           std::make_shared<descriptors::Descriptor>(options.force_field.descriptor, static_cast<int>(species.size())),
-          options.force_field.kernel_power, std::move(species)),
+          options.force_field.kernel_power, species),
       threshold_(options.threshold) {
     options_.validate();
 }

@@ -62,7 +62,7 @@ class Learner final : public Calculator {
     /// @param reference  answers when the model is unsure; must outlive the learner
     /// @param species    of the structures to come
     /// @param journal    may be null (select: the answers are on disk already)
-    Learner(Calculator& reference, const LearnerOptions& options, std::vector<int> species, Provenance provenance,
+    Learner(Calculator& reference, const LearnerOptions& options, const std::vector<int>& species, Provenance provenance,
             Journal* journal, CallerState caller_state, Observer observer);
     ~Learner() override;
 

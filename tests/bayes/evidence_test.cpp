@@ -228,6 +228,14 @@ TEST(Evidence, RatioDoesNotFallBelowItsFloor) {
     EXPECT_NEAR(lower.weight_precision / lower.noise_precision / 6e-16, 1.0, 0.1);
 }
 
+TEST(Evidence, GivenPairIsHeldToTheFloorWhileMaximising) {
+    const Spectrum spectrum{VectorXd::Constant(2, 10.0), VectorXd::Zero(2), 1.0, 5};
+    const Evidence found = maximise_evidence(spectrum, {.weight_precision = 1e-9, .floor = 1e-6});
+    EXPECT_EQ(found.end, EvidenceEnd::no_signal);
+    EXPECT_TRUE(found.floored);
+    EXPECT_NEAR(found.weight_precision, 1e-4, 1e-18);
+}
+
 TEST(Evidence, PerfectFitKeepsTheLastValidPair) {
     const Problem problem(40, 5, 0.0, 16);
     const Evidence found = maximise_evidence(spectrum_from(problem.Phi, problem.y));
@@ -255,13 +263,15 @@ TEST(Evidence, ZeroFeaturesKeepTheStart) {
 }
 
 TEST(Evidence, LabelsThatFeaturesDoNotExplainHaveNoSignal) {
-    // z = 0.1 per direction where noise alone would give 1: the evidence grows with s_w without end.
-    const Evidence found = maximise_evidence({VectorXd::Ones(4), VectorXd::Constant(4, 0.1), 100.0, 100},
-                                             {.weight_precision = 0.3, .noise_precision = 5.0});
-    expect_sound(found);
-    EXPECT_EQ(found.end, EvidenceEnd::no_signal);
-    EXPECT_EQ(found.weight_precision, 0.3);
-    EXPECT_EQ(found.noise_precision, 5.0);
+    // z < 1 per direction where noise alone would give 1: the evidence grows with s_w without end, fast or slowly.
+    for (const double z : {0.1, 0.9}) {
+        const Evidence found = maximise_evidence({VectorXd::Ones(4), VectorXd::Constant(4, z), 100.0, 100},
+                                                 {.weight_precision = 0.3, .noise_precision = 5.0});
+        expect_sound(found);
+        EXPECT_EQ(found.end, EvidenceEnd::no_signal);
+        EXPECT_EQ(found.weight_precision, 0.3);
+        EXPECT_EQ(found.noise_precision, 5.0);
+    }
 }
 
 TEST(Evidence, FewerRowsThanColumnsAndRankDeficiencyAreOrdinary) {

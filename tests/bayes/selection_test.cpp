@@ -157,6 +157,11 @@ TEST(CholeskySelection, IsGreedy) {
     EXPECT_LE(worst_residual(K, accepted), 1.001e-6);
 }
 
+TEST(CholeskySelection, StopsAtTheTolerance) {
+    const VectorXd diagonal = (VectorXd(5) << 0.9e-6, 1.1e-6, 1.0, 0.0, 3e-6).finished();
+    EXPECT_EQ(select_by_cholesky(diagonal.asDiagonal().toDenseMatrix(), {.tolerance = 1e-6}), (Indices{2, 4, 1}));
+}
+
 TEST(CholeskySelection, IsNested) {
     const MatrixXd K = kernel_matrix(random_features(10, 60, 0.05, 7), 4);
     const Indices all = select_by_cholesky(K, {.tolerance = 1e-10});

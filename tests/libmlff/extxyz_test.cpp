@@ -159,6 +159,21 @@ TEST(Extxyz, CommentLineSyntax) {
     EXPECT_FALSE(frame.find("energy"));
 }
 
+TEST(Extxyz, PlainXyzMaySayAnything) {
+    const auto read = [](const std::string& comment) {
+        return Text{.lattice = "", .properties = "", .rest = comment}.read();
+    };
+    const std::string free_text = "the 'energy of the energy is \"unknown";
+    EXPECT_EQ(read(free_text).find("comment"), free_text);
+    EXPECT_FALSE(read("energy").labels.energy);
+    EXPECT_TRUE(read("").info.empty());
+    const ExtxyzFrame cp2k = read(" i =        2, time =        1.000, E =       -17.1643472 and and");
+    EXPECT_EQ(cp2k.find("i"), "2,");
+    EXPECT_EQ(cp2k.find("E"), "-17.1643472");
+    EXPECT_EQ(cp2k.find("and"), "T");
+    EXPECT_EQ(cp2k.info.size(), 4U);
+}
+
 TEST(Extxyz, PeriodicityFollowsTheLatticeUnlessStated) {
     EXPECT_EQ(Text{}.read().structure.periodic, (std::array<bool, 3>{true, true, true}));
     EXPECT_EQ((Text{.lattice = ""}.read().structure.periodic), (std::array<bool, 3>{false, false, false}));

@@ -1,10 +1,12 @@
 #include "libmlff/io/hdf5.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <bit>
 #include <chrono>
 #include <cmath>
+#include <csignal>
 #include <cstdint>
 #include <filesystem>
 #include <limits>
@@ -180,8 +182,29 @@ TEST(Hdf5, CallersMistakesAreRefused) {
     EXPECT_THROW(file.write("text", std::string_view("a\0b", 3)), std::invalid_argument);
     EXPECT_NE(error_of<std::runtime_error>([&] {
                   Hdf5Writer no(folder.file("no/such/folder/a.h5"));
-              }).find("no/such/folder/a.h5: cannot be created"),
+              }).find("no/such/folder/a.h5.tmp: cannot be opened"),
               std::string::npos);
+}
+
+/// A disk that fills up (here: a limit on the size of files) is an error like any other, and nothing is left behind.
+TEST(Hdf5, AFullDiskIsReported) {
+    const TemporaryDirectory folder;
+    const std::string path = folder.file("model.h5", "old");
+    const auto signal_before = std::signal(SIGXFSZ, SIG_IGN);
+    rlimit before = {};
+    ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+    const rlimit small = {100'000, before.rlim_max};
+    ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
+    const std::string message = error_of<std::runtime_error>([&] {
+        Hdf5Writer file(path);
+        file.write("x", random_matrix(300, 300));
+        file.commit();
+    });
+    ::setrlimit(RLIMIT_FSIZE, &before);
+    std::signal(SIGXFSZ, signal_before);
+    EXPECT_NE(message.find("model.h5.tmp: cannot be written ("), std::string::npos) << message;
+    EXPECT_EQ(content_of(path), "old");
+    EXPECT_EQ(folder.n_files(), 1U);
 }
 
 TEST(Hdf5, WrongFilesAndContentsAreInputErrorsOfOneLine) {

@@ -40,6 +40,7 @@ TEST(Structure, VolumeIsTheDeterminantWhateverTheHandedness) {
         a[0] * (b[1] * c[2] - b[2] * c[1]) - a[1] * (b[0] * c[2] - b[2] * c[0]) + a[2] * (b[0] * c[1] - b[1] * c[0]);
     EXPECT_NEAR(structure.volume(), volume, 1e-12);
     structure.cell.col(0).swap(structure.cell.col(1));
+    EXPECT_TRUE(structure.has_volume());
     EXPECT_NEAR(structure.volume(), volume, 1e-12);
     EXPECT_NO_THROW(structure.validate());
     structure.cell.col(2) = structure.cell.col(0) + structure.cell.col(1);

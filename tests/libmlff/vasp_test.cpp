@@ -85,6 +85,7 @@ TEST(Poscar, ScalingByAFactorByThreeAndToAVolume) {
     EXPECT_EQ(cartesian.positions.col(1), Vector3(0.5, 1, 1.5));
     const Structure left = Poscar{.scaling = "-960", .lattice = "0.5 5 0\n4 0 0\n0 -0.5 6\n"}.read();
     EXPECT_NEAR(left.volume(), 960.0, 1e-10);
+    EXPECT_LT((left.cell.col(1) - volume.cell.col(0)).norm(), 1e-12);  // scaled, not mirrored
 }
 
 TEST(Poscar, SelectiveDynamicsSuffixesAndRemarksArePassedOver) {

@@ -1,0 +1,197 @@
+#!/usr/bin/env python3
+"""Pictures of what mlff computes.
+
+    plot.py rdf      rdf.csv    rdf         pair correlation functions, runs overlaid, one panel per pair
+    plot.py msd      msd.csv    msd         mean square displacements, one panel per species
+    plot.py learning log        learning    error estimate of the forces against the step, from the log of a training
+    plot.py parity   parity.csv parity      forces of the model against the reference, from mlff evaluate --parity
+
+The last argument is a file name (.png, .svg, .pdf) or, without an ending, the beginning of two: .png and .svg.
+Exit status 3: matplotlib is not installed.
+"""
+import argparse
+import csv
+import math
+import os
+import sys
+
+try:
+    import matplotlib
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+except ImportError:
+    sys.exit(3)
+
+COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]  # Okabe & Ito: colour-blind safe
+DASHES = ["-", "--", "-.", ":"]
+
+plt.rcParams.update({
+    "axes.linewidth": 0.8, "axes.prop_cycle": matplotlib.cycler(color=COLOURS),
+    "figure.constrained_layout.use": True,
+    "font.size": 9, "font.family": "sans-serif", "legend.frameon": False, "legend.fontsize": 8,
+    "lines.linewidth": 1.3, "mathtext.default": "regular", "savefig.dpi": 300, "svg.hashsalt": "mlff",
+    "xtick.direction": "in", "ytick.direction": "in", "xtick.top": True, "ytick.right": True,
+})
+
+
+def style(k):
+    """Colour and dashes of the k-th run; where two agree, the first shows between the dashes of the second."""
+    return {"color": COLOURS[k % len(COLOURS)], "linestyle": DASHES[k % len(DASHES)]}
+
+
+def read_csv(path, columns):
+    """Rows as dictionaries; every one of `columns` must be there."""
+    with open(path, newline="", encoding="utf-8") as file:
+        reader = csv.DictReader(file)
+        missing = [name for name in columns if name not in (reader.fieldnames or [])]
+        if missing:
+            raise ValueError(f"{path}: no column '{missing[0]}' in the first line")
+        rows = list(reader)
+    if not rows:
+        raise ValueError(f"{path}: no data")
+    return rows
+
+
+def grouped(rows, *keys):
+    """{(value of each key): rows}, in the order of first occurrence."""
+    groups = {}
+    for row in rows:
+        groups.setdefault(tuple(row[key] for key in keys), []).append(row)
+    return groups
+
+
+def numbers(rows, column, unit=1.0):
+    """Values of a column; what is empty becomes NaN, which is not drawn."""
+    return [float(row[column]) * unit if row[column] else math.nan for row in rows]
+
+
+def panels(n, width=3.4, height=2.6, most_columns=3):
+    """A grid of n axes, as a list."""
+    columns = min(n, most_columns)
+    lines = -(-n // columns)
+    figure, axes = plt.subplots(lines, columns, figsize=(width * columns, height * lines), squeeze=False)
+    for axis in axes.flat[n:]:
+        axis.set_visible(False)
+    return figure, list(axes.flat[:n])
+
+
+def save(figure, out):
+    names = [out] if os.path.splitext(out)[1] in (".png", ".svg", ".pdf") else [out + ".png", out + ".svg"]
+    for name in names:
+        metadata = {"Date": None} if name.endswith(".svg") else {}  # the same input makes the same file
+        figure.savefig(name, metadata=metadata)
+
+
+def overlay(rows, panel_key, x, y, error, x_unit=1.0):
+    """One panel per value of panel_key, one line with its band of errors per label."""
+    names = list(dict.fromkeys(row[panel_key] for row in rows))
+    labels = list(dict.fromkeys(row["label"] for row in rows))
+    figure, axes = panels(len(names))
+    for (name, label), group in grouped(rows, panel_key, "label").items():
+        axis = axes[names.index(name)]
+        xs, ys, errors = numbers(group, x, x_unit), numbers(group, y), numbers(group, error)
+        k = labels.index(label)
+        axis.plot(xs, ys, label=label, **style(k))
+        axis.fill_between(xs, [v - e for v, e in zip(ys, errors)], [v + e for v, e in zip(ys, errors)],
+                          color=style(k)["color"], alpha=0.2, linewidth=0)
+    for name, axis in zip(names, axes):
+        axis.set_title(name, fontsize=9)
+        axis.set_xlim(left=0)
+        axis.set_ylim(bottom=0)
+    axes[0].legend()
+    return figure, axes
+
+
+def rdf(path):
+    rows = read_csv(path, ["label", "pair", "r_A", "g", "g_error"])
+    figure, axes = overlay(rows, "pair", "r_A", "g", "g_error")
+    for axis in axes:
+        axis.axhline(1.0, color="0.7", linewidth=0.6, zorder=0)
+        axis.set_xlim(right=max(numbers(rows, "r_A")))
+        axis.set_xlabel("r (Å)")
+        axis.set_ylabel("g(r)")
+    return figure
+
+
+def msd(path):
+    rows = read_csv(path, ["label", "species", "time_fs", "msd_A2", "msd_error_A2"])
+    figure, axes = overlay(rows, "species", "time_fs", "msd_A2", "msd_error_A2", x_unit=1e-3)
+    for axis in axes:
+        axis.set_xlabel("t (ps)")
+        axis.set_ylabel("MSD (Å$^2$)")
+    return figure
+
+
+def read_learning_log(path):
+    """{step: {called, error, threshold}}. A resumed run goes back to its last checkpoint: what it does again replaces
+    what the log says of the same and of later steps."""
+    steps, last = {}, -1
+    with open(path, encoding="utf-8") as file:
+        for line in file:
+            words = line.split()
+            try:
+                if line.startswith("STATUS "):
+                    step, called = int(words[1]), words[4] == "T"
+                    if step <= last:
+                        steps = {s: entry for s, entry in steps.items() if s < step}
+                    steps[step], last = {"called": called}, step
+                elif line.startswith("BEEF "):
+                    steps[int(words[1])].update(error=float(words[3]), threshold=float(words[5]))
+            except (ValueError, IndexError, KeyError):
+                continue  # the last line of a run in progress, or of one that was killed
+    return steps
+
+
+def learning(path):
+    steps = read_learning_log(path)
+    shown = {step: entry for step, entry in steps.items() if entry.get("error", 0.0) > 0.0}
+    if not shown:
+        raise ValueError(f"{path}: no BEEF line; the log of a training is needed")
+    figure, (axis,) = panels(1, width=5.0, height=3.0)
+    calls = [step for step, entry in shown.items() if entry["called"]]
+    axis.plot(list(shown), [entry["error"] for entry in shown.values()], color="0.6", linewidth=0.6,
+              label="largest error estimate")
+    axis.plot(calls, [shown[step]["error"] for step in calls], "o", markersize=2.5, color=COLOURS[1],
+              label="reference called")
+    axis.step(list(shown), [entry["threshold"] for entry in shown.values()], where="post", color=COLOURS[0],
+              label="threshold")
+    axis.set_yscale("log")
+    axis.set_xlim(0, max(steps))
+    axis.set_xlabel("step")
+    axis.set_ylabel("BEEF, forces (eV/Å)")
+    n_calls = sum(entry["called"] for entry in steps.values())
+    axis.set_title(f"{n_calls} reference calls in {max(steps)} steps", fontsize=9)
+    axis.legend()
+    return figure
+
+
+def parity(path):
+    rows = read_csv(path, ["species", "reference_eV_per_A", "model_eV_per_A"])
+    figure, (axis,) = panels(1, width=3.6, height=3.5)
+    for k, ((species,), group) in enumerate(grouped(rows, "species").items()):
+        reference, model = numbers(group, "reference_eV_per_A"), numbers(group, "model_eV_per_A")
+        rmse = math.sqrt(sum((m - r) ** 2 for m, r in zip(model, reference)) / len(group))
+        axis.plot(reference, model, ".", markersize=2, alpha=0.5, markeredgewidth=0, color=style(k)["color"],
+                  rasterized=True, label=f"{species}, RMSE {1000 * rmse:.1f} meV/Å")
+    ends = [min(axis.get_xlim()[0], axis.get_ylim()[0]), max(axis.get_xlim()[1], axis.get_ylim()[1])]
+    axis.plot(ends, ends, color="0.5", linewidth=0.6, zorder=0)
+    axis.set(xlim=ends, ylim=ends, aspect="equal", xlabel="reference force (eV/Å)", ylabel="model force (eV/Å)")
+    axis.legend(markerscale=4, handletextpad=0.2)
+    return figure
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    kinds = {"rdf": rdf, "msd": msd, "learning": learning, "parity": parity}
+    parser.add_argument("kind", choices=kinds)
+    parser.add_argument("input")
+    parser.add_argument("output")
+    arguments = parser.parse_args()
+    try:
+        save(kinds[arguments.kind](arguments.input), arguments.output)
+    except (OSError, ValueError) as error:
+        sys.exit(f"plot.py: {error}")
+
+
+if __name__ == "__main__":
+    main()
