@@ -66,7 +66,7 @@ std::optional<Frame> TrajectoryReader::next() {
         check_speed(frame);
         if (n_read_++ == 0) first_time_ = time;
         last_ = frame;
-        // Half a tolerance early, so that rounded times do not decide whether a frame counts.
+        // A tolerance early, so that rounded times do not decide whether a frame counts.
         if (time - first_time_ < options_.skip - time_tolerance * spacing_) continue;
         ++n_frames_;
         return frame;

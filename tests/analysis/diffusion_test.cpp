@@ -1,6 +1,7 @@
 #include "analysis/diffusion.hpp"
 
 #include <gtest/gtest.h>
+#include <omp.h>
 
 #include <cmath>
 #include <random>
@@ -156,6 +157,8 @@ TEST(MeanSquareDisplacement, ErrorsAreHonest) {
     constexpr int n_runs = 80;
     double claimed = 0.0, found = 0.0, claimed_end = 0.0, found_end = 0.0;
     double sum = 0.0;
+    const int n_threads = omp_get_max_threads();
+    omp_set_num_threads(1);  // these runs are too short to share
     for (int run = 0; run < n_runs; ++run) {
         const Structure start = salt(12, 1, 7);
         RandomWalk walk(start, diffusion, 5.0, 100 + static_cast<unsigned>(run));
@@ -168,9 +171,28 @@ TEST(MeanSquareDisplacement, ErrorsAreHonest) {
         found_end += std::pow(d.end_point - diffusion * to_cm2_per_s, 2) / n_runs;
         sum += d.fit / n_runs;
     }
+    omp_set_num_threads(n_threads);
     EXPECT_NEAR(std::sqrt(claimed / found), 1.0, 0.25);
     EXPECT_NEAR(std::sqrt(claimed_end / found_end), 1.0, 0.25);
     EXPECT_NEAR(sum, diffusion * to_cm2_per_s, 4.0 * std::sqrt(found / n_runs));
+}
+
+TEST(MeanSquareDisplacement, ThreadsChangeNothing) {
+    const Structure start = salt(10, 10, 19);
+    RandomWalk walk(start, 1e-3, 2.0, 20);
+    MeanSquareDisplacement msd({});
+    for (int k = 0; k < 200; ++k) msd.add(walk.next(std::vector<bool>(20, true)));
+    const int n_threads = omp_get_max_threads();
+    omp_set_num_threads(1);
+    const auto alone = msd.result();
+    omp_set_num_threads(3);
+    const auto shared = msd.result();
+    omp_set_num_threads(n_threads);
+    for (std::size_t s = 0; s < 2; ++s) {
+        EXPECT_TRUE((alone[s].msd == shared[s].msd).all());
+        EXPECT_EQ(alone[s].fit, shared[s].fit);
+        EXPECT_EQ(alone[s].fit_error, shared[s].fit_error);
+    }
 }
 
 TEST(MeanSquareDisplacement, DriftIsRemoved) {

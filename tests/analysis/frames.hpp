@@ -1,7 +1,10 @@
 #pragma once
 
+#include <cmath>
+#include <optional>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "analysis/trajectory_reader.hpp"
