@@ -133,10 +133,11 @@ MeanSquareDisplacement::Curve MeanSquareDisplacement::curve(std::size_t first, s
     out.msd = Eigen::ArrayXXd::Zero(n_lags + 1, n_species);
     out.error = out.msd;
 
-    Eigen::ArrayXXd scratch(n_atoms, omp_get_max_threads());  // mean of each atom; one column per thread
+    // Mean of each atom, one array per thread. All are aligned alike, so that sums have the same bits in every thread.
+    std::vector<Eigen::ArrayXd> scratch(static_cast<std::size_t>(omp_get_max_threads()), Eigen::ArrayXd(n_atoms));
 #pragma omp parallel for schedule(dynamic)
     for (Eigen::Index lag = 1; lag <= n_lags; ++lag) {
-        auto mean = scratch.col(omp_get_thread_num());
+        Eigen::ArrayXd& mean = scratch[static_cast<std::size_t>(omp_get_thread_num())];
         mean.setZero();
         const std::size_t n_origins = n_frames - static_cast<std::size_t>(lag);
         for (std::size_t origin = first; origin < first + n_origins; ++origin) {

@@ -22,11 +22,10 @@ struct DiffusionOptions {
 
 /// Diffusion of one species.
 struct Diffusion {
-    int species = 0;      ///< atomic number
-    Eigen::ArrayXd time;  ///< t [fs], from 0 to the end of the window
-    Eigen::ArrayXd msd;   ///< MSD(t) [Å²]
-    std::optional<Eigen::ArrayXd>
-        error;  ///< standard error of MSD(t) from the scatter between atoms; none for one atom
+    int species = 0;                      ///< atomic number
+    Eigen::ArrayXd time;                  ///< t [fs], from 0 to the end of the window
+    Eigen::ArrayXd msd;                   ///< MSD(t) [Å²]
+    std::optional<Eigen::ArrayXd> error;  ///< standard error of MSD(t), from the scatter between atoms; none for one
 
     double window_start = 0.0, window_end = 0.0;  ///< of the fit [fs]
     double fit = 0.0;                             ///< D from the fit [cm²/s]

@@ -6,8 +6,8 @@
 #include <functional>
 #include <new>
 
-#include "app/blas_kernel.hpp"
 #include "app/interrupt.hpp"
+#include "app/process.hpp"
 #include "app/verbs.hpp"
 #include "libmlff/errors.hpp"
 #include "libmlff/version.hpp"
@@ -25,7 +25,7 @@ int complain(const char* message, int status) {
 
 int main(int argc, char** argv) {
     using namespace mlff::app;
-    choose_blas_kernel(argv);
+    prepare_process(argv);
 
     CLI::App app{"mlff: machine-learned force fields, learned on the fly and run fast"};
     app.set_version_flag("--version", mlff::version);

@@ -88,7 +88,12 @@ void train(const std::string& config_path, const Console& console) {
         progress.step = event.step;
         if (event.prediction && event.prediction->uncertainty)
             progress.beef_max = event.prediction->uncertainty->force_norms().maxCoeff();
-        if (replaying) return;
+        if (replaying) {
+            console.progress(event.reference_calls, static_cast<long>(journal.entries().size()),
+                             "results learned again");
+            if (interrupted()) throw Interrupted{};  // nothing is lost: the journal has it all
+            return;
+        }
         const TrainingSet& set = learner_view->training_set();
         session_view->log(learning_log_lines(
             event, set.species(),

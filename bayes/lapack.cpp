@@ -89,29 +89,37 @@ void stack_rows(Eigen::MatrixXd& R, Eigen::Ref<Eigen::MatrixXd> B) {
     const auto r_at = [&](int row, int column) { return R.data() + row + static_cast<Index>(column) * ld_r; };
     const auto b_at = [&](int column) { return B.data() + static_cast<Index>(column) * ld_b; };
 
+    // One team walks the panels together: inside of it a threaded BLAS works serially, as it should on the many small
+    // products of a panel.
+    int failed = 0;
+#pragma omp parallel if (n > panel_width)
     for (int first = 0; first < n; first += panel_width) {
         const int width = std::min(panel_width, n - first);
         const int inner = std::min(inner_width, width);
-        int info = 0;
-        dtpqrt_(&m, &width, &rectangular, &inner, r_at(first, first), &ld_r, b_at(first), &ld_b, reflectors.data(),
-                &inner, work.data(), &info);
-        check(info, "QR factorisation", R);
-
+#pragma omp single
+        {
+            int info = 0;
+            dtpqrt_(&m, &width, &rectangular, &inner, r_at(first, first), &ld_r, b_at(first), &ld_b, reflectors.data(),
+                    &inner, work.data(), &info);
+            if (info != 0) failed = 1;
+        }
         const int right = first + width;
         const int n_pieces = (n - right + piece_width - 1) / piece_width;
-        bool failed = false;
-#pragma omp parallel for schedule(dynamic) reduction(|| : failed) if (n_pieces > 1)
+#pragma omp for schedule(dynamic)
         for (int piece = 0; piece < n_pieces; ++piece) {
             const int column = right + piece * piece_width;
             const int columns = std::min(piece_width, n - column);
-            int piece_info = 0;
+            int info = 0;
             dtpmqrt_("L", "T", &m, &columns, &width, &rectangular, &inner, b_at(first), &ld_b, reflectors.data(),
                      &inner, r_at(first, column), &ld_r, b_at(column), &ld_b,
-                     work.data() + static_cast<Index>(inner_width) * column, &piece_info, 1, 1);
-            failed = failed || piece_info != 0;
+                     work.data() + static_cast<Index>(inner_width) * column, &info, 1, 1);
+            if (info != 0) {
+#pragma omp atomic write
+                failed = 1;
+            }
         }
-        check(failed ? 1 : 0, "QR factorisation", R);
     }
+    check(failed, "QR factorisation", R);
 }
 
 void stack_triangle(Eigen::MatrixXd& R, Eigen::MatrixXd& B) {
@@ -132,6 +140,9 @@ SingularProjection singular_projection(Eigen::MatrixXd A, Eigen::VectorXd b) {
     if (b.size() != A.rows())
         throw std::invalid_argument(
             fmt::format("lapack: a vector of length {} projected on a matrix with {} rows", b.size(), A.rows()));
+    // The QR iteration of dbdsqr may not end on a NaN.
+    if (!A.allFinite() || !b.allFinite())
+        throw NumericalError("singular value decomposition", A.rows(), A.cols(), unknown_condition);
     const int n = to_int(A.rows()), one = 1, zero = 0, query = -1;
     int info = 0;
     double optimal_reduction = 0.0, optimal_rotation = 0.0;

@@ -31,7 +31,8 @@ void stack_rows(Eigen::MatrixXd& R, Eigen::Ref<Eigen::MatrixXd> B);
 void stack_triangle(Eigen::MatrixXd& R, Eigen::MatrixXd& B);
 
 /// Singular values of A (n × n), descending, and Uᵀb for A = U S Vᵀ; neither U nor V is formed.
-/// Cost (8/3) n³, half the time of a full decomposition and a quarter of its memory.
+/// @throws NumericalError if A or b is not finite. Cost (8/3) n³, half the time of a full decomposition and a quarter
+/// of its memory.
 struct SingularProjection {
     Eigen::VectorXd values;       ///< S, n
     Eigen::VectorXd projections;  ///< Uᵀb, n

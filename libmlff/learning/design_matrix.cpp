@@ -14,7 +14,7 @@ using Eigen::Index;
 using Eigen::MatrixXd;
 using Eigen::VectorXd;
 
-constexpr Index batch_size = 16;  ///< atoms whose Jacobians are held at once
+constexpr Index batch_size = 32;  ///< atoms whose Jacobians are held at once
 
 /// What the references of a channel are multiplied with, for one atom.
 struct AtomDerivatives {

@@ -132,16 +132,21 @@ void TrainingSet::update_rows(const std::vector<std::vector<Index>>& kept, const
     std::vector<Index> fresh_from(fresh_to.size());
     for (std::size_t k = 0; k < fresh_from.size(); ++k) fresh_from[k] = static_cast<Index>(k);
 
+    // One structure per thread at a time: no barriers inside. What can throw (surroundings) comes before.
     rows_.resize(structures_.size());
+    std::vector<Environments> environments;
+    for (const auto& item : structures_) {
+        environments.emplace_back(species_, descriptor_->cutoff(), 0.0);
+        environments.back().update(item.structure);
+    }
+#pragma omp parallel for schedule(static, 1)
     for (std::size_t s = 0; s < structures_.size(); ++s) {
         const Structure& structure = structures_[s].structure;
-        Environments environments(species_, descriptor_->cutoff(), 0.0);
-        environments.update(structure);
         if (s >= n_old_structures) {
-            rows_[s] = design_rows(*descriptor_, kernel_power_, references_, environments, structure);
+            rows_[s] = design_rows(*descriptor_, kernel_power_, references_, environments[s], structure);
             continue;
         }
-        const DesignRows added = design_rows(*descriptor_, kernel_power_, fresh, environments, structure);
+        const DesignRows added = design_rows(*descriptor_, kernel_power_, fresh, environments[s], structure);
         const auto merge = [&](MatrixXd& present, const MatrixXd& extra) {
             MatrixXd merged(first_new, extra.cols());
             copy_rows(merged, present, old_from, old_to);

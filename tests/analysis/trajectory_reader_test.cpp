@@ -125,13 +125,15 @@ TEST(TrajectoryReader, LeavesUnwrappedPathsAsTheyAre) {
 
 TEST(TrajectoryReader, DoesNotUnwrapAlongAnOpenAxis) {
     const TemporaryDirectory folder;
-    std::vector<ExtxyzFrame> frames = {frame_at(0), frame_at(1000)};
-    for (auto& frame : frames) {
-        frame.structure.cell.setZero();
-        frame.structure.periodic = {false, false, false};
+    for (const bool with_cell : {true, false}) {
+        std::vector<ExtxyzFrame> frames = {frame_at(0), frame_at(1000)};
+        for (auto& frame : frames) {
+            if (!with_cell) frame.structure.cell.setZero();
+            frame.structure.periodic = {false, false, false};
+        }
+        const auto read = read_all({folder.file("run.xyz", text_of(frames))});
+        EXPECT_TRUE(read[1].structure.positions.isApprox(atoms_at(1000).positions, 1e-12)) << with_cell;
     }
-    const auto read = read_all({folder.file("run.xyz", text_of(frames))});
-    EXPECT_TRUE(read[1].structure.positions.isApprox(atoms_at(1000).positions, 1e-12));
 }
 
 TEST(TrajectoryReader, TimeFromStepOrFromTheUser) {

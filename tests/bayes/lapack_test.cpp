@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <omp.h>
 
+#include <cmath>
+
 #include "bayes/random_matrix.hpp"
 
 namespace mlff::bayes::lapack {
@@ -79,6 +81,13 @@ TEST(Lapack, SingularProjectionOfZero) {
     const SingularProjection result = singular_projection(MatrixXd::Zero(4, 4), VectorXd::Ones(4));
     EXPECT_TRUE(result.values == VectorXd::Zero(4));
     EXPECT_NEAR(result.projections.norm(), 2.0, 1e-14);
+}
+
+TEST(Lapack, SingularProjectionRefusesWhatIsNotFinite) {
+    MatrixXd A = MatrixXd::Identity(3, 3);
+    EXPECT_THROW((void)singular_projection(A, VectorXd::Constant(3, NAN)), NumericalError);
+    A(0, 1) = INFINITY;
+    EXPECT_THROW((void)singular_projection(A, VectorXd::Ones(3)), NumericalError);
 }
 
 TEST(Lapack, SymmetricEigenRebuildsTheMatrix) {

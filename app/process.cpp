@@ -1,9 +1,10 @@
-#include "app/blas_kernel.hpp"
+#include "app/process.hpp"
 
 #include <dlfcn.h>
 #include <unistd.h>
 
 #include <cstdlib>
+#include <filesystem>
 #include <string_view>
 
 namespace mlff::app {
@@ -32,21 +33,31 @@ bool blas_is_thread_safe() {
     return kind == nullptr || kind() != 0;
 }
 
-void choose_blas_kernel(char** argv) {
+void prepare_process(char** argv) {
+    bool changed = false;
+    if (std::getenv("OMP_WAIT_POLICY") == nullptr && std::getenv("GOMP_SPINCOUNT") == nullptr) {
+        setenv("GOMP_SPINCOUNT", "10000", 1);  // some 20 µs, longer than our barriers take on idle cores
+        changed = true;
+    }
+    auto* core_name = find<char*()>("openblas_get_corename");
+    if (core_name != nullptr && std::getenv("OPENBLAS_CORETYPE") == nullptr) {
+        const std::string_view chosen = core_name();
+        for (const std::string_view slow : {"Prescott", "Core2", "Generic", "Unknown"})
+            if (const char* better = best_kernel(); chosen == slow && better != nullptr) {
+                setenv("OPENBLAS_CORETYPE", better, 1);
+                changed = true;
+            }
+    }
+    if (changed) {
+        std::error_code error;
+        const auto self = std::filesystem::read_symlink("/proc/self/exe", error);  // its own name in ps and top
+        if (!error) execv(self.c_str(), argv);  // returns only if it fails; then it goes on slower
+    }
+
     constexpr int own_threads = 1;  // openblas_get_parallel: 1 for a build that runs pthreads beside ours
     auto* kind = find<int()>("openblas_get_parallel");
     if (auto* set_threads = find<void(int)>("openblas_set_num_threads"); set_threads && kind && kind() == own_threads)
         set_threads(1);
-    auto* core_name = find<char*()>("openblas_get_corename");
-    if (core_name == nullptr || std::getenv("OPENBLAS_CORETYPE") != nullptr) return;
-    const std::string_view chosen = core_name();
-    // What OpenBLAS takes when it does not recognise the CPU: SSE kernels, a quarter of the speed.
-    for (const std::string_view slow : {"Prescott", "Core2", "Generic", "Unknown"})
-        if (chosen == slow)
-            if (const char* better = best_kernel()) {
-                setenv("OPENBLAS_CORETYPE", better, 1);
-                execv("/proc/self/exe", argv);  // returns only if it fails; then the slow kernel serves
-            }
 }
 
 }  // namespace mlff::app

@@ -1,0 +1,23 @@
+// A program of somebody else: the installed headers and libraries are all it sees.
+
+#include <cmath>
+#include <libmlff/io/model_file.hpp>
+#include <reference/embedded/catalogue.hpp>
+
+int main() {
+    // Two argon atoms at the minimum of the Lennard-Jones potential: the energy is −ε up to the shift at the cutoff.
+    mlff::Structure dimer;
+    dimer.species = {18, 18};
+    dimer.positions = mlff::Matrix3X::Zero(3, 2);
+    dimer.positions(0, 1) = 3.405 * std::pow(2.0, 1.0 / 6.0);
+    const mlff::Evaluation result = mlff::reference::make_embedded("ar-plain")->evaluate(dimer);
+    if (!(std::abs(result.energy + 0.0103) < 1e-9 && result.forces.norm() < 1e-9)) return 1;
+
+    // Pulls in the whole of mlff::core with its dependencies: HDF5, yaml-cpp, zlib, fmt, OpenMP, LAPACK.
+    try {
+        (void)mlff::read_model("no such file");
+    } catch (const mlff::InputError&) {
+        return 0;
+    }
+    return 1;
+}
