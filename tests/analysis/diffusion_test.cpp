@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <omp.h>
 
+#include <Eigen/LU>
 #include <cmath>
 #include <random>
 
@@ -70,6 +71,16 @@ TEST(MeanSquareDisplacement, FreeFlightIsExact) {
     }
     const auto results = msd.result();
     ASSERT_EQ(results.size(), 2u);
+    // The line through t² with weights (61 − k)/k³ at k = 12 … 30, from its normal equations.
+    Eigen::Matrix2d normal_matrix = Eigen::Matrix2d::Zero();
+    Eigen::Vector2d right = Eigen::Vector2d::Zero();
+    for (int k = 12; k <= 30; ++k) {
+        const double t = 4.0 * k, weight = (61.0 - k) / std::pow(k, 3);
+        const Eigen::Vector2d row(1.0, t);
+        normal_matrix += weight * row * row.transpose();
+        right += weight * t * t * row;
+    }
+    const Eigen::Vector2d line = normal_matrix.inverse() * right;
     const double squares[] = {relative.leftCols(5).squaredNorm() / 5.0, relative.rightCols(4).squaredNorm() / 4.0};
     for (std::size_t s = 0; s < 2; ++s) {
         const Diffusion& d = results[s];
@@ -79,6 +90,8 @@ TEST(MeanSquareDisplacement, FreeFlightIsExact) {
         EXPECT_NEAR(d.window_start, 48.0, 1e-9);
         EXPECT_NEAR(d.window_end, 120.0, 1e-9);
         EXPECT_NEAR(d.end_point, squares[s] * 120.0 / 6.0 * to_cm2_per_s, 1e-12);
+        EXPECT_NEAR(d.fit, squares[s] * line[1] / 6.0 * to_cm2_per_s, 1e-12);
+        EXPECT_NEAR(d.intercept, squares[s] * line[0], 1e-9);
         EXPECT_NEAR(d.exponent, 2.0, 1e-6);
         EXPECT_TRUE(warns(d, "flight or drift"));
     }
@@ -178,10 +191,10 @@ TEST(MeanSquareDisplacement, ErrorsAreHonest) {
 }
 
 TEST(MeanSquareDisplacement, ThreadsChangeNothing) {
-    const Structure start = salt(10, 10, 19);
+    const Structure start = salt(67, 63, 19);
     RandomWalk walk(start, 1e-3, 2.0, 20);
     MeanSquareDisplacement msd({});
-    for (int k = 0; k < 200; ++k) msd.add(walk.next(std::vector<bool>(20, true)));
+    for (int k = 0; k < 1000; ++k) msd.add(walk.next(std::vector<bool>(130, true)));
     const int n_threads = omp_get_max_threads();
     omp_set_num_threads(1);
     const auto alone = msd.result();

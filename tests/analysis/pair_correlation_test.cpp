@@ -60,8 +60,7 @@ void expect_fcc(const PairCorrelation& pair, double a) {
     ASSERT_TRUE(pair.shell);
     EXPECT_NEAR(pair.shell->peak, fcc_shells[0].distance * a, 0.01);
     ASSERT_TRUE(pair.shell->minimum);
-    EXPECT_GT(*pair.shell->minimum, fcc_shells[0].distance * a);
-    EXPECT_LT(*pair.shell->minimum, a);
+    EXPECT_NEAR(*pair.shell->minimum, 0.5 * (fcc_shells[0].distance + fcc_shells[1].distance) * a, 0.03);
     EXPECT_NEAR(*pair.shell->coordination, 12.0, 1e-9);
 }
 

@@ -1,11 +1,12 @@
 // A program of somebody else: the installed headers and libraries are all it sees.
 
 #include <cmath>
+#include <libmlff/errors.hpp>
 #include <libmlff/io/model_file.hpp>
 #include <reference/embedded/catalogue.hpp>
 
 int main() {
-    // Two argon atoms at the minimum of the Lennard-Jones potential: the energy is −ε up to the shift at the cutoff.
+    // Two argon atoms at the minimum of the Lennard-Jones potential.
     mlff::Structure dimer;
     dimer.species = {18, 18};
     dimer.positions = mlff::Matrix3X::Zero(3, 2);

@@ -1,0 +1,162 @@
+#include "libmlff/learning/training_set.hpp"
+
+#include <gtest/gtest.h>
+
+#include <numeric>
+#include <random>
+#include <set>
+#include <utility>
+
+#include "support/force_fields.hpp"
+
+namespace mlff {
+namespace {
+
+using Eigen::Index;
+using Eigen::VectorXd;
+using testing::agree;
+using testing::jittered_crystal;
+
+const std::vector<int> species = {47, 53};
+
+Candidate candidate(unsigned seed, int n = 2, bool all_atoms = true) {
+    std::mt19937 random(seed);
+    std::normal_distribution<double> normal;
+    Candidate out;
+    const double jitter = 0.05 + 0.02 * static_cast<double>(seed % 10);
+    out.structure.structure = jittered_crystal(seed, n, 2.3, species, seed % 2 == 1, jitter);
+    const Index size = out.structure.structure.size();
+    out.structure.labels.energy = normal(random);
+    out.structure.labels.forces = Matrix3X(3, size);
+    for (double& f : out.structure.labels.forces->reshaped()) f = normal(random);
+    out.structure.labels.stress = Voigt::Constant(0.01 * normal(random));
+    for (Index i = 0; i < size; i += all_atoms ? 1 : 3) out.atoms.push_back(i);
+    return out;
+}
+
+std::set<std::pair<int, int>> origins(const LocalReferences& set) {
+    std::set<std::pair<int, int>> out;
+    for (std::size_t k = 0; k < set.structure.size(); ++k) out.emplace(set.structure[k], set.atom[k]);
+    return out;
+}
+
+/// Features and design rows as they would be made afresh, with the same structures and references.
+void expect_consistent(const TrainingSet& set) {
+    RegressionData regression(set.n_references(), set.species());
+    std::vector<Eigen::MatrixXd> features;
+    VectorXd w(set.n_references());
+    for (Index k = 0; k < w.size(); ++k) w[k] = std::sin(1.7 * static_cast<double>(k));
+    VectorXd squared = VectorXd::Zero(2), count = squared;
+    for (const auto& item : set.structures()) {
+        Environments environments(set.species(), set.descriptor().cutoff(), 0.0);
+        environments.update(item.structure);
+        features.push_back(compute_features(set.descriptor(), environments));
+        const DesignRows rows = design_rows(set.descriptor(), 4, set.references(), environments, item.structure);
+        regression.add(rows, item);
+        const VectorXd forces = rows.forces.transpose() * w;
+        for (Index i = 0; i < item.structure.size(); ++i) {
+            squared[environments.channel(i)] +=
+                (forces.segment(3 * i, 3) - item.labels.forces->col(i)).squaredNorm();
+            count[environments.channel(i)] += 3.0;
+        }
+    }
+    for (std::size_t s = 0; s < set.references().size(); ++s) {
+        const LocalReferences& references = set.references()[s];
+        ASSERT_EQ(static_cast<Index>(references.structure.size()), references.size());
+        for (Index b = 0; b < references.size(); ++b) {
+            const auto structure = static_cast<std::size_t>(references.structure[static_cast<std::size_t>(b)]);
+            const int atom = references.atom[static_cast<std::size_t>(b)];
+            EXPECT_EQ(set.structures()[structure].structure.species[static_cast<std::size_t>(atom)], species[s]);
+            EXPECT_TRUE(agree(references.features.col(b), features[structure].col(atom), 1e-14));
+        }
+    }
+    EXPECT_TRUE(agree(set.force_errors(w), (squared.array() / count.array()).sqrt().matrix(), 1e-12));
+
+    RegressionOptions options;  // well conditioned, so that rounding is not amplified
+    options.evidence = {.mode = bayes::EvidenceMode::fixed, .weight_precision = 1.0, .noise_precision = 1.0};
+    const ForceField kept = set.fit(options, {});
+    const auto descriptor = std::make_shared<descriptors::Descriptor>(set.descriptor().options(), 2);
+    const ForceField afresh = fit(std::move(regression), descriptor, 4, set.references(), options, {});
+    EXPECT_TRUE(agree(kept.posterior().weights(), afresh.posterior().weights(), 1e-10));
+    EXPECT_TRUE(agree(kept.posterior().factor(), afresh.posterior().factor(), 1e-10));
+}
+
+TEST(TrainingSet, KeepsTheRowsOfReferencesThatComeAndGo) {
+    for (const auto method : {SelectionMethod::cur, SelectionMethod::cholesky}) {
+        const SelectionOptions options{.method = method, .tolerance = 1e-6};
+        TrainingSet set(std::make_shared<descriptors::Descriptor>(testing::small_descriptor(), 2), 4, species);
+        const std::vector<Index> capacities = {6, 30, 30, 9, 12};
+        bool dropped = false, added = false, stayed = false;
+        unsigned seed = 0;
+        for (std::size_t round = 0; round < capacities.size(); ++round) {
+            const auto before = set.references();
+            std::vector<Candidate> candidates;
+            for (std::size_t k = 0; k < 1 + round % 3; ++k)
+                candidates.push_back(candidate(++seed, seed == 3 ? 3 : 2, round % 2 == 0));
+            const auto changes = set.learn(std::move(candidates), options, capacities[round]);
+            ASSERT_EQ(changes.size(), 2u);
+            for (std::size_t s = 0; s < 2; ++s) {
+                const auto old = origins(before[s]), now = origins(set.references()[s]);
+                EXPECT_EQ(changes[s].before, before[s].size());
+                EXPECT_EQ(changes[s].after, set.references()[s].size());
+                EXPECT_GT(changes[s].candidates, 0);
+                EXPECT_LE(changes[s].after, capacities[round]);
+                EXPECT_EQ(static_cast<Index>(now.size()), changes[s].after);  // none twice
+                for (const auto& origin : old) (now.count(origin) > 0 ? stayed : dropped) = true;
+                for (const auto& origin : now) added |= round > 0 && old.count(origin) == 0;
+            }
+            expect_consistent(set);
+        }
+        EXPECT_EQ(set.structures().size(), seed);
+        EXPECT_TRUE(dropped && added && stayed);
+        std::size_t n_rows = 0;
+        for (const auto& item : set.structures()) n_rows += 7 + 3 * static_cast<std::size_t>(item.structure.size());
+        EXPECT_EQ(set.bytes(), 8 * n_rows * static_cast<std::size_t>(set.n_references()));
+    }
+}
+
+TEST(TrainingSet, AStructureWithoutCandidatesAddsRowsOnly) {
+    TrainingSet set(std::make_shared<descriptors::Descriptor>(testing::small_descriptor(), 2), 4, species);
+    (void)set.learn({candidate(1)}, {}, 100);
+    const auto before = set.references();
+    Candidate bare = candidate(2);
+    bare.atoms.clear();
+    (void)set.learn({bare}, {.method = SelectionMethod::cholesky, .tolerance = 1e-12}, 100);
+    EXPECT_EQ(set.structures().size(), 2u);
+    EXPECT_EQ(origins(set.references()[0]), origins(before[0]));
+    expect_consistent(set);
+}
+
+TEST(TrainingSet, ALonelyAtomIsNoReference) {
+    TrainingSet set(std::make_shared<descriptors::Descriptor>(testing::small_descriptor(), 2), 4, species);
+    Matrix3X positions = Matrix3X::Zero(3, 3);
+    positions(0, 1) = 2.0;
+    positions(1, 2) = 20.0;
+    Candidate lonely;
+    lonely.structure.structure = testing::cluster({47, 53, 53}, positions);
+    lonely.structure.labels.energy = 1.0;
+    lonely.atoms = {0, 1, 2};
+    (void)set.learn({lonely}, {}, 100);
+    EXPECT_EQ(set.references()[0].atom, std::vector<int>{0});
+    EXPECT_EQ(set.references()[1].atom, std::vector<int>{1});
+}
+
+TEST(TrainingSet, ThreadsAgreeAndTheSameNumberGivesTheSameBits) {
+    RegressionOptions options;
+    options.evidence = {.mode = bayes::EvidenceMode::fixed, .weight_precision = 1.0, .noise_precision = 1.0};
+    const auto weights = [&](int n_threads) -> VectorXd {
+        const testing::Threads threads(n_threads);
+        TrainingSet set(std::make_shared<descriptors::Descriptor>(testing::small_descriptor(), 2), 4, species);
+        for (unsigned k = 0; k < 3; ++k)
+            (void)set.learn({candidate(2 * k + 1), candidate(2 * k + 2)},
+                            {.method = SelectionMethod::cholesky, .tolerance = 1e-4}, 12);
+        return set.fit(options, {}).posterior().weights();
+    };
+    const VectorXd one = weights(1), two = weights(2);
+    EXPECT_TRUE(agree(two, one, 1e-12));
+    EXPECT_EQ(weights(1), one);
+    EXPECT_EQ(weights(2), two);
+}
+
+}  // namespace
+}  // namespace mlff
