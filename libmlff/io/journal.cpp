@@ -57,15 +57,16 @@ Journal::Journal(const std::string& path) : file_(path) {
         if (!length) break;
         intact += *length;
     }
-    // Only the last entry can be unfinished: nothing intact may follow what is not.
+    // What is unfinished is the beginning of one entry: it holds one checksum at most, and nothing intact follows it.
+    int n_checksums = 0;
     for (auto next = text.find(checksum_key, intact); next != std::string::npos;
          next = text.find(checksum_key, next + 1)) {
         const auto count_line = text.rfind('\n', next);
         auto begin = count_line == std::string::npos || count_line == 0 ? 0 : text.rfind('\n', count_line - 1);
         begin = begin == std::string::npos ? 0 : begin == 0 && text[0] != '\n' ? 0 : begin + 1;
-        if (begin > intact && intact_frame(std::string_view(text).substr(begin)))
+        if (++n_checksums > 1 || (begin > intact && intact_frame(std::string_view(text).substr(begin))))
             throw InputError(
-                fmt::format("{}: entry at byte {} is damaged, intact ones follow; restore the file from a copy, "
+                fmt::format("{}: entry at byte {} is damaged, others follow; restore the file from a copy, "
                             "or move it away to begin anew",
                             path, intact));
     }

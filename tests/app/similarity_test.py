@@ -23,19 +23,19 @@ def spherical_bessel(l_max, x):
 
 
 def bessel_roots(l, limit):
-    """Zeros of j_l in (0, limit]."""
-    x = np.linspace(0.5, limit + 1e-3, 4000)
-    value = spherical_bessel(l, x)[:, l]
-    # Below l there is no zero, but there the value may be too small to have a sign.
-    roots = []
-    for k in np.nonzero((value[:-1] * value[1:] < 0.0) & (x[:-1] > l))[0]:
-        low, high = x[k], x[k + 1]
-        for _ in range(60):
-            middle = 0.5 * (low + high)
-            same = spherical_bessel(l, np.array([middle]))[0, l] * value[k] > 0.0
-            low, high = (middle, high) if same else (low, middle)
-        roots.append(low)
-    return [root for root in roots if root <= limit + 1e-9]
+    """Zeros of j_l in (0, limit], by bisection."""
+    def positive(x):
+        return spherical_bessel(l, x)[:, l] > 0.0
+
+    x = np.linspace(max(l, 1.0), limit + 1e-3, 2000)  # there is none below
+    sign = positive(x)
+    change = np.nonzero(sign[:-1] != sign[1:])[0]
+    low, high = x[change], x[change + 1]
+    for _ in range(50):
+        middle = 0.5 * (low + high)
+        left = positive(middle) == sign[change]
+        low, high = np.where(left, middle, low), np.where(left, high, middle)
+    return low[low <= limit + 1e-9]
 
 
 @functools.cache
@@ -46,7 +46,7 @@ def radial_functions(cutoff, functions, l_max):
     weight = weight * s**2
     chi = []
     for l in range(l_max + 1):
-        q = np.array(bessel_roots(l, functions * np.pi)) / cutoff
+        q = bessel_roots(l, functions * np.pi) / cutoff
         j = spherical_bessel(l, np.multiply.outer(s, q))[:, :, l]
         chi.append(j / np.sqrt(weight @ j**2))
     return s, weight, chi

@@ -97,8 +97,9 @@ TEST_P(DesignMatrixCases, RowsTimesWeightsAreThePrediction) {
     const Eigen::VectorXd& w = force_field.posterior().weights();
     double e0 = 0.0;
     for (const int z : structure.species)
-        e0 += force_field.e0()[std::find(GetParam().species.begin(), GetParam().species.end(), z) -
-                               GetParam().species.begin()];
+        e0 +=
+            force_field
+                .e0()[std::find(GetParam().species.begin(), GetParam().species.end(), z) - GetParam().species.begin()];
     const Eigen::VectorXd forces = rows.forces.transpose() * w;
     EXPECT_NEAR(result.energy, e0 + 8.0 * rows.energy.col(0).dot(w), 1e-12 * std::abs(result.energy));
     EXPECT_TRUE(agree(result.forces, Eigen::Map<const Matrix3X>(forces.data(), 3, 8), 1e-12));

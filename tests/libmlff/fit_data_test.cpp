@@ -1,0 +1,137 @@
+#include "libmlff/learning/fit_data.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "libmlff/errors.hpp"
+#include "libmlff/learning/error_report.hpp"
+#include "support/silicon.hpp"
+
+namespace mlff {
+namespace {
+
+using testing::silicon_data;
+using testing::silicon_options;
+
+void quiet(long, long, const std::string&) {}
+
+ForceField fit_quietly(const std::vector<LabeledStructure>& data, const FitOptions& options) {
+    return fit_to_data(data, options, {}, quiet);
+}
+
+TEST(FitData, PredictsWhatItHasNotSeen) {
+    const auto data = silicon_data(40, 1), unseen = silicon_data(15, 2);
+    double squared = 0.0, count = 0.0;
+    for (const auto& item : unseen) {
+        squared += item.labels.forces->squaredNorm();
+        count += static_cast<double>(item.labels.forces->size());
+    }
+    const double rms_force = std::sqrt(squared / count);
+    for (const auto method : {SelectionMethod::cholesky, SelectionMethod::cur}) {
+        FitOptions options = silicon_options();
+        options.selection.method = method;
+        ForceFieldCalculator calculator(fit_quietly(data, options));
+        EXPECT_EQ(calculator.force_field().n_references(), 60);
+        ErrorReport report;
+        for (const auto& item : unseen) report.add(item, calculator.evaluate(item.structure));
+        EXPECT_LT(report.force.rmse(), 0.05 * rms_force) << rms_force;
+        EXPECT_LT(report.energy.rmse(), 0.01);
+        EXPECT_LT(report.stress.rmse(), 0.003);
+        EXPECT_GT(report.force.rmse(), 0.5 * calculator.force_field().provenance().rmse_force);
+    }
+}
+
+TEST(FitData, ProvenanceHoldsTheTrainingErrors) {
+    const auto data = silicon_data(12, 3);
+    ForceFieldCalculator calculator(fit_to_data(data, silicon_options(), {.reference = "a test"}, quiet));
+    const Provenance& origin = calculator.force_field().provenance();
+    ErrorReport report;
+    for (const auto& item : data) report.add(item, calculator.evaluate(item.structure));
+    EXPECT_EQ(origin.reference, "a test");
+    EXPECT_EQ(origin.n_structures, 12);
+    EXPECT_EQ(origin.n_atoms, 96);
+    EXPECT_NEAR(origin.rmse_energy, report.energy.rmse(), 1e-6 * report.energy.rmse());
+    EXPECT_NEAR(origin.rmse_force, report.force.rmse(), 1e-6 * report.force.rmse());
+    EXPECT_NEAR(origin.rmse_stress, report.stress.rmse(), 1e-6 * report.stress.rmse());
+}
+
+TEST(FitData, KeepsToTheMemoryBudget) {
+    const auto data = silicon_data(10, 4);
+    FitOptions options = silicon_options();
+    const FitForecast free = forecast_fit(data, options);
+    EXPECT_FALSE(free.reduced);
+    EXPECT_EQ(free.max_references, 60);
+    EXPECT_EQ(free.n_references, 60);
+    options.memory = static_cast<std::int64_t>(free.bytes / 3.0);
+    const FitForecast forecast = forecast_fit(data, options);
+    EXPECT_TRUE(forecast.reduced);
+    EXPECT_LT(forecast.max_references, 60);
+    EXPECT_LE(forecast.bytes, free.bytes / 3.0);
+    EXPECT_EQ(fit_quietly(data, options).n_references(), forecast.n_references);
+    options.memory = 1;  // no budget is too small for one reference
+    EXPECT_EQ(forecast_fit(data, options).max_references, 1);
+    EXPECT_EQ(fit_quietly(data, options).n_references(), 1);
+}
+
+TEST(FitData, NoMoreReferencesThanAtoms) {
+    const auto data = silicon_data(2, 5);
+    const FitForecast forecast = forecast_fit(data, silicon_options());
+    EXPECT_EQ(forecast.n_references, 16);
+    EXPECT_EQ(fit_quietly(data, silicon_options()).n_references(), 16);
+}
+
+/// One composition: e0 is the mean energy per atom, for every species.
+TEST(FitData, EnergyZeroOfOneComposition) {
+    auto data = silicon_data(6, 6);
+    double mean = 0.0;
+    for (auto& item : data) {
+        item.structure.species[0] = item.structure.species[3] = 32;
+        mean += *item.labels.energy / 8.0 / 6.0;
+    }
+    const ForceField model = fit_quietly(data, silicon_options());
+    EXPECT_EQ(model.species(), (std::vector<int>{14, 32}));
+    EXPECT_NEAR(model.e0()[0], mean, 1e-12);
+    EXPECT_NEAR(model.e0()[1], mean, 1e-12);
+}
+
+/// Several compositions: least squares, here with an exact solution.
+TEST(FitData, EnergyZeroOfSeveralCompositions) {
+    auto data = silicon_data(8, 7);
+    for (std::size_t k = 0; k < data.size(); ++k) {
+        auto& [structure, labels, origin] = data[k];
+        for (std::size_t i = 0; i < 1 + k % 3; ++i) structure.species[2 * i] = 32;
+        const auto n_ge = static_cast<double>(1 + k % 3);
+        labels.energy = -4.0 * (8.0 - n_ge) - 3.5 * n_ge;
+    }
+    const ForceField model = fit_quietly(data, silicon_options());
+    EXPECT_NEAR(model.e0()[0], -4.0, 1e-11);
+    EXPECT_NEAR(model.e0()[1], -3.5, 1e-11);
+}
+
+TEST(FitData, ProgressIsTold) {
+    const auto data = silicon_data(3, 8);
+    std::vector<std::string> told;
+    (void)fit_to_data(data, silicon_options(), {}, [&](long done, long total, const std::string& what) {
+        told.push_back(what + " " + std::to_string(done) + "/" + std::to_string(total));
+    });
+    ASSERT_EQ(told.size(), 6u);
+    EXPECT_EQ(told.front(), "choosing local references 1/3");
+    EXPECT_EQ(told.back(), "design matrix 3/3");
+}
+
+TEST(FitData, RefusesWhatCannotBeFitted) {
+    EXPECT_THROW((void)fit_quietly({}, silicon_options()), InputError);
+    auto data = silicon_data(2, 9);
+    for (auto& item : data) item.labels = {};
+    EXPECT_THROW((void)fit_quietly(data, silicon_options()), InputError);
+    LabeledStructure atom{testing::cluster({14}, Matrix3X::Zero(3, 1)), {.energy = 0.0}, ""};
+    EXPECT_THROW((void)fit_quietly({atom}, silicon_options()), InputError);
+    FitOptions options = silicon_options();
+    options.max_references = 0;
+    EXPECT_THROW((void)fit_quietly(silicon_data(2, 9), options), std::invalid_argument);
+}
+
+}  // namespace
+}  // namespace mlff

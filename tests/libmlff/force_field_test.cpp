@@ -47,16 +47,15 @@ struct Case {
 
 class ForceFieldCases : public ::testing::TestWithParam<Case> {};
 
-INSTANTIATE_TEST_SUITE_P(
-    All, ForceFieldCases,
-    ::testing::Values(Case{two_species, Normalization::joint, Compression::none, false},
-                      Case{two_species, Normalization::separate, Compression::none, true},
-                      Case{two_species, Normalization::joint, Compression::element, true},
-                      Case{two_species, Normalization::separate, Compression::element, false},
-                      Case{four_species, Normalization::joint, Compression::none, true},
-                      Case{four_species, Normalization::separate, Compression::none, false},
-                      Case{four_species, Normalization::joint, Compression::element, false},
-                      Case{four_species, Normalization::separate, Compression::element, true}));
+INSTANTIATE_TEST_SUITE_P(All, ForceFieldCases,
+                         ::testing::Values(Case{two_species, Normalization::joint, Compression::none, false},
+                                           Case{two_species, Normalization::separate, Compression::none, true},
+                                           Case{two_species, Normalization::joint, Compression::element, true},
+                                           Case{two_species, Normalization::separate, Compression::element, false},
+                                           Case{four_species, Normalization::joint, Compression::none, true},
+                                           Case{four_species, Normalization::separate, Compression::none, false},
+                                           Case{four_species, Normalization::joint, Compression::element, false},
+                                           Case{four_species, Normalization::separate, Compression::element, true}));
 
 TEST_P(ForceFieldCases, ForcesAreTheSlopeOfTheEnergy) {
     ForceFieldCalculator calculator(GetParam().force_field());
@@ -127,8 +126,8 @@ TEST_P(ForceFieldCases, UncertaintyIsThatOfTheDesignRows) {
         const Uncertainty& u = *result.uncertainty;
         EXPECT_NEAR(u.energy, deviation(rows.energy)[0], 1e-10 * u.energy);
         EXPECT_TRUE(agree(u.stress, deviation(rows.stress), 1e-10));
-        EXPECT_TRUE(agree(Eigen::Map<const Eigen::VectorXd>(u.forces.data(), u.forces.size()), deviation(rows.forces),
-                          1e-10));
+        EXPECT_TRUE(
+            agree(Eigen::Map<const Eigen::VectorXd>(u.forces.data(), u.forces.size()), deviation(rows.forces), 1e-10));
         EXPECT_DOUBLE_EQ(u.noise_energy, 0.02 / std::sqrt(40.0));
         EXPECT_DOUBLE_EQ(u.noise_force, 0.4 / std::sqrt(40.0));
         EXPECT_DOUBLE_EQ(u.noise_stress, 0.003 / std::sqrt(40.0));
@@ -179,8 +178,7 @@ TEST_P(ForceFieldCases, SymmetryOperationsChangeNothing) {
     EXPECT_TRUE(agree(after_permutation.forces, before.forces(Eigen::all, order), tolerance));
     EXPECT_TRUE(agree(after_permutation.atom_energies, before.atom_energies(order), tolerance));
     EXPECT_TRUE(agree(*after_permutation.stress, *before.stress, tolerance));
-    EXPECT_TRUE(
-        agree(after_permutation.uncertainty->forces, before.uncertainty->forces(Eigen::all, order), tolerance));
+    EXPECT_TRUE(agree(after_permutation.uncertainty->forces, before.uncertainty->forces(Eigen::all, order), tolerance));
 
     const Evaluation super = calculator.evaluate(make_supercell(structure, {2, 1, 3}), request);
     EXPECT_TRUE(agree(super.forces, before.forces.replicate(1, 6), tolerance));
@@ -250,8 +248,7 @@ TEST(ForceField, RefusesASpeciesThatItDoesNotKnow) {
     ForceFieldCalculator calculator(random_force_field(small_descriptor(), two_species));
     Structure structure = jittered_crystal(1, 2, 2.4, two_species);
     structure.species[4] = 16;
-    const std::string message =
-        testing::error_of<InputError>([&] { (void)calculator.evaluate(structure, Request{}); });
+    const std::string message = testing::error_of<InputError>([&] { (void)calculator.evaluate(structure, Request{}); });
     EXPECT_NE(message.find("S (atom 5)"), std::string::npos) << message;
     EXPECT_NE(message.find("Ag, I"), std::string::npos) << message;
 }

@@ -142,7 +142,8 @@ TEST(ModelFile, IsReadableWithOtherTools) {
     const TemporaryDirectory folder;
     const ForceField model = random_force_field(testing::small_descriptor(), {47, 53});
     write_model(folder.file("model.h5"), model);
-    EXPECT_TRUE(testing::python(folder, R"(
+    EXPECT_TRUE(testing::python(
+        folder, R"(
 import h5py, sys
 with h5py.File(sys.argv[1]) as f:
     assert f.attrs['version'] == 1
@@ -152,13 +153,11 @@ with h5py.File(sys.argv[1]) as f:
     assert abs(f['references/I/weights'][2] - float(sys.argv[3])) < 1e-15
     assert f['scales/force'].attrs['unit'] in ('eV/angstrom', b'eV/angstrom')
 )",
-                                folder.file("model.h5") + " " + std::to_string(model.descriptor().size()) + " " +
-                                    [&] {
-                                        char text[40];
-                                        (void)std::snprintf(text, sizeof text, "%.17g",
-                                                            model.posterior().weights()[9]);
-                                        return std::string(text);
-                                    }()));
+        folder.file("model.h5") + " " + std::to_string(model.descriptor().size()) + " " + [&] {
+            char text[40];
+            (void)std::snprintf(text, sizeof text, "%.17g", model.posterior().weights()[9]);
+            return std::string(text);
+        }()));
 }
 
 }  // namespace

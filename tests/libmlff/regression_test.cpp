@@ -90,7 +90,7 @@ struct Dense {
         forces.resize(force_rows.rows());
         for (std::size_t k = 0; k < f.size(); ++k) forces.segment(24 * static_cast<Index>(k), 24) = f[k];
         const Eigen::Map<Eigen::Matrix<double, 6, Eigen::Dynamic>> stress(s.data(), 6,
-                                                                         static_cast<Index>(s.size() / 6));
+                                                                          static_cast<Index>(s.size() / 6));
         scales = {rms(energies) / weights.energy, rms(forces) / weights.force,
                   rms((stress.colwise() - stress.rowwise().mean()).reshaped()) / weights.stress};
         const Index n_e = energies.size(), n_f = forces.size(), n_s = stress.size();

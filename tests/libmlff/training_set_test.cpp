@@ -55,8 +55,7 @@ void expect_consistent(const TrainingSet& set) {
         regression.add(rows, item);
         const VectorXd forces = rows.forces.transpose() * w;
         for (Index i = 0; i < item.structure.size(); ++i) {
-            squared[environments.channel(i)] +=
-                (forces.segment(3 * i, 3) - item.labels.forces->col(i)).squaredNorm();
+            squared[environments.channel(i)] += (forces.segment(3 * i, 3) - item.labels.forces->col(i)).squaredNorm();
             count[environments.channel(i)] += 3.0;
         }
     }

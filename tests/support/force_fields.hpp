@@ -138,8 +138,8 @@ inline Eigen::VectorXd derivative(const std::function<Eigen::VectorXd(double)>& 
 /// |a − b| ≤ tolerance · max|b| for every element; fails on NaN.
 inline ::testing::AssertionResult agree(const Eigen::MatrixXd& a, const Eigen::MatrixXd& b, double tolerance) {
     if (a.rows() != b.rows() || a.cols() != b.cols())
-        return ::testing::AssertionFailure() << a.rows() << " × " << a.cols() << " and " << b.rows() << " × "
-                                             << b.cols();
+        return ::testing::AssertionFailure()
+               << a.rows() << " × " << a.cols() << " and " << b.rows() << " × " << b.cols();
     if (b.size() == 0) return ::testing::AssertionFailure() << "nothing to compare";
     const double scale = b.cwiseAbs().maxCoeff();
     for (Eigen::Index c = 0; c < a.cols(); ++c)

@@ -1,0 +1,237 @@
+"""The way of a user through the verbs: train, info, evaluate, predict, run, fit, select; and what every verb has."""
+import csv
+import json
+import unittest
+
+import ase.io
+import numpy as np
+from ase.units import GPa
+
+from program import FORCE_FIELD, ProgramTest, silver_iodide, train_yaml, write_structure
+
+VERBS = ["train", "select", "fit", "evaluate", "predict", "run", "analyze", "similarity", "info"]
+STATUS_KEYS = ["step", "steps", "reference_calls", "local_references", "threshold", "beef_max", "temperature", "state",
+               "force_rmse"]
+
+
+def run_yaml(drive, steps=20, extra=""):
+    return f"""\
+structure: agi.xyz
+output: run
+{drive}
+dynamics: {{thermostat: {{type: csvr}}, temperature: 400, timestep: 2.0, steps: {steps}}}
+trajectory: {{every: 2, forces: true, velocities: true}}
+{extra}"""
+
+
+def fit_yaml(data, output="model.h5"):
+    return f"""\
+data: {{train: {data}}}
+{FORCE_FIELD}references: {{max: 40}}
+output: {output}
+"""
+
+
+def labels(frames):
+    """Energy per atom, forces and Voigt stress of every frame."""
+    return ([a.get_potential_energy() / len(a) for a in frames], [a.get_forces() for a in frames],
+            [a.get_stress(voigt=True) for a in frames])
+
+
+def errors(predicted, truth):
+    difference = np.concatenate([np.ravel(p) - np.ravel(t) for p, t in zip(predicted, truth)])
+    return np.abs(difference).mean(), np.sqrt((difference**2).mean())
+
+
+class VerbsTest(ProgramTest):
+    def setUp(self):
+        super().setUp()
+        write_structure(self.folder / "agi.xyz", *silver_iodide())
+
+    def write(self, name, text):
+        (self.folder / name).write_text(text)
+        return name
+
+    def make_data(self):
+        """data.xyz: eleven labelled structures of a run with the reference alone."""
+        self.mlff("run", self.write("aimd.yaml", run_yaml("reference: {type: embedded, potential: agi-6.5}")))
+        (self.folder / "run" / "trajectory.xyz").rename(self.folder / "data.xyz")
+        for path in (self.folder / "run").iterdir():
+            path.unlink()
+        return ase.io.read(self.folder / "data.xyz", ":")
+
+    def make_model(self, data="data.xyz", output="model.h5"):
+        return self.mlff("fit", self.write("fit.yaml", fit_yaml(data, output)))[0]
+
+    def test_train_then_everything_else(self):
+        out, err = self.mlff("train", self.write("train.yaml", train_yaml(steps=60)))
+        self.assertIn("reference calls", out)
+        self.assertEqual(err, "")
+        status = json.loads((self.folder / "out" / "status.json").read_text())
+        self.assertEqual(list(status), STATUS_KEYS)
+        self.assertEqual((status["step"], status["steps"], status["state"]), (60, 60, "done"))
+        self.assertEqual(set(status["local_references"]), {"Ag", "I"})
+        self.assertEqual(set(status["force_rmse"]), {"Ag", "I"})
+        training = ase.io.read(self.folder / "out" / "training.xyz", ":")
+        self.assertEqual(len(training), status["reference_calls"])
+        trajectory = ase.io.read(self.folder / "out" / "trajectory.xyz", ":")
+        self.assertEqual([a.info["step"] for a in trajectory], list(range(61)))
+        with open(self.folder / "out" / "thermo.csv") as file:
+            thermo = list(csv.DictReader(file))
+        self.assertEqual(len(thermo), 61)
+        for row, atoms in zip(thermo, trajectory):
+            self.assertAlmostEqual(float(row["potential_eV"]), atoms.get_potential_energy(), places=7)
+
+        out, _ = self.mlff("info", "out/model.h5")
+        for fact in ["Ag", " I ", str(status["local_references"]["Ag"]), "kernel power     2",
+                     f"{len(training)} structures, {16 * len(training)} atoms", "agi-6.5", "radial weight"]:
+            self.assertIn(fact, out)
+
+        # A force field of training.xyz alone; a later training that begins with it; selection from the trajectory.
+        self.make_model("out/training.xyz")
+        yaml = train_yaml(steps=20).replace("output: out", "output: second")
+        yaml = yaml.replace("start: 0.02}", "start: 0.02}, start_from: out/training.xyz")
+        self.mlff("train", self.write("second.yaml", yaml))
+        second = json.loads((self.folder / "second" / "status.json").read_text())
+        self.assertLess(second["reference_calls"], status["reference_calls"])
+        yaml = (f"data: {{train: out/trajectory.xyz}}\n{FORCE_FIELD}learning: {{threshold: {{start: 0.02}}}}\n"
+                "output: selection\n")
+        self.mlff("select", self.write("select.yaml", yaml))
+        selection = json.loads((self.folder / "selection" / "status.json").read_text())
+        self.assertEqual(list(selection), STATUS_KEYS)
+        selected = ase.io.read(self.folder / "selection" / "training.xyz", ":")
+        self.assertEqual(selection["reference_calls"], len(selected))
+        self.assertTrue(2 <= len(selected) < 61, len(selected))
+        frames = {atoms.positions.tobytes(): atoms for atoms in trajectory}
+        for atoms in selected:
+            np.testing.assert_array_equal(atoms.get_forces(), frames[atoms.positions.tobytes()].get_forces())
+        self.mlff("evaluate", "selection/model.h5", "out/training.xyz")
+
+    def test_evaluate_and_predict(self):
+        truth = self.make_data()
+        printed = json.loads("{" + self.make_model().split("{", 1)[1].rsplit("}", 1)[0] + "}")
+        self.mlff("evaluate", "model.h5", "data.xyz", "--json", "errors.json", "--parity", "parity.csv")
+        report = json.loads((self.folder / "errors.json").read_text())
+        self.assertEqual(report, printed)
+
+        self.mlff("predict", "model.h5", "data.xyz", "predicted.xyz", "--uncertainty")
+        predicted = ase.io.read(self.folder / "predicted.xyz", ":")
+        self.assertEqual((report["structures"], report["atoms"]), (len(truth), sum(map(len, truth))))
+        for kind, unit, p, t in zip(["energy", "force", "stress"], [1e3, 1e3, 1.0 / GPa], labels(predicted),
+                                    labels(truth)):
+            mae, rmse = errors(p, t)
+            self.assertAlmostEqual(report[kind]["mae"], mae * unit, delta=1e-6 * (1.0 + mae * unit))
+            self.assertAlmostEqual(report[kind]["rmse"], rmse * unit, delta=1e-6 * (1.0 + rmse * unit))
+            self.assertGreater(rmse, 0.0)
+        for symbol in ["Ag", "I"]:
+            _, rmse = errors(*([a.get_forces()[a.symbols == symbol] for a in frames] for frames in (predicted, truth)))
+            self.assertAlmostEqual(report["by_species"][symbol]["force"]["rmse"], 1e3 * rmse, delta=1e-4)
+        self.assertLess(report["force"]["rmse"], 0.2 * 1e3 * np.sqrt(np.mean([a.get_forces()**2 for a in truth])))
+
+        with open(self.folder / "parity.csv") as file:
+            rows = list(csv.reader(file))[1:]
+        parity = np.array([[float(x) for x in row[2:]] for row in rows])
+        np.testing.assert_allclose(parity[:, 0], np.ravel([a.get_forces() for a in truth]), rtol=1e-6, atol=1e-7)
+        np.testing.assert_allclose(parity[:, 1], np.ravel([a.get_forces() for a in predicted]), rtol=1e-6, atol=1e-7)
+        self.assertEqual([row[0] for row in rows[::3]], [s for a in truth for s in a.symbols])
+        self.assertEqual([row[1] for row in rows[:3]], ["x", "y", "z"])
+
+        for atoms in predicted:
+            n = len(atoms)
+            self.assertAlmostEqual(atoms.arrays["atom_energy"].sum(), atoms.get_potential_energy(), places=8)
+            for name, shape in [("force_deviation", (n, 3)), ("beef", (n,)), ("spilling", (n,))]:
+                self.assertEqual(atoms.arrays[name].shape, shape)
+                self.assertTrue(np.all(np.isfinite(atoms.arrays[name])) and np.all(atoms.arrays[name] >= 0.0), name)
+            np.testing.assert_allclose(atoms.arrays["beef"], np.linalg.norm(atoms.arrays["force_deviation"], axis=1),
+                                       rtol=1e-6)
+            self.assertLessEqual(atoms.arrays["spilling"].max(), 1.0)
+            self.assertTrue(np.isfinite(atoms.info["energy_deviation_per_atom"]))
+            self.assertEqual(np.shape(atoms.info["stress_deviation"]), (6,))
+
+        # A structure with neither labels nor a cell in common with the data.
+        symbols, positions, cell = silver_iodide(seed=2)
+        write_structure(self.folder / "plain.xyz", symbols, positions @ (np.eye(3) + 0.02), cell @ (np.eye(3) + 0.02))
+        self.mlff("predict", "model.h5", "plain.xyz", "plain_predicted.xyz")
+        atoms = ase.io.read(self.folder / "plain_predicted.xyz")
+        self.assertTrue(np.all(np.isfinite(atoms.get_forces())))
+        self.assertNotIn("spilling", atoms.arrays)
+
+    def test_run_with_the_force_field(self):
+        self.make_data()
+        self.make_model()
+        self.mlff("run", self.write("run.yaml", run_yaml("force_field: model.h5")))
+        trajectory = ase.io.read(self.folder / "run" / "trajectory.xyz", ":")
+        self.assertEqual(len(trajectory), 11)
+        # What the trajectory says is what predict says.
+        self.mlff("predict", "model.h5", "run/trajectory.xyz", "again.xyz")
+        for a, b in zip(trajectory, ase.io.read(self.folder / "again.xyz", ":")):
+            self.assertAlmostEqual(a.get_potential_energy(), b.get_potential_energy(), delta=1e-7)
+            np.testing.assert_allclose(a.get_forces(), b.get_forces(), atol=1e-7)
+        status = json.loads((self.folder / "run" / "status.json").read_text())
+        self.assertEqual((status["step"], status["state"]), (20, "done"))
+
+    def test_guard(self):
+        self.make_data()
+        self.make_model()
+        drive = "force_field: model.h5"
+        strict = run_yaml(drive, extra="guard: {spilling: 1e-9, every: 3}\n")
+        _, err = self.mlff("run", self.write("run.yaml", strict), status=3)
+        self.assertRegex(err, r"^mlff: .*atom \d+ \((Ag|I)\).*spilling[^\n]*\n$")
+        self.assertEqual(json.loads((self.folder / "run" / "status.json").read_text())["state"], "failed")
+        warns = run_yaml(drive, extra="guard: {spilling: 1e-9, every: 3, action: warn}\n")
+        _, err = self.mlff("run", self.write("warn.yaml", warns.replace("output: run", "output: warned")))
+        self.assertEqual(err.count("mlff: warning: "), 7)  # 21 evaluations
+        self.assertEqual(err.count("\n"), 7)
+
+    def test_same_seed_same_bytes_and_threads_agree(self):
+        self.make_data()
+        for name in ["a.h5", "b.h5"]:
+            self.mlff("fit", self.write("fit.yaml", fit_yaml("data.xyz", "model.h5")), "--threads", 1)
+            (self.folder / "model.h5").rename(self.folder / name)
+        self.assertTrue((self.folder / "a.h5").read_bytes() == (self.folder / "b.h5").read_bytes())
+        yaml = run_yaml("force_field: a.h5")
+        runs = []
+        for seed in [4, 4, 5]:
+            self.mlff("run", self.write("run.yaml", f"seed: {seed}\n{yaml}"), "--threads", 2)
+            runs.append((self.folder / "run" / "trajectory.xyz").read_bytes())
+            for path in (self.folder / "run").iterdir():
+                path.unlink()
+        self.assertTrue(runs[0] == runs[1])
+        self.assertFalse(runs[0] == runs[2])
+        results = []
+        for threads in [1, 2]:
+            self.mlff("predict", "a.h5", "data.xyz", f"{threads}.xyz", "--uncertainty", "--threads", threads)
+            results.append(ase.io.read(self.folder / f"{threads}.xyz", ":"))
+        for one, two in zip(*results):
+            self.assertAlmostEqual(one.get_potential_energy(), two.get_potential_energy(), delta=1e-9)
+            np.testing.assert_allclose(one.get_forces(), two.get_forces(), rtol=0.0, atol=1e-9)
+            np.testing.assert_allclose(one.get_stress(), two.get_stress(), rtol=0.0, atol=1e-9)
+            np.testing.assert_allclose(one.arrays["beef"], two.arrays["beef"], rtol=0.0, atol=1e-9)
+
+    def test_help(self):
+        out, _ = self.mlff("--help")
+        for verb in VERBS:
+            self.assertIn(f"  {verb} ", out)
+            text, err = self.mlff(verb, "--help")
+            self.assertRegex(text, rf"Example:\s+mlff {verb} \S+")
+            for option in ["--threads", "--quiet", "--log"]:
+                self.assertIn(option, text)
+            self.assertEqual(err, "")
+        self.assertRegex(self.mlff("--version")[0], r"^\d+\.\d+\.\d+\n$")
+
+    def test_quiet_and_log(self):
+        self.make_data()
+        self.make_model()
+        self.assertEqual(self.mlff("predict", "model.h5", "data.xyz", "out.xyz", "--quiet"), ("", ""))
+        out, _ = self.mlff("evaluate", "model.h5", "data.xyz", "--quiet")  # a result the user asked for
+        self.assertIn("force", out)
+        out, _ = self.mlff("predict", "model.h5", "data.xyz", "out.xyz", "--log", "messages")
+        log = (self.folder / "messages").read_text()
+        self.assertIn("11 structures written to out.xyz", out)
+        self.assertIn("11 structures written to out.xyz", log)
+        self.mlff("predict", "model.h5", "data.xyz", "out.xyz", "--quiet", "--log", "messages")
+        self.assertGreater(len((self.folder / "messages").read_text()), len(log))
+
+
+if __name__ == "__main__":
+    unittest.main()
