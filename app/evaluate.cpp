@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "app/error_json.hpp"
+#include "app/settings.hpp"
 #include "app/verbs.hpp"
 #include "libmlff/atoms/elements.hpp"
 #include "libmlff/force_field.hpp"
@@ -10,8 +11,11 @@
 namespace mlff::app {
 
 void evaluate(const EvaluateArguments& arguments, const Console& console) {
+    for (const auto& output : {arguments.json, arguments.parity})
+        if (!output.empty()) require_writable(output);
     ForceFieldCalculator calculator(read_model(arguments.model));
-    const auto data = read_extxyz(arguments.data);
+    const auto data = load_data({arguments.data});
+    for (const auto& item : data) require_species(item.structure, calculator.force_field().species(), item.origin);
     ErrorReport report;
     std::string parity = "species,component,reference_eV_per_A,model_eV_per_A\n";
     long done = 0;

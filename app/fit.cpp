@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "app/error_json.hpp"
 #include "app/settings.hpp"
 #include "app/verbs.hpp"
@@ -39,8 +41,16 @@ void fit(const std::string& config_path, const Console& console) {
     config.read_path("output", output);
     config.finish();
     config.validate(options);
+    require_writable(output);
 
     const auto training = load_data(train_paths, keys), validation = load_data(validation_paths, keys);
+    if (std::none_of(training.begin(), training.end(), [](const LabeledStructure& item) {
+            return item.labels.energy || item.labels.forces || item.labels.stress;
+        }))
+        throw InputError(
+            fmt::format("{}: no structure has energy, forces or stress; if they stand under other names, "
+                        "say so in data.energy_key, data.forces_key, data.stress_key",
+                        fmt::join(train_paths, ", ")));
     console.info(fmt::format("mlff {} fit: {} training structures, {} for validation", version, training.size(),
                              validation.size()));
     const Provenance provenance{.version = version,

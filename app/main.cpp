@@ -2,21 +2,25 @@
 #include <omp.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <exception>
 #include <functional>
 #include <new>
+#include <string>
+#include <vector>
 
 #include "app/interrupt.hpp"
 #include "app/process.hpp"
 #include "app/verbs.hpp"
 #include "libmlff/errors.hpp"
+#include "libmlff/io/text_file.hpp"
 #include "libmlff/version.hpp"
 
 namespace {
 
 constexpr int status_failed = 1, status_wrong_input = 2, status_guard = 3, status_interrupted = 130;
 
-int complain(const char* message, int status) {
+int complain(const std::string& message, int status) {
     fmt::print(stderr, "mlff: {}\n", message);
     return status;
 }
@@ -97,11 +101,17 @@ int main(int argc, char** argv) {
     sub->add_option("MODEL", model, "force field (model.h5)")->required();
     sub->callback([&] { job = [&](const Console& console) { info(model, console); }; });
 
+    std::vector<std::string> verbs;
+    for (const CLI::App* known : app.get_subcommands({})) verbs.push_back(known->get_name());
+    if (argc > 1 && argv[1][0] != '-' && std::find(verbs.begin(), verbs.end(), argv[1]) == verbs.end())
+        return complain(
+            fmt::format("unknown verb {}{}; see mlff --help", mlff::show(argv[1]), mlff::did_you_mean(argv[1], verbs)),
+            status_wrong_input);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
         if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
-        return complain(fmt::format("{}; see mlff --help", error.what()).c_str(), status_wrong_input);
+        return complain(fmt::format("{}; see mlff --help", error.what()), status_wrong_input);
     }
     try {
         if (threads > 0) omp_set_num_threads(threads);

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "app/settings.hpp"
 #include "app/verbs.hpp"
 #include "libmlff/force_field.hpp"
 #include "libmlff/io/extxyz.hpp"
@@ -10,23 +11,21 @@ namespace mlff::app {
 namespace {
 
 /// All structures of an extxyz file, or the one of a POSCAR.
-std::vector<Structure> read_structures(const std::string& path) {
-    std::vector<Structure> structures;
-    if (is_poscar_name(path)) {
-        structures.push_back(read_structure(path));
-    } else {
-        for (auto& item : read_extxyz(path)) structures.push_back(std::move(item.structure));
-    }
-    return structures;
+std::vector<LabeledStructure> read_structures(const std::string& path) {
+    if (!is_poscar_name(path)) return load_data({path});
+    return {{read_structure(path), {}, path}};
 }
 
 }  // namespace
 
 void predict(const PredictArguments& arguments, const Console& console) {
+    require_writable(arguments.output);
     ForceFieldCalculator calculator(read_model(arguments.model));
     const auto structures = read_structures(arguments.input);
+    for (const auto& item : structures)
+        require_species(item.structure, calculator.force_field().species(), item.origin);
     std::vector<ExtxyzFrame> frames;
-    for (const Structure& structure : structures) {
+    for (const auto& [structure, labels, origin] : structures) {
         const Evaluation result =
             calculator.evaluate(structure, {.uncertainty = arguments.uncertainty, .spilling = arguments.uncertainty});
         ExtxyzFrame frame;

@@ -24,11 +24,14 @@ void run(const std::string& config_path, const Console& console) {
         config.fail(config.has("force_field") ? "reference" : "force_field",
                     "or reference: exactly one of the two drives the dynamics, e.g. force_field: model.h5");
     std::unique_ptr<Calculator> calculator;
+    std::vector<int> known_species;
     std::optional<GuardOptions> guard;
     if (config.has("force_field")) {
         std::string model;
         config.read_path("force_field", model);
-        calculator = std::make_unique<ForceFieldCalculator>(read_model(model));
+        auto force_field = std::make_unique<ForceFieldCalculator>(read_model(model));
+        known_species = force_field->force_field().species();
+        calculator = std::move(force_field);
         guard = read_guard(config);
     } else {
         calculator = read_reference(config.section("reference"));
@@ -37,6 +40,7 @@ void run(const std::string& config_path, const Console& console) {
     const md::TrajectoryOptions trajectory = read_trajectory(config.section("trajectory"));
     config.finish();
     md::State initial = load_state(structure, dynamics.given_velocities);
+    if (!known_species.empty()) require_species(initial.structure, known_species, structure.path);
 
     RunDirectory directory(output);
     const auto checkpoint = read_checkpoint(directory);

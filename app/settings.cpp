@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <set>
 
 #include "libmlff/atoms/elements.hpp"
@@ -19,6 +20,15 @@ void read_basis(ConfigSection& section, descriptors::RadialBasisOptions& options
     section.read_positive("cutoff", options.cutoff);
     section.read_positive("width", options.width);
     section.read_positive("functions", options.functions);
+}
+
+/// @throws InputError naming the place, and the atoms that lie on top of each other
+void require_distances(const Structure& structure, const std::string& place) {
+    try {
+        NeighborList(10.0 * NeighborList::too_close).update(structure);
+    } catch (const InputError& error) {
+        throw InputError(fmt::format("{}: {}", place, error.what()));
+    }
 }
 
 }  // namespace
@@ -58,7 +68,7 @@ md::State load_state(const StructureSettings& settings, bool with_velocities) {
     unit.validate();
     const Structure structure = make_supercell(unit, settings.supercell);
     const Eigen::Index copies = structure.size() / std::max<Eigen::Index>(1, unit.size());
-    NeighborList(10.0 * NeighborList::too_close).update(structure);  // refuses atoms on top of each other
+    require_distances(structure, settings.path);
     return md::make_state(structure, with_velocities ? Matrix3X(unit_velocities.replicate(1, copies)) : Matrix3X(3, 0));
 }
 
@@ -212,6 +222,7 @@ md::DynamicsOptions read_dynamics(ConfigSection& section, std::uint64_t seed) {
     options.steps = steps;
     section.read_choice("velocities", options.given_velocities, {{"draw", false}, {"file", true}});
     section.read_positive("max_displacement", options.max_displacement);
+    section.read_positive("max_temperature", options.max_temperature);
     section.validate(options);
     return options;
 }
@@ -255,6 +266,7 @@ std::vector<LabeledStructure> load_data(const std::vector<std::string>& paths, c
     std::vector<LabeledStructure> data;
     for (const auto& path : paths) {
         auto part = read_extxyz(path, keys);
+        for (const auto& item : part) require_distances(item.structure, item.origin);
         std::move(part.begin(), part.end(), std::back_inserter(data));
     }
     return data;
@@ -264,6 +276,28 @@ std::vector<int> species_of(const std::vector<LabeledStructure>& data) {
     std::set<int> unique;
     for (const auto& item : data) unique.insert(item.structure.species.begin(), item.structure.species.end());
     return {unique.begin(), unique.end()};
+}
+
+void require_species(const Structure& structure, const std::vector<int>& species, const std::string& place) {
+    for (const int z : structure.species) {
+        if (std::find(species.begin(), species.end(), z) != species.end()) continue;
+        std::vector<std::string> known;
+        for (const int s : species) known.push_back(element_symbol(s));
+        throw InputError(fmt::format("{}: holds {}, but the force field knows {}; train one with all elements", place,
+                                     element_symbol(z), fmt::join(known, ", ")));
+    }
+}
+
+void require_writable(const std::string& path) {
+    namespace fs = std::filesystem;
+    std::error_code ignored;
+    if (fs::is_directory(path, ignored)) throw InputError(path + ": is a directory; the name of a file is needed");
+    const fs::path folder = fs::path(path).parent_path();
+    const std::string where = folder.empty() ? "." : folder.string();
+    if (!fs::is_directory(where, ignored))
+        throw InputError(fmt::format("{}: there is no folder {}; make it first", path, where));
+    if (access(where.c_str(), W_OK) != 0)
+        throw InputError(fmt::format("{}: the folder {} does not allow new files; choose another", path, where));
 }
 
 }  // namespace mlff::app

@@ -47,8 +47,15 @@ struct LearningSettings {
 /// Names under which labelled data files keep their labels.
 [[nodiscard]] ExtxyzKeys read_keys(ConfigSection& data);
 
-/// All labelled structures of several files.
-[[nodiscard]] std::vector<LabeledStructure> load_data(const std::vector<std::string>& paths, const ExtxyzKeys& keys);
+/// All labelled structures of several files, checked: no atoms closer than 0.1 Å.
+[[nodiscard]] std::vector<LabeledStructure> load_data(const std::vector<std::string>& paths,
+                                                      const ExtxyzKeys& keys = {});
+
+/// @throws InputError naming the place if the structure holds an element that is not among the species
+void require_species(const Structure& structure, const std::vector<int>& species, const std::string& place);
+
+/// Before long work: @throws InputError if no file of this name can be written
+void require_writable(const std::string& path);
 
 /// Atomic numbers that occur in any of the structures, ascending.
 [[nodiscard]] std::vector<int> species_of(const std::vector<LabeledStructure>& data);

@@ -15,7 +15,8 @@ void similarity(const SimilarityArguments& arguments, const Console& console) {
     auto config = ConfigSection::from_file(arguments.config);
     const ForceFieldOptions options = read_force_field(config.section("force_field"));
     config.section("force_field").finish();
-    const auto data = read_extxyz(arguments.data);
+    require_writable(arguments.output);
+    const auto data = load_data({arguments.data});
     const std::vector<int> species = species_of(data);
     const descriptors::Descriptor descriptor(options.descriptor, static_cast<int>(species.size()));
 

@@ -161,7 +161,7 @@ void train(const std::string& config_path, const Console& console) {
     }
     learner.finish();
     finish("done");
-    console.info(summary(learner, n_steps));
+    console.info(summary(learner, n_steps + 1));
     console.info(fmt::format("force field: {}   log: {}", directory.file("model.h5"), directory.file("log")));
 }
 

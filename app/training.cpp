@@ -45,10 +45,10 @@ void write_results(const RunDirectory& directory, const Learner& learner) {
     if (learner.model()) write_model(directory.file("model.h5"), *learner.model());
 }
 
-std::string summary(const Learner& learner, long steps) {
+std::string summary(const Learner& learner, long evaluations) {
     std::string text = fmt::format(
-        "{} steps, {} reference calls ({:.2f} % of the steps), threshold {:.4f} eV/Å", steps, learner.reference_calls(),
-        100.0 * static_cast<double>(learner.reference_calls()) / static_cast<double>(std::max(1L, steps)),
+        "{} evaluations, {} reference calls ({:.2f} %), threshold {:.4f} eV/Å", evaluations, learner.reference_calls(),
+        100.0 * static_cast<double>(learner.reference_calls()) / static_cast<double>(std::max(1L, evaluations)),
         learner.threshold());
     const TrainingSet& set = learner.training_set();
     if (!learner.model()) return text + "; no model: the references of some species are still too few";

@@ -23,7 +23,7 @@ void write_status(const RunDirectory& directory, const Learner& learner, const P
 /// Writes model.h5 and training.xyz, atomically.
 void write_results(const RunDirectory& directory, const Learner& learner);
 
-/// Lines that say how it ended, for people.
-[[nodiscard]] std::string summary(const Learner& learner, long steps);
+/// Lines that say how it ended, for people. `evaluations` counts step 0 as well.
+[[nodiscard]] std::string summary(const Learner& learner, long evaluations);
 
 }  // namespace mlff::app

@@ -48,7 +48,7 @@ def threshold_line(log):
 
 
 def observable(analysis, kind):
-    return next(entry for entry in analysis["observables"].values() if entry["type"] == kind)["runs"]
+    return next(entry for entry in analysis["observables"] if entry["type"] == kind)["runs"]
 
 
 def collect(output):

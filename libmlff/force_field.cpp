@@ -5,6 +5,7 @@
 #include <omp.h>
 
 #include <algorithm>
+#include <cmath>
 #include <stdexcept>
 
 #include "bayes/kernel.hpp"
@@ -41,7 +42,16 @@ ForceField::ForceField(std::shared_ptr<const descriptors::Descriptor> descriptor
       provenance_(std::move(provenance)) {
     if (references_.size() != species_.size() || e0_.size() != n_channels())
         throw std::invalid_argument("a force field needs references and e0 for each of its species");
+    if (kernel_power_ < 1) throw std::invalid_argument(fmt::format("kernel power {} of a force field", kernel_power_));
+    if (!e0_.allFinite()) throw std::invalid_argument("e0 of a force field is not finite");
+    for (const double scale : {scales_.energy, scales_.force, scales_.stress})
+        if (!(scale > 0.0 && std::isfinite(scale)))
+            throw std::invalid_argument(fmt::format("label scale {} of a force field is not positive", scale));
     for (const auto& set : references_) {
+        if (!set.features.allFinite()) throw std::invalid_argument("local references are not finite");
+        if (static_cast<Index>(set.structure.size()) != set.size() || set.atom.size() != set.structure.size())
+            throw std::invalid_argument(fmt::format("{} local references come from {} structures and {} atoms",
+                                                    set.size(), set.structure.size(), set.atom.size()));
         if (set.size() > 0 && set.features.rows() != descriptor_->size())
             throw std::invalid_argument(fmt::format("local references have {} components, the descriptor has {}",
                                                     set.features.rows(), descriptor_->size()));

@@ -59,7 +59,7 @@ class ForceField {
     /// @param references  per channel
     /// @param e0          composition baseline per channel [eV]
     /// @param posterior   of all weights, channel after channel [eV]
-    /// @throws std::invalid_argument if the sizes disagree
+    /// @throws std::invalid_argument if the sizes disagree, a number is not finite or a scale not positive
     ForceField(std::shared_ptr<const descriptors::Descriptor> descriptor, int kernel_power, std::vector<int> species,
                std::vector<LocalReferences> references, Eigen::VectorXd e0, bayes::Posterior posterior,
                LabelScales scales, Provenance provenance);

@@ -8,6 +8,7 @@
 #include <type_traits>
 
 #include "libmlff/errors.hpp"
+#include "libmlff/io/encoding.hpp"
 
 namespace mlff::md {
 namespace {
@@ -16,13 +17,6 @@ static_assert(std::endian::native == std::endian::little, "snapshots are written
 
 constexpr std::string_view magic = "mlffsnap";
 constexpr std::uint32_t version = 1;
-
-/// 64-bit FNV-1a: any change of a single byte changes it.
-std::uint64_t checksum(std::string_view bytes) {
-    std::uint64_t hash = 0xcbf29ce484222325u;
-    for (const char byte : bytes) hash = (hash ^ static_cast<unsigned char>(byte)) * 0x100000001b3u;
-    return hash;
-}
 
 class Writer {
  public:

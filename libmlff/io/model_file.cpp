@@ -174,7 +174,10 @@ ForceField read_model(const std::string& path) {
         evidence.weight_norm = file.read<double>("posterior/weight_norm");
         evidence.log_evidence = file.read<double>("posterior/log_evidence");
         evidence.steps = file.read<int>("posterior/steps");
-        evidence.end = static_cast<bayes::EvidenceEnd>(file.read<int>("posterior/end"));
+        const int end = file.read<int>("posterior/end");
+        if (end < 0 || end > static_cast<int>(bayes::EvidenceEnd::no_signal))
+            throw std::invalid_argument(fmt::format("posterior/end is {}", end));
+        evidence.end = static_cast<bayes::EvidenceEnd>(end);
         evidence.floored = file.read<int>("posterior/floored") != 0;
         bayes::Posterior posterior(std::move(all), file.read<Eigen::MatrixXd>("posterior/factor"), evidence);
 

@@ -10,7 +10,12 @@ import sys
 import tempfile
 import unittest
 
-import numpy as np
+try:
+    import ase.io
+    import numpy as np
+except ImportError as error:
+    print(f"skipped: {sys.executable} has no {error.name}")
+    sys.exit(77)
 
 PROGRAM = os.path.abspath(sys.argv.pop(1))
 
@@ -33,7 +38,8 @@ class ProgramTest(unittest.TestCase):
     def mlff(self, *arguments, status=0, cwd=None):
         """Runs the program; what it printed to (standard output, standard error)."""
         done = subprocess.run([PROGRAM, *map(str, arguments)], cwd=cwd or self.folder, capture_output=True,
-                              encoding="utf-8", timeout=120)
+                              encoding="utf-8",
+                              errors="replace", timeout=120)
         self.assertEqual(done.returncode, status, f"mlff {' '.join(map(str, arguments))}\n{done.stdout}{done.stderr}")
         return done.stdout, done.stderr
 

@@ -7,9 +7,7 @@ import subprocess
 import time
 import unittest
 
-import ase.io
-
-from program import PROGRAM, ProgramTest, silver_iodide, train_yaml, write_structure
+from program import PROGRAM, ProgramTest, ase, silver_iodide, train_yaml, write_structure
 
 RESULTS = ["model.h5", "training.xyz", "trajectory.xyz", "thermo.csv", "log", "journal"]
 STEPS = 300
@@ -23,8 +21,8 @@ dynamics:
   thermostat: {type: csvr, period: 50}
   temperature: 450
   timestep: 2.0
-  steps: 300
-trajectory: {every: 1, velocities: true}
+  steps: 3000
+trajectory: {every: 5, velocities: true}
 guard: off
 """
 
@@ -57,6 +55,8 @@ class ResumeTest(ProgramTest):
         """Sends a signal once the trajectory has grown to `size` bytes and a delay [s] has passed; the exit status."""
         trajectory = folder / "out" / "trajectory.xyz"
         process = self.start(verb, folder)
+        if size > 0:
+            process.stdout.readline()  # from here on the program knows what to do on a signal
         deadline = time.monotonic() + 60.0
         while process.poll() is None and not (trajectory.exists() and trajectory.stat().st_size >= size):
             self.assertLess(time.monotonic(), deadline)
@@ -122,7 +122,7 @@ class ResumeTest(ProgramTest):
         self.check_training(killed, reference)
 
     def test_training_interrupted_and_killed(self):
-        yaml = train_yaml("csvr", steps=200)
+        yaml = train_yaml("csvr")
         reference = self.prepare("reference", train=yaml)
         self.complete("train", reference)
         ends = frame_ends((reference / "out" / "trajectory.xyz").read_bytes())
@@ -134,7 +134,6 @@ class ResumeTest(ProgramTest):
             if status == 130:
                 state = json.loads((stopped / "out" / "status.json").read_text())
                 self.assertEqual(state["state"], "interrupted")
-                self.assertGreaterEqual(state["step"], step)
             self.check_readable(stopped)
         self.complete("train", stopped)
         self.check_training(stopped, reference)
@@ -176,7 +175,7 @@ class ResumeTest(ProgramTest):
         folder = self.prepare("settings", train=train_yaml(steps=40, temperature="450"))
         self.complete("train", folder)
         before = {name: (folder / "out" / name).read_bytes() for name in RESULTS}
-        for old, new in [("kernel_power: 2", "kernel_power: 3"), ("timestep: 2.0", "timestep: 1.0"),
+        for old, new in [("kernel_power: 2", "kernel_power: 3"), ("timestep: 2.0", "timestep: 1.5"),
                          ("seed: 3", "seed: 4"), ("agi-6.5", "agi")]:
             with self.subTest(new):
                 (folder / "train.yaml").write_text(train_yaml(steps=40, temperature="450").replace(old, new))
@@ -200,9 +199,10 @@ class ResumeTest(ProgramTest):
         self.complete("run", reference)
         ends = frame_ends((reference / "out" / "trajectory.xyz").read_bytes())
         killed = self.prepare("killed", run=RUN_YAML)
-        for step, number in [(50, signal.SIGKILL), (80, signal.SIGTERM), (140, signal.SIGKILL), (160, signal.SIGTERM),
-                             (200, signal.SIGKILL)]:
-            status = self.strike("run", killed, number, ends[step], 0.001)
+        # Frames. Between 30 and 240 the buffer of thermo.csv goes to the disk: what it says there is said again.
+        for frame, number in [(10, signal.SIGKILL), (30, signal.SIGTERM), (240, signal.SIGKILL), (250, signal.SIGTERM),
+                              (260, signal.SIGKILL)]:
+            status = self.strike("run", killed, number, ends[frame], 0.001)
             self.assertEqual(status, -signal.SIGKILL if number == signal.SIGKILL else 130)
         self.complete("run", killed)
         self.check_same(killed, reference, ["trajectory.xyz", "thermo.csv", "log"])

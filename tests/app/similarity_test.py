@@ -1,6 +1,6 @@
 """`mlff similarity` against the definition of the descriptor, written out a second time and as differently as possible.
 
-Neighbours come from a plain loop over images. The expansion coefficients are integrals over space, done by quadrature in
+Neighbours come from a plain loop over images. The expansion coefficients are integrals over space, by quadrature in
 the distance from the atom and the cosine of the angle to the neighbour: no modified Bessel function, no table. The sums
 over m are done by the addition theorem: no spherical harmonics.
 """
@@ -8,15 +8,17 @@ import functools
 import itertools
 import unittest
 
-import numpy as np
-from numpy.polynomial.legendre import leggauss, legvander
+from program import ProgramTest, np, write_structure
 
-from program import ProgramTest, write_structure
+from numpy.polynomial.legendre import leggauss, legvander  # after program, which knows what to do without NumPy
+
+
+legendre_rule = functools.cache(leggauss)
 
 
 def spherical_bessel(l_max, x):
     """j_l(x) for l = 0..l_max, from the expansion of a plane wave: i^l j_l(x) = 1/2 ∫ exp(i x t) P_l(t) dt."""
-    t, weight = leggauss(160)
+    t, weight = legendre_rule(160)
     wave = np.exp(1j * np.multiply.outer(x, t)) * weight
     j = wave @ legvander(t, l_max) / 2.0 / 1j ** np.arange(l_max + 1)
     return j.real
@@ -41,7 +43,7 @@ def bessel_roots(l, limit):
 @functools.cache
 def radial_functions(cutoff, functions, l_max):
     """Distances s with weights (s² included), and χ_nl(s) for every l, one column per n."""
-    s, weight = leggauss(100)
+    s, weight = legendre_rule(100)
     s, weight = 0.5 * cutoff * (s + 1.0), 0.5 * cutoff * weight
     weight = weight * s**2
     chi = []
@@ -55,7 +57,7 @@ def radial_functions(cutoff, functions, l_max):
 def overlaps(r, cutoff, width, functions, l_max, filter_strength):
     """h_nl(r): for every l an array (pairs, functions)."""
     s, weight, chi = radial_functions(cutoff, functions, l_max)
-    t, t_weight = leggauss(140)
+    t, t_weight = legendre_rule(140)
     legendre = legvander(t, l_max) * t_weight[:, None]
     cut = 0.5 * (np.cos(np.pi * r / cutoff) + 1.0)
     # Density of the neighbour's Gaussian at distance s and angle t, projected on P_l.

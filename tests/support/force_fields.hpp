@@ -131,7 +131,7 @@ inline Structure strained(Structure s, int k, double h) {
 }
 
 /// Derivative of a vector f(h) at h = 0 by the central formula of fourth order.
-inline Eigen::VectorXd derivative(const std::function<Eigen::VectorXd(double)>& f, double h = 1e-3) {
+inline Eigen::VectorXd derivative(const std::function<Eigen::VectorXd(double)>& f, double h = 1e-4) {
     return (8.0 * (f(h) - f(-h)) - (f(2.0 * h) - f(-2.0 * h))) / (12.0 * h);
 }
 
