@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <ostream>
 
 #include "support/force_fields.hpp"
 
@@ -34,6 +35,11 @@ struct Case {
         return random_force_field(options, species, 5, 3);
     }
 };
+
+std::ostream& operator<<(std::ostream& out, const Case& c) {
+    return out << c.species.size() << " species " << (c.normalization == Normalization::joint ? "joint" : "separate")
+               << (c.compression == Compression::none ? " none" : " element") << " weight " << c.radial_weight;
+}
 
 class DesignMatrixCases : public ::testing::TestWithParam<Case> {};
 

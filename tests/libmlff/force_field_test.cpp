@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <ostream>
 #include <random>
 #include <stdexcept>
 
@@ -44,6 +45,12 @@ struct Case {
         return {jittered_crystal(1, 2, 2.4, species, left_handed), testing::small_cell(species, left_handed)};
     }
 };
+
+std::ostream& operator<<(std::ostream& out, const Case& c) {
+    return out << c.species.size() << " species " << (c.normalization == Normalization::joint ? "joint" : "separate")
+               << (c.compression == Compression::none ? " none" : " element")
+               << (c.left_handed ? " left-handed" : " right-handed");
+}
 
 class ForceFieldCases : public ::testing::TestWithParam<Case> {};
 
