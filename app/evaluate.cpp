@@ -15,7 +15,7 @@ void evaluate(const EvaluateArguments& arguments, const Console& console) {
         if (!output.empty()) require_writable(output);
     ForceFieldCalculator calculator(read_model(arguments.model));
     const auto data = load_data({arguments.data});
-    for (const auto& item : data) require_species(item.structure, calculator.force_field().species(), item.origin);
+    for (const auto& item : data) require_known(item.structure, calculator, item.origin);
     ErrorReport report;
     std::string parity = "species,component,reference_eV_per_A,model_eV_per_A\n";
     long done = 0;

@@ -22,8 +22,7 @@ void predict(const PredictArguments& arguments, const Console& console) {
     require_writable(arguments.output);
     ForceFieldCalculator calculator(read_model(arguments.model));
     const auto structures = read_structures(arguments.input);
-    for (const auto& item : structures)
-        require_species(item.structure, calculator.force_field().species(), item.origin);
+    for (const auto& item : structures) require_known(item.structure, calculator, item.origin);
     std::vector<ExtxyzFrame> frames;
     for (const auto& [structure, labels, origin] : structures) {
         const Evaluation result =

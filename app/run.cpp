@@ -24,14 +24,11 @@ void run(const std::string& config_path, const Console& console) {
         config.fail(config.has("force_field") ? "reference" : "force_field",
                     "or reference: exactly one of the two drives the dynamics, e.g. force_field: model.h5");
     std::unique_ptr<Calculator> calculator;
-    std::vector<int> known_species;
     std::optional<GuardOptions> guard;
     if (config.has("force_field")) {
         std::string model;
         config.read_path("force_field", model);
-        auto force_field = std::make_unique<ForceFieldCalculator>(read_model(model));
-        known_species = force_field->force_field().species();
-        calculator = std::move(force_field);
+        calculator = std::make_unique<ForceFieldCalculator>(read_model(model));
         guard = read_guard(config);
     } else {
         calculator = read_reference(config.section("reference"));
@@ -40,13 +37,13 @@ void run(const std::string& config_path, const Console& console) {
     const md::TrajectoryOptions trajectory = read_trajectory(config.section("trajectory"));
     config.finish();
     md::State initial = load_state(structure, dynamics.given_velocities);
-    if (!known_species.empty()) require_species(initial.structure, known_species, structure.path);
+    require_known(initial.structure, *calculator, structure.path);
 
     RunDirectory directory(output);
     const auto checkpoint = read_checkpoint(directory);
     std::vector<std::string> may_change;
     if (dynamics.temperature_start == dynamics.temperature_end) may_change.emplace_back("steps");
-    if (checkpoint) directory.require_same_settings(config.resolved(), may_change);
+    directory.require_same_settings(config.resolved(), may_change);
     directory.write_settings(config.resolved());
     const Eigen::Index n_atoms = initial.size();
     console.info(fmt::format("mlff {} run: {}, {} atoms, {} steps of {} fs", version, formula(initial.structure),
@@ -57,6 +54,10 @@ void run(const std::string& config_path, const Console& console) {
     if (guard)
         watched = std::make_unique<GuardedCalculator>(*calculator, *guard,
                                                       [&](const std::string& message) { console.warn(message); });
+    if (checkpoint && checkpoint->done_steps == dynamics.steps) {
+        console.info("the run is complete; nothing to do");
+        return;
+    }
     DynamicsSession session(directory, console, watched ? *watched : *calculator, std::move(initial), dynamics,
                             trajectory);
     if (checkpoint) {
@@ -91,6 +92,9 @@ void run(const std::string& config_path, const Console& console) {
         write_status("failed");
         throw;
     }
+    Checkpoint complete = session.checkpoint();
+    complete.done_steps = dynamics.steps;
+    write_checkpoint(directory, complete);
     write_status("done");
     console.info(
         fmt::format("done; {:.1f} µs per atom and step, {:.2f} ns/day; trajectory: {}",

@@ -82,7 +82,7 @@ void RunDirectory::write_settings(const std::string& resolved) const {
 std::string Checkpoint::encode() const {
     const std::string body =
         fmt::format("mlff-checkpoint 1\ncalls {}\ntrajectory {}\nthermo {}\nlog {}\ndone {}\nlearner {}\ndriver {}\n",
-                    n_reference_calls, trajectory, thermo, log, done ? 1 : 0, to_base64(learner), to_base64(driver));
+                    n_reference_calls, trajectory, thermo, log, done_steps, to_base64(learner), to_base64(driver));
     return body + fmt::format("checksum {:016x}\n", checksum(body));
 }
 
@@ -114,7 +114,7 @@ Checkpoint Checkpoint::decode(const std::string& bytes) {
         else if (key == "log")
             out.log = std::stoll(value);
         else if (key == "done")
-            out.done = value == "1";
+            out.done_steps = std::stoll(value);
         else if (key == "learner")
             out.learner = from_base64(value);
         else if (key == "driver")

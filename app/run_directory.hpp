@@ -40,7 +40,7 @@ struct Checkpoint {
     std::string learner;                               ///< Learner::state()
     std::string driver;                                ///< Driver::snapshot()
     std::int64_t trajectory = 0, thermo = 0, log = 0;  ///< [bytes]
-    bool done = false;                                 ///< the run was complete
+    std::int64_t done_steps = 0;                       ///< the run was complete with so many steps; 0: it was not
 
     [[nodiscard]] std::string encode() const;
     /// @throws InputError if the bytes are damaged

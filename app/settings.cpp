@@ -278,13 +278,11 @@ std::vector<int> species_of(const std::vector<LabeledStructure>& data) {
     return {unique.begin(), unique.end()};
 }
 
-void require_species(const Structure& structure, const std::vector<int>& species, const std::string& place) {
-    for (const int z : structure.species) {
-        if (std::find(species.begin(), species.end(), z) != species.end()) continue;
-        std::vector<std::string> known;
-        for (const int s : species) known.push_back(element_symbol(s));
-        throw InputError(fmt::format("{}: holds {}, but the force field knows {}; train one with all elements", place,
-                                     element_symbol(z), fmt::join(known, ", ")));
+void require_known(const Structure& structure, const Calculator& calculator, const std::string& place) {
+    try {
+        calculator.check(structure);
+    } catch (const InputError& error) {
+        throw InputError(fmt::format("{}: {}", place, error.what()));
     }
 }
 

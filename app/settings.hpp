@@ -51,8 +51,8 @@ struct LearningSettings {
 [[nodiscard]] std::vector<LabeledStructure> load_data(const std::vector<std::string>& paths,
                                                       const ExtxyzKeys& keys = {});
 
-/// @throws InputError naming the place if the structure holds an element that is not among the species
-void require_species(const Structure& structure, const std::vector<int>& species, const std::string& place);
+/// @throws InputError naming the place if the calculator could not handle the structure
+void require_known(const Structure& structure, const Calculator& calculator, const std::string& place);
 
 /// Before long work: @throws InputError if no file of this name can be written
 void require_writable(const std::string& path);

@@ -61,13 +61,18 @@ void train(const std::string& config_path, const Console& console) {
         species = std::move(all);
     }
 
+    require_known(initial.structure, *settings.reference, settings.structure.path);
+
     RunDirectory directory(settings.output);
     Journal journal(directory.file("journal"));
     auto checkpoint = read_checkpoint(directory);
-    const bool resuming = !journal.entries().empty() || checkpoint;
+    const auto n_entries = static_cast<long>(journal.entries().size());
+    // Without a journal entry only a checkpoint before the first call (a continued training) is of use.
+    if (checkpoint && n_entries == 0 && checkpoint->n_reference_calls > 0) checkpoint.reset();
+    const bool resuming = n_entries > 0 || checkpoint;
     std::vector<std::string> may_change = {"memory"};
     if (settings.dynamics.temperature_start == settings.dynamics.temperature_end) may_change.emplace_back("steps");
-    if (resuming) directory.require_same_settings(settings.resolved, may_change);
+    directory.require_same_settings(settings.resolved, may_change);
     directory.write_settings(settings.resolved);
     if (journal.dropped_bytes() > 0)
         console.warn(fmt::format("the last entry of the journal was unfinished and is dropped ({} bytes)",
@@ -79,6 +84,11 @@ void train(const std::string& config_path, const Console& console) {
                              settings.dynamics.temperature_start, settings.dynamics.temperature_end));
     console.info("reference: " + settings.reference->description());
     console.info("settings: " + directory.file("settings.yaml"));
+    if (checkpoint && checkpoint->done_steps == n_steps && checkpoint->n_reference_calls == n_entries &&
+        directory.has("model.h5") && directory.has("status.json")) {
+        console.info("the training is complete; nothing to do");
+        return;
+    }
 
     Progress progress{.step = 0, .steps = n_steps, .temperature = 0.0, .beef_max = 0.0, .state = "running"};
     bool replaying = false;
@@ -121,7 +131,6 @@ void train(const std::string& config_path, const Console& console) {
     replaying = resuming;
     if (!initial_data.empty()) learner.begin_with(std::move(initial_data));
     if (resuming) {
-        const auto n_entries = static_cast<long>(journal.entries().size());
         console.info(
             fmt::format("resuming: {} reference results in the journal, none will be computed again", n_entries));
         const bool beyond = checkpoint && checkpoint->n_reference_calls == n_entries;
@@ -159,8 +168,13 @@ void train(const std::string& config_path, const Console& console) {
         finish("failed");
         throw;
     }
+    Checkpoint complete = session.checkpoint();  // before the last candidates are learned: a longer run goes on here
+    complete.n_reference_calls = learner.reference_calls();
+    complete.learner = learner.state();
+    complete.done_steps = n_steps;
     learner.finish();
     finish("done");
+    write_checkpoint(directory, complete);
     console.info(summary(learner, n_steps + 1));
     console.info(fmt::format("force field: {}   log: {}", directory.file("model.h5"), directory.file("log")));
 }

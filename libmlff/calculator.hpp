@@ -51,6 +51,10 @@ class Calculator {
     /// Å
     [[nodiscard]] virtual Evaluation evaluate(const Structure& structure, const Request& request = {}) = 0;
 
+    /// Refuses what `evaluate` could not handle, such as an unknown species, before anything is computed or written.
+    /// @throws InputError
+    virtual void check(const Structure& structure) const { (void)structure; }
+
     /// One line for logs and provenance; stand-ins for first principles say so here.
     [[nodiscard]] virtual std::string description() const = 0;
 };

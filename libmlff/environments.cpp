@@ -15,17 +15,23 @@ using Eigen::Index;
 Environments::Environments(std::vector<int> species, double cutoff, double skin)
     : species_(std::move(species)), neighbors_(cutoff, skin), atoms_(species_.size()) {}
 
+void Environments::check(const Structure& structure) const {
+    for (std::size_t i = 0; i < structure.species.size(); ++i) {
+        const int z = structure.species[i];
+        if (std::find(species_.begin(), species_.end(), z) != species_.end()) continue;
+        std::vector<std::string> known;
+        for (const int s : species_) known.push_back(element_symbol(s));
+        throw InputError(fmt::format("holds {} (atom {}), but the force field knows {}; train one with all elements",
+                                     element_symbol(z), i + 1, fmt::join(known, ", ")));
+    }
+}
+
 void Environments::update(const Structure& structure) {
+    check(structure);
     atom_channel_.resize(structure.species.size());
     for (auto& list : atoms_) list.clear();
     for (std::size_t i = 0; i < structure.species.size(); ++i) {
         const auto found = std::find(species_.begin(), species_.end(), structure.species[i]);
-        if (found == species_.end()) {
-            std::vector<std::string> known;
-            for (const int z : species_) known.push_back(element_symbol(z));
-            throw InputError(fmt::format("the force field has no local references for {} (atom {}); it knows {}",
-                                         element_symbol(structure.species[i]), i + 1, fmt::join(known, ", ")));
-        }
         atom_channel_[i] = static_cast<int>(found - species_.begin());
         atoms_[static_cast<std::size_t>(atom_channel_[i])].push_back(static_cast<Index>(i));
     }

@@ -16,6 +16,9 @@ class Environments {
     /// @param cutoff, skin  [Å], as in NeighborList
     Environments(std::vector<int> species, double cutoff, double skin);
 
+    /// @throws InputError if the structure holds a species without a channel
+    void check(const Structure& structure) const;
+
     /// @throws InputError if the structure holds a species without a channel, or atoms closer than 0.1 Å
     void update(const Structure& structure);
 

@@ -210,6 +210,8 @@ Eigen::VectorXd ForceFieldCalculator::spilling_factors() {
     return out;
 }
 
+void ForceFieldCalculator::check(const Structure& structure) const { environments_.check(structure); }
+
 std::string ForceFieldCalculator::description() const {
     std::vector<std::string> parts;
     for (int channel = 0; channel < force_field_.n_channels(); ++channel)

@@ -106,6 +106,7 @@ class ForceFieldCalculator final : public Calculator {
     ~ForceFieldCalculator() override;
 
     [[nodiscard]] Evaluation evaluate(const Structure& structure, const Request& request = {}) override;
+    void check(const Structure& structure) const override;
     [[nodiscard]] std::string description() const override;
     [[nodiscard]] const ForceField& force_field() const { return force_field_; }
 

@@ -29,10 +29,9 @@ Evaluation GuardedCalculator::evaluate(const Structure& structure, const Request
     Eigen::Index atom = 0;
     if (const double worst = result.spilling.maxCoeff(&atom); worst > options_.spilling) {
         const std::string message = fmt::format(
-            "evaluation {}: the surroundings of atom {} ({}) are unlike all local references (spilling factor "
+            "the surroundings of atom {} ({}) are unlike all local references (spilling factor "
             "{:.3f}, guard.spilling {}): train further under these conditions",
-            n_evaluations_, atom + 1, element_symbol(structure.species[static_cast<std::size_t>(atom)]), worst,
-            options_.spilling);
+            atom + 1, element_symbol(structure.species[static_cast<std::size_t>(atom)]), worst, options_.spilling);
         if (options_.action == GuardAction::stop) throw GuardError(message);
         warn_(message);
     }

@@ -27,6 +27,7 @@ class GuardedCalculator final : public Calculator {
 
     /// @throws GuardError naming the atom and its spilling factor
     [[nodiscard]] Evaluation evaluate(const Structure& structure, const Request& request = {}) override;
+    void check(const Structure& structure) const override { inner_.check(structure); }
     [[nodiscard]] std::string description() const override { return inner_.description(); }
 
  private:

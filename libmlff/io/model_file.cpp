@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <stdexcept>
 
 #include "libmlff/atoms/elements.hpp"
@@ -119,6 +120,7 @@ ForceField read_model(const std::string& path) {
         throw InputError(fmt::format("{}: not a force field of mlff; a model.h5 of train or fit is needed", path));
     int version = 0;
     file.attribute("/", "version", version);
+    if (version < 1) throw InputError(fmt::format("{}: the model is damaged: version {}", path, version));
     if (version > model_format_version)
         throw InputError(
             fmt::format("{}: model format version {} is newer than this program, which reads up to {}; "
@@ -148,7 +150,10 @@ ForceField read_model(const std::string& path) {
         std::vector<LocalReferences> references;
         std::vector<Eigen::VectorXd> weights;
         Eigen::Index n_weights = 0;
-        for (const auto& symbol : file.read<std::vector<std::string>>("species")) {
+        const auto symbols = file.read<std::vector<std::string>>("species");
+        for (const auto& symbol : symbols) {
+            if (!is_element(symbol) || std::count(symbols.begin(), symbols.end(), symbol) > 1)
+                throw std::invalid_argument("species '" + symbol + "' is no element, or stands twice");
             species.push_back(atomic_number(symbol));
             const std::string group = "references/" + symbol;
             LocalReferences set;

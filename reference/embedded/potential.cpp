@@ -67,18 +67,22 @@ std::vector<std::pair<std::string, double>> EmbeddedPotential::energy_by_term(co
     return energies;
 }
 
-void EmbeddedPotential::prepare(const Structure& structure) {
-    neighbors_.update(structure);  // refuses what is not a valid structure, hence before the species are looked up
-    kinds_.resize(structure.species.size());
-    for (std::size_t i = 0; i < kinds_.size(); ++i) {
-        const int z = structure.species[i];
-        kinds_[i] = kind_of_[static_cast<std::size_t>(z)];
-        if (kinds_[i] >= 0) continue;
+void EmbeddedPotential::check(const Structure& structure) const {
+    for (const int z : structure.species) {
+        if (z >= 1 && z <= 118 && kind_of_[static_cast<std::size_t>(z)] >= 0) continue;
         std::string known;
         for (const int k : species_) known += (known.empty() ? "" : ", ") + element_symbol(k);
         throw InputError(fmt::format("embedded potential '{}' has no parameters for {}; it has them for {}", name_,
                                      element_symbol(z), known));
     }
+}
+
+void EmbeddedPotential::prepare(const Structure& structure) {
+    neighbors_.update(structure);  // refuses what is not a valid structure, hence before the species are looked up
+    check(structure);
+    kinds_.resize(structure.species.size());
+    for (std::size_t i = 0; i < kinds_.size(); ++i)
+        kinds_[i] = kind_of_[static_cast<std::size_t>(structure.species[i])];
 }
 
 void EmbeddedPotential::sum(std::span<const std::unique_ptr<Term>> terms) {

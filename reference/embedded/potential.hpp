@@ -57,6 +57,9 @@ class EmbeddedPotential final : public Calculator {
     ///         if two atoms are closer than 0.1 Å, if the structure is not valid, or if uncertainty is asked for
     [[nodiscard]] Evaluation evaluate(const Structure& structure, const Request& request = {}) override;
 
+    /// @throws InputError if there are no parameters for an element
+    void check(const Structure& structure) const override;
+
     /// Energy of every term alone [eV], by its name.  @throws InputError as `evaluate`
     [[nodiscard]] std::vector<std::pair<std::string, double>> energy_by_term(const Structure& structure);
 

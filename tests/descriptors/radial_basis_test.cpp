@@ -106,9 +106,9 @@ TEST(ModifiedBessel, ClosedFormsAndBesselsEquation) {
             for (int l = 1; l < 6; ++l)  // ι_(l-1) − ι_(l+1) = (2l+1)/x ι_l ties all orders to the first two
                 EXPECT_NEAR(iota(l - 1, 0) - iota(l + 1, 0), (2 * l + 1) / x * iota(l, 0), 1e-13) << x << " " << l;
         }
-        if (x > 1e-6)  // near zero the closed form of the first derivative cancels
-            for (int l = 1; l <= 6; ++l)
-                EXPECT_NEAR(iota(l, 1), iota(l - 1, 0) - (l + 1) / x * iota(l, 0), 1e-13) << x << " " << l;
+        for (int l = 1; l <= 6; ++l) {
+            EXPECT_NEAR(iota(l, 1), iota(l - 1, 0) - (l + 1) / x * iota(l, 0), 1e-13) << x << " " << l;
+        }
     }
 }
 
