@@ -119,7 +119,7 @@ double Learner::ratio() const {
 }
 
 void Learner::record_error(const Evaluation& prediction, const Evaluation& truth) {
-    const double n = static_cast<double>(truth.forces.size());
+    const auto n = static_cast<double>(truth.forces.size());
     errors_.emplace_back((prediction.forces - truth.forces).norm() / std::sqrt(n),
                          prediction.uncertainty->forces.norm() / std::sqrt(n));
     if (errors_.size() > error_window) errors_.pop_front();
