@@ -5,6 +5,7 @@
 #include "app/training.hpp"
 #include "app/verbs.hpp"
 #include "libmlff/errors.hpp"
+#include "libmlff/learning/fit_data.hpp"
 #include "libmlff/learning/learning_log.hpp"
 #include "libmlff/version.hpp"
 

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <set>
 
 #include "libmlff/atoms/elements.hpp"
 #include "libmlff/atoms/neighbor_list.hpp"
@@ -270,12 +269,6 @@ std::vector<LabeledStructure> load_data(const std::vector<std::string>& paths, c
         std::move(part.begin(), part.end(), std::back_inserter(data));
     }
     return data;
-}
-
-std::vector<int> species_of(const std::vector<LabeledStructure>& data) {
-    std::set<int> unique;
-    for (const auto& item : data) unique.insert(item.structure.species.begin(), item.structure.species.end());
-    return {unique.begin(), unique.end()};
 }
 
 void require_known(const Structure& structure, const Calculator& calculator, const std::string& place) {

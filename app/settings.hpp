@@ -57,9 +57,6 @@ void require_known(const Structure& structure, const Calculator& calculator, con
 /// Before long work: @throws InputError if no file of this name can be written
 void require_writable(const std::string& path);
 
-/// Atomic numbers that occur in any of the structures, ascending.
-[[nodiscard]] std::vector<int> species_of(const std::vector<LabeledStructure>& data);
-
 /// Bytes of memory that the program may use by default: 70 % of the machine's.
 [[nodiscard]] std::int64_t default_memory();
 

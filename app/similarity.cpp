@@ -7,6 +7,7 @@
 #include "bayes/kernel.hpp"
 #include "libmlff/environments.hpp"
 #include "libmlff/io/vasp.hpp"
+#include "libmlff/learning/fit_data.hpp"
 
 namespace mlff::app {
 

@@ -17,12 +17,6 @@ using Eigen::MatrixXd;
 
 constexpr double pool_factor = 3.0;  ///< candidates per reference that is wanted
 
-std::vector<int> species_of(const std::vector<LabeledStructure>& data) {
-    std::set<int> unique;
-    for (const auto& item : data) unique.insert(item.structure.species.begin(), item.structure.species.end());
-    return {unique.begin(), unique.end()};
-}
-
 long atoms_of(const std::vector<LabeledStructure>& data, int z) {
     long n = 0;
     for (const auto& item : data) n += std::count(item.structure.species.begin(), item.structure.species.end(), z);
@@ -78,6 +72,12 @@ std::vector<LocalReferences> choose_references(const std::vector<LabeledStructur
 }
 
 }  // namespace
+
+std::vector<int> species_of(const std::vector<LabeledStructure>& data) {
+    std::set<int> unique;
+    for (const auto& item : data) unique.insert(item.structure.species.begin(), item.structure.species.end());
+    return {unique.begin(), unique.end()};
+}
 
 void FitOptions::validate() const {
     force_field.validate();

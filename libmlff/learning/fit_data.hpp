@@ -8,6 +8,9 @@
 
 namespace mlff {
 
+/// Atomic numbers that occur in any of the structures, ascending.
+[[nodiscard]] std::vector<int> species_of(const std::vector<LabeledStructure>& data);
+
 struct FitOptions {
     ForceFieldOptions force_field;
     RegressionOptions regression;
