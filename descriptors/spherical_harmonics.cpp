@@ -48,7 +48,7 @@ void SphericalHarmonics::evaluate(const Eigen::Vector3d& u, double* y, double* g
     }
     for (int l = 0; l <= l_max_; ++l)
         for (int m = 0; m <= l; ++m) {
-            const std::size_t k = static_cast<std::size_t>(m);
+            const auto k = static_cast<std::size_t>(m);
             const double K = factor_[triangle(l, m)], q = K * Q[triangle(l, m)];
             const double dq = m < l ? K * Q[triangle(l, m + 1)] : 0.0;
             const double before_c = m > 0 ? m * c[k - 1] : 0.0, before_s = m > 0 ? m * s[k - 1] : 0.0;
