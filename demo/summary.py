@@ -36,8 +36,8 @@ def load(*path):
         return json.load(file)
 
 
-def threshold_line(log):
-    """Steps whose reference was not called, from the STATUS lines of the training log."""
+def count_calls(log):
+    """Number of reference calls and of evaluations, from the STATUS lines of the training log."""
     called = {}
     with open(log) as file:
         for line in file:
@@ -56,7 +56,7 @@ def collect(output):
     errors = load(output, "errors.json")
     analysis = load(output, "analysis", "summary.json")
     rdf, msd = observable(analysis, "rdf"), observable(analysis, "msd")
-    calls, evaluations = threshold_line(os.path.join(output, "train", "log"))
+    calls, evaluations = count_calls(os.path.join(output, "train", "log"))
     if calls != train["reference_calls"]:
         sys.exit(f"summary.py: the log has {calls} reference calls, status.json {train['reference_calls']}")
     diffusion = {
