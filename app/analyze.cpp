@@ -1,6 +1,4 @@
 #include <fmt/format.h>
-#include <spawn.h>
-#include <sys/wait.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -10,6 +8,7 @@
 #include "analysis/diffusion.hpp"
 #include "analysis/pair_correlation.hpp"
 #include "app/interrupt.hpp"
+#include "app/pictures.hpp"
 #include "app/verbs.hpp"
 #include "libmlff/atoms/elements.hpp"
 #include "libmlff/errors.hpp"
@@ -265,48 +264,7 @@ std::vector<Job> read_observables(ConfigSection& config) {
     return jobs;
 }
 
-// -------------------------------------------------------------------------------------------------------- pictures
-
-constexpr const char* python = "/usr/bin/python3";
-
-/// plot.py as installed beside this program, else as it lies in the source tree.
-std::string plot_script() {
-    std::error_code ignored;
-    const fs::path program = fs::read_symlink("/proc/self/exe", ignored);
-    const fs::path installed = program.parent_path().parent_path() / "share/mlff/plot.py";
-    return fs::exists(installed, ignored) ? installed.string() : MLFF_PLOT_SCRIPT;
-}
-
-/// Exit status of a program run with these arguments; 127 if it cannot be run.
-int run_program(std::vector<std::string> words) {
-    std::vector<char*> arguments;
-    for (std::string& word : words) arguments.push_back(word.data());
-    arguments.push_back(nullptr);
-    pid_t child = 0;
-    int status = 0;
-    if (posix_spawn(&child, arguments[0], nullptr, nullptr, arguments.data(), environ) != 0) return 127;
-    if (waitpid(child, &status, 0) != child || !WIFEXITED(status)) return 127;
-    return WEXITSTATUS(status);
-}
-
-/// Draws every observable; a picture that fails costs a line, for the numbers are safe.
-void draw(const std::vector<Job>& jobs, const std::string& output, const Console& console) {
-    const std::string script = plot_script();
-    for (const Job& job : jobs) {
-        const std::string base = output + "/" + job.name;
-        const int status = run_program({python, script, job.observable->kind(), base + ".csv", base});
-        if (status == 0) {
-            console.info(fmt::format("pictures: {0}.png, {0}.svg", base));
-        } else {
-            const std::string reason = status == 3     ? "matplotlib is not installed for it"
-                                       : status == 127 ? "it cannot be run"
-                                                       : fmt::format("it ended with status {}", status);
-            console.warn(fmt::format("no pictures from {}: {}; once it works: {} {} {} {}.csv {}", python, reason,
-                                     python, script, job.observable->kind(), base, base));
-            return;
-        }
-    }
-}
+// -------------------------------------------------------------------------------------------------------- the verb
 
 /// Feeds all observables with one run. @returns what the summary says of the run
 ordered_json follow(const Trajectory& trajectory, const std::vector<Job>& jobs, const Console& console) {
@@ -375,7 +333,10 @@ void analyze(const std::string& config_path, const Console& console) {
     text.pop_back();
     console.result(text);
     console.info(fmt::format("numbers: {}/summary.json and one CSV per observable", output));
-    draw(jobs, output, console);
+    for (const Job& job : jobs) {
+        const std::string base = output + "/" + job.name;
+        if (!draw_picture(job.observable->kind(), base + ".csv", base, console)) break;
+    }
 }
 
 }  // namespace mlff::app

@@ -36,6 +36,11 @@ std::string error_json(const ErrorReport& report) {
     json["stress"] = block(report.stress, units::ev_per_cubic_angstrom_in_gpa);
     auto& species = json["by_species"] = Json::object();
     for (const auto& [z, sum] : report.force_by_species) species[element_symbol(z)] = {{"force", block(sum, milli)}};
+    if (!report.by_group.empty()) {
+        auto& groups = json["by_group"] = Json::object();
+        for (const auto& [name, group] : report.by_group)
+            groups[name] = {{"energy", block(group.energy, milli)}, {"force", block(group.force, milli)}};
+    }
     return json.dump(2);
 }
 
@@ -44,6 +49,10 @@ std::string error_table(const ErrorReport& report) {
     for (const auto& [z, sum] : report.force_by_species)
         text += row("  force " + element_symbol(z), sum, milli, "meV/Å");
     text += row("stress", report.stress, units::ev_per_cubic_angstrom_in_gpa, "GPa");
+    // Groups of one row each: their energies and forces side by side.
+    for (const auto& [name, group] : report.by_group)
+        text += fmt::format("  {:<24} energy RMSE {:8.3f} meV/atom   force RMSE {:8.3f} meV/Å   ({} energies)\n", name,
+                            group.energy.rmse() * milli, group.force.rmse() * milli, group.energy.count());
     text.pop_back();
     return text;
 }

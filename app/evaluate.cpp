@@ -1,6 +1,10 @@
 #include <fmt/format.h>
 
+#include <filesystem>
+
+#include "app/calibration_report.hpp"
 #include "app/error_json.hpp"
+#include "app/labeled_data.hpp"
 #include "app/settings.hpp"
 #include "app/verbs.hpp"
 #include "libmlff/atoms/elements.hpp"
@@ -9,19 +13,33 @@
 #include "libmlff/io/model_file.hpp"
 
 namespace mlff::app {
+namespace {
+
+/// The name without .json: what is written beside the JSON begins with it.
+std::string without_json(const std::string& path) {
+    const std::filesystem::path name = path;
+    return name.extension() == ".json" ? std::filesystem::path(name).replace_extension().string() : path;
+}
+
+}  // namespace
 
 void evaluate(const EvaluateArguments& arguments, const Console& console) {
     for (const auto& output : {arguments.json, arguments.parity})
         if (!output.empty()) require_writable(output);
+    const bool calibrate = !arguments.calibration.empty();
+    const std::string calibration_base = without_json(arguments.calibration);
+    if (calibrate) require_writable(calibration_base + ".json");
     ForceFieldCalculator calculator(read_model(arguments.model));
     const auto data = load_data({arguments.data});
     for (const auto& item : data) require_known(item.structure, calculator, item.origin);
     ErrorReport report;
+    CalibrationData calibration;
     std::string parity = "species,component,reference_eV_per_A,model_eV_per_A\n";
     long done = 0;
     for (const auto& item : data) {
-        const Evaluation prediction = calculator.evaluate(item.structure);
+        const Evaluation prediction = calculator.evaluate(item.structure, {.uncertainty = calibrate});
         report.add(item, prediction);
+        if (calibrate) calibration.add(item, prediction);
         if (!arguments.parity.empty() && item.labels.forces)
             for (Eigen::Index i = 0; i < item.structure.size(); ++i)
                 for (int c = 0; c < 3; ++c)
@@ -33,6 +51,11 @@ void evaluate(const EvaluateArguments& arguments, const Console& console) {
     if (!arguments.json.empty()) write_file_atomically(arguments.json, error_json(report) + "\n");
     if (!arguments.parity.empty()) write_file_atomically(arguments.parity, parity);
     console.result(error_table(report));
+    if (calibrate) {
+        const CalibrationReport agreement = calibration.report(calculator.force_field().calibration());
+        console.result(calibration_text(agreement));
+        write_calibration(agreement, calibration_base, console);
+    }
 }
 
 }  // namespace mlff::app

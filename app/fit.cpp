@@ -1,92 +1,278 @@
 #include <fmt/format.h>
+#include <sys/resource.h>
 
 #include <algorithm>
+#include <chrono>
+#include <filesystem>
 
+#include "app/calibration_report.hpp"
 #include "app/error_json.hpp"
+#include "app/labeled_data.hpp"
 #include "app/settings.hpp"
+#include "app/trade_off.hpp"
 #include "app/verbs.hpp"
 #include "libmlff/atoms/elements.hpp"
 #include "libmlff/errors.hpp"
 #include "libmlff/io/model_file.hpp"
-#include "libmlff/learning/fit_data.hpp"
+#include "libmlff/learning/component_selection.hpp"
+#include "libmlff/learning/data_summary.hpp"
+#include "libmlff/learning/model_search.hpp"
 #include "libmlff/version.hpp"
 
 namespace mlff::app {
+namespace {
 
-void fit(const std::string& config_path, const Console& console) {
-    auto config = ConfigSection::from_file(config_path);
-    ConfigSection& data_section = config.section("data");
-    std::vector<std::string> train_paths, validation_paths;
-    data_section.require("train", train_paths);
-    data_section.read("validation", validation_paths);
-    const ExtxyzKeys keys = read_keys(data_section);
-    if (config.has("force_field") && (!config.is_map("force_field") || config.section("force_field").has("auto")))
-        config.fail(
-            "force_field",
-            "auto is not available yet; give radial, angular and kernel_power, or leave it out for the defaults");
+using Eigen::Index;
+
+/// Atoms whose error estimates are compared with errors: each costs a Jacobian.
+constexpr Index calibration_atoms = 2000;
+
+struct FitSettings {
+    std::vector<std::string> training, validation;
+    ExtxyzKeys keys;
     FitOptions options;
-    options.force_field = read_force_field(config.section("force_field"));
-    const RegressionSettings regression = read_regression(config.section("regression"));
-    options.regression = regression.options;
-    options.memory = regression.memory;
-    ConfigSection& references = config.section("references");
-    long most = static_cast<long>(options.max_references);
-    references.read_positive("max", most);
-    options.max_references = most;
-    references.read_choice("method", options.selection.method,
-                           {{"cholesky", SelectionMethod::cholesky}, {"cur", SelectionMethod::cur}});
-    references.read_positive("tolerance", options.selection.tolerance);
-    references.validate(options.selection);
+    bool automatic = false;       ///< choose the force field
+    bool weights_given = false;   ///< else the energy weight is chosen, too
+    bool references_listed = false;
+    SearchOptions search;
     std::string output = "model.h5";
-    config.read_path("output", output);
-    config.finish();
-    config.validate(options);
-    require_writable(output);
+    std::string resolved;  ///< as YAML
+};
 
-    const auto training = load_data(train_paths, keys), validation = load_data(validation_paths, keys);
-    if (std::none_of(training.begin(), training.end(), [](const LabeledStructure& item) {
+/// force_field: auto, or {auto: {time: 15 min}}, or the settings themselves.
+void read_force_field_or_auto(ConfigSection& config, FitSettings& settings) {
+    if (config.has("force_field") && !config.is_map("force_field")) {
+        std::string word;
+        config.read("force_field", word);
+        if (word != "auto") config.fail("force_field", "must be auto, or a map of settings such as angular");
+        settings.automatic = true;
+        return;
+    }
+    ConfigSection& section = config.section("force_field");
+    if (!section.has("auto")) {
+        settings.options.force_field = read_force_field(section);
+        return;
+    }
+    settings.automatic = true;
+    if (section.is_map("auto")) section.section("auto").read_duration("time", settings.search.seconds);
+    else section.fail("auto", "must be a map such as {time: 15 min}; or write force_field: auto");
+}
+
+FitSettings read_settings(const std::string& path) {
+    auto config = ConfigSection::from_file(path);
+    FitSettings settings;
+    ConfigSection& data = config.section("data");
+    data.require("train", settings.training);
+    data.read("validation", settings.validation);
+    data.read_positive("folds", settings.options.folds);
+    settings.keys = read_keys(data);
+    read_force_field_or_auto(config, settings);
+    ConfigSection& regression = config.section("regression");
+    settings.weights_given = regression.has("weights") && regression.is_map("weights");
+    if (regression.has("weights") && !settings.weights_given) {
+        std::string word;
+        regression.read("weights", word);
+        if (word != "auto") regression.fail("weights", "must be auto, or a map such as {energy: 30}");
+    }
+    const bool choose_weight = regression.has("weights") && !settings.weights_given;
+    const RegressionSettings read = read_regression(regression, !choose_weight);
+    settings.weights_given = !choose_weight;
+    settings.options.regression = read.options;
+    settings.options.memory = read.memory;
+    ConfigSection& references = config.section("references");
+    long most = static_cast<long>(settings.options.max_references);
+    references.read_positive("max", most);
+    settings.options.max_references = most;
+    references.read_choice("method", settings.options.selection.method,
+                           {{"cholesky", SelectionMethod::cholesky}, {"cur", SelectionMethod::cur}});
+    references.read_positive("tolerance", settings.options.selection.tolerance);
+    references.read_choice("candidates", settings.references_listed, {{"data", false}, {"listed", true}});
+    references.validate(settings.options.selection);
+    config.read_path("output", settings.output);
+    config.finish();
+    config.validate(settings.options);
+    require_writable(settings.output);
+    settings.resolved = config.resolved();
+    return settings;
+}
+
+/// Local references that the files list become the candidates.
+void use_listed_references(const LabeledData& data, FitOptions& options) {
+    if (data.references.empty())
+        throw InputError("references.candidates: listed needs an ML_AB file among the training data; use data");
+    for (const int z : species_of(data.structures)) {
+        const auto found = data.references.find(z);
+        options.given.push_back(found == data.references.end() ? ReferenceList{} : found->second);
+    }
+}
+
+void require_labels(const std::vector<LabeledStructure>& data, const std::vector<std::string>& paths) {
+    if (std::none_of(data.begin(), data.end(), [](const LabeledStructure& item) {
             return item.labels.energy || item.labels.forces || item.labels.stress;
         }))
         throw InputError(
             fmt::format("{}: no structure has energy, forces or stress; if they stand under other names, "
                         "say so in data.energy_key, data.forces_key, data.stress_key",
-                        fmt::join(train_paths, ", ")));
-    console.info(fmt::format("mlff {} fit: {} training structures, {} for validation", version, training.size(),
-                             validation.size()));
-    const Provenance provenance{.version = version,
-                                .reference = fmt::format("labels of {}", fmt::join(train_paths, ", ")),
-                                .settings = config.resolved()};
-    const FitForecast forecast = forecast_fit(training, options);
+                        fmt::join(paths, ", ")));
+}
+
+double peak_gigabytes() {
+    rusage usage{};
+    getrusage(RUSAGE_SELF, &usage);
+    return static_cast<double>(usage.ru_maxrss) * 1024e-9;
+}
+
+/// Errors of force fields on what they have not seen: the validation data, or each part of the training data by a fit
+/// to the others. A share of the atoms also has its error estimates compared with the errors.
+struct Unseen {
+    std::string name;
+    ErrorReport errors;
+    CalibrationData calibration;
+};
+
+void judge(const ForceField& model, const std::vector<const LabeledStructure*>& data, Index atoms_left,
+           const Console& console, Unseen& unseen) {
+    ForceFieldCalculator calculator(model);
+    Index n_atoms = 0;
+    for (const auto* item : data) n_atoms += item->structure.size();
+    double wanted = 0.0;  // atoms whose uncertainty is due
+    const double share = std::min(1.0, static_cast<double>(atoms_left) / static_cast<double>(n_atoms));
+    for (const auto* item : data) {
+        wanted += share * static_cast<double>(item->structure.size());
+        const bool with_uncertainty = wanted > 0.5 * static_cast<double>(item->structure.size());
+        const Evaluation prediction = calculator.evaluate(item->structure, {.uncertainty = with_uncertainty});
+        unseen.errors.add(*item, prediction);
+        if (with_uncertainty) {
+            wanted -= static_cast<double>(item->structure.size());
+            unseen.calibration.add(*item, prediction);
+        }
+        console.progress(unseen.errors.structures, static_cast<long>(data.size()), "errors on unseen data");
+    }
+}
+
+Unseen judge_all(const TrainingPass& pass, const Solution& solution, const RegressionOptions& options,
+                 const std::vector<LabeledStructure>& training, const std::vector<LabeledStructure>& validation,
+                 const Console& console) {
+    Unseen unseen;
+    std::vector<const LabeledStructure*> data;
+    if (pass.data().held_out()) {
+        unseen.name = "validation data";
+        for (const auto& item : validation) data.push_back(&item);
+        judge(pass.force_field(solution, {}), data, calibration_atoms, console, unseen);
+        return unseen;
+    }
+    const int n_parts = pass.data().n_parts();
+    unseen.name = fmt::format("training data, each of {} parts predicted by a fit to the others", n_parts);
+    for (int part = 0; part < n_parts; ++part) {
+        data.clear();
+        for (std::size_t k = static_cast<std::size_t>(part); k < training.size(); k += static_cast<std::size_t>(n_parts))
+            data.push_back(&training[k]);
+        judge(pass.force_field_without(part, solution, options), data, calibration_atoms / n_parts, console, unseen);
+    }
+    return unseen;
+}
+
+ErrorReport errors_on(const ForceField& model, const std::vector<LabeledStructure>& data, const Console& console) {
+    ForceFieldCalculator calculator(model);
+    ErrorReport report;
+    for (const auto& item : data) {
+        report.add(item, calculator.evaluate(item.structure));
+        console.progress(report.structures, static_cast<long>(data.size()), "errors on the training data");
+    }
+    return report;
+}
+
+/// Settings that repeat the fit without a search, as a file to be run.
+std::string repeat_yaml(const FitSettings& settings, const FitOptions& options) {
+    const auto list = [](const std::vector<std::string>& names) { return fmt::format("[{}]", fmt::join(names, ", ")); };
+    std::string text = fmt::format("# found by mlff {} fit\ndata:\n  train: {}\n", version, list(settings.training));
+    if (!settings.validation.empty()) text += fmt::format("  validation: {}\n", list(settings.validation));
+    const auto& w = options.regression.weights;
+    text += format_force_field(options.force_field);
+    text += fmt::format("regression:\n  prior: {}\n  weights: {{energy: {}, force: {}, stress: {}}}\n",
+                        options.regression.prior == Prior::kernel ? "kernel" : "identity", w.energy, w.force, w.stress);
+    text += fmt::format("references: {{max: {}, method: {}, tolerance: {}}}\noutput: {}\n", options.max_references,
+                        options.selection.method == SelectionMethod::cur ? "cur" : "cholesky",
+                        options.selection.tolerance, settings.output);
+    return text;
+}
+
+}  // namespace
+
+void fit(const std::string& config_path, const Console& console) {
+    const auto start = std::chrono::steady_clock::now();
+    FitSettings settings = read_settings(config_path);
+    LabeledData training = load_data_files(settings.training, settings.keys, console);
+    const auto validation = load_data_files(settings.validation, settings.keys, console).structures;
+    require_labels(training.structures, settings.training);
+    if (settings.references_listed) use_listed_references(training, settings.options);
+    console.info(fmt::format("mlff {} fit: {} training structures, {} for validation", version,
+                             training.structures.size(), validation.size()));
+    console.info(format(summarise(training.structures)));
+    for (const auto& warning : find_shared(training.structures, validation)) console.info(format(warning));
+
+    const std::string base = std::filesystem::path(settings.output).replace_extension().string();
+    const Progress progress = [&](long done, long total, const std::string& what) {
+        console.progress(done, total, what);
+    };
+    FitOptions& options = settings.options;
+    std::optional<SearchResult> found;
+    if (settings.automatic) {
+        settings.search.tell = [&](const Trial& trial) { console.info(trial_line(trial)); };
+        found = search_model(training.structures, validation, options, settings.search, progress);
+        options = found->options;
+        write_file_atomically(base + ".yaml", repeat_yaml(settings, options));
+        console.info(fmt::format("settings found: {}.yaml", base));
+    }
+    options.force_field.descriptor = resolve_components(training.structures, species_of(training.structures), options.force_field);
+    const FitForecast forecast = forecast_fit(training.structures, !validation.empty(), options);
     console.info(fmt::format("at most {} local references, about {:.2f} GB while fitting", forecast.n_references,
-                             static_cast<double>(forecast.bytes) * 1e-9));
+                             forecast.bytes * 1e-9));
     if (forecast.reduced)
         console.warn(fmt::format("references.max is reduced to {} per species to stay within regression.memory",
                                  forecast.max_references));
-    const ForceField model =
-        fit_to_data(training, options, provenance,
-                    [&](long done, long total, const std::string& what) { console.progress(done, total, what); });
-    write_model(output, model);
+    const TrainingPass pass = found ? std::move(found->pass)
+                                    : TrainingPass(training.structures, validation, options, progress);
+    if (!found && !settings.weights_given) {
+        options.regression.weights = choose_energy_weight(pass, options.regression).weights;
+        console.info(fmt::format("energy weight: {:g}", options.regression.weights.energy));
+    }
+    const Validated fitted = pass.validate(options.regression);
+    ForceField model = pass.force_field(
+        fitted.solution,
+        {.version = version,
+         .reference = fmt::format("labels of {}", fmt::join(settings.training, ", ")),
+         .settings = found ? repeat_yaml(settings, options) : settings.resolved});
+    write_model(settings.output, model);
 
     std::string references_text;
     for (int s = 0; s < model.n_channels(); ++s)
         references_text += fmt::format("{}{} {}", s > 0 ? ", " : "", model.references(s).size(),
                                        element_symbol(model.species()[static_cast<std::size_t>(s)]));
     console.info("local references: " + references_text);
-    ForceFieldCalculator calculator(model);
-    const auto errors_on = [&](const std::vector<LabeledStructure>& data, const char* name) {
-        ErrorReport report;
-        for (const auto& item : data) {
-            report.add(item, calculator.evaluate(item.structure));
-            console.progress(report.structures, static_cast<long>(data.size()),
-                             fmt::format("errors on the {} data", name));
-        }
-        console.info(fmt::format("errors on the {} data:\n{}", name, error_table(report)));
-        return report;
-    };
-    ErrorReport report = errors_on(training, "training");
-    if (!validation.empty()) report = errors_on(validation, "validation");
+
+    ErrorReport report = errors_on(model, training.structures, console);
+    console.info("errors on the training data:\n" + error_table(report));
+    if (pass.data().can_validate()) {
+        const Unseen unseen =
+            judge_all(pass, fitted.solution, options.regression, training.structures, validation, console);
+        report = unseen.errors;
+        console.info(fmt::format("errors on the {}:\n{}", unseen.name, error_table(report)));
+        const CalibrationReport calibration = unseen.calibration.report();
+        model = model.with_calibration(calibration.calibration());
+        write_model(settings.output, model);
+        console.info(calibration_text(calibration));
+        write_calibration(calibration, base + ".calibration", console);
+
+        std::vector<Trial> sizes = compare_sizes(pass, fitted, options, training.structures);
+        console.info("what accuracy costs (errors on unseen data, RMSE):\n" + trade_off_table(sizes));
+        if (found) sizes.insert(sizes.end(), found->trials.begin(), found->trials.end());
+        write_trade_off(sizes, base + ".trade-off", console);
+    }
     console.result(error_json(report));
-    console.info("force field: " + output);
+    console.info(fmt::format("force field: {} ({:.0f} s, peak memory {:.2f} GB)", settings.output,
+                             std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(),
+                             peak_gigabytes()));
 }
 
 }  // namespace mlff::app

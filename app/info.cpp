@@ -26,6 +26,9 @@ void info(const std::string& path, const Console& console) {
         "{} functions, l_max {}, filter {:g}\n",
         model.descriptor().size(), d.radial.cutoff, d.radial.width, d.radial.functions, d.angular.cutoff,
         d.angular.width, d.angular.functions, d.angular.l_max, d.angular.filter);
+    if (!d.components.empty())
+        text += fmt::format("                 kept {} of {} angular components\n", d.components.size(),
+                            model.descriptor().three_body()->full_size());
     text += fmt::format("                 radial weight {:g}, normalization {}, compression {}\n", d.radial_weight,
                         d.normalization == descriptors::Normalization::joint ? "joint" : "separate",
                         d.compression == descriptors::Compression::none ? "none" : "element");
@@ -37,6 +40,14 @@ void info(const std::string& path, const Console& console) {
     text += fmt::format("regression       s_w {:.4e}, s_v {:.4e}, gamma {:.1f} of {}, log evidence {:.1f} ({})\n",
                         evidence.weight_precision, evidence.noise_precision, evidence.gamma, model.n_references(),
                         evidence.log_evidence, bayes::describe(evidence.end));
+    const Calibration& factors = model.calibration();
+    if (factors.energy == 1.0 && factors.force == 1.0 && factors.stress == 1.0)
+        text += "error estimates  not calibrated on validation data\n";
+    else
+        text += fmt::format(
+            "error estimates  BEEF × {:.3g} is the force error (standard deviation) on validation data; energy × {:.3g}, "
+            "stress × {:.3g}\n",
+            factors.force, factors.energy, factors.stress);
     text += fmt::format("reference        {}\n", origin.reference);
     text += "settings\n";
     std::string indented = "  ";

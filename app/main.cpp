@@ -75,6 +75,9 @@ int main(int argc, char** argv) {
     sub->add_option("--json", evaluate_arguments.json, "write the errors to this file (meV/atom, meV/Å, GPa)");
     sub->add_option("--parity", evaluate_arguments.parity,
                     "write every force component, reference and model, to this CSV");
+    sub->add_option("--calibration", evaluate_arguments.calibration,
+                    "compare error estimates with errors: write factors and miscalibration to this JSON, and curves "
+                    "(CSV) and their picture beside it");
     sub->callback([&] { job = [&](const Console& console) { evaluate(evaluate_arguments, console); }; });
 
     PredictArguments predict_arguments;
@@ -83,8 +86,11 @@ int main(int argc, char** argv) {
     sub->add_option("MODEL", predict_arguments.model, "force field (model.h5)")->required();
     sub->add_option("IN", predict_arguments.input, "structures (extxyz or POSCAR)")->required();
     sub->add_option("OUT", predict_arguments.output, "extxyz to write")->required();
-    sub->add_flag("--uncertainty", predict_arguments.uncertainty,
-                  "also Bayesian error estimates and spilling factors per atom");
+    sub->add_flag(
+        "--uncertainty", predict_arguments.uncertainty,
+        "also error estimates and spilling factors: per atom force_error, the force error to expect [eV/Å] "
+        "(BEEF times the model's calibration), beef and force_deviation (both raw), spilling; per structure "
+        "energy_error_per_atom [eV] and stress_error [eV/Å³] likewise, and the raw deviations");
     sub->callback([&] { job = [&](const Console& console) { predict(predict_arguments, console); }; });
 
     SimilarityArguments similarity_arguments;
@@ -95,6 +101,33 @@ int main(int argc, char** argv) {
     sub->add_option("--out", similarity_arguments.output, "CSV to write: no header, 17 digits, unequal species 0")
         ->required();
     sub->callback([&] { job = [&](const Console& console) { similarity(similarity_arguments, console); }; });
+
+    ConvertArguments convert_arguments;
+    sub = verb("convert", "structures and labels from one file format to another",
+               "mlff convert vasprun.xml training.xyz\n"
+               "  mlff convert OUTCAR training.xyz --every 10\n"
+               "  mlff convert ML_ABN training.xyz\n"
+               "  mlff convert training.xyz ML_AB\n"
+               "  mlff convert XDATCAR POSCAR --frame 200");
+    sub->add_option("IN", convert_arguments.input,
+                    "extxyz, POSCAR, XDATCAR, vasprun.xml, OUTCAR, ML_AB, LAMMPS data or dump (each also with .gz), or "
+                    "a folder of DeePMD")
+        ->required();
+    sub->add_option("OUT", convert_arguments.output, "extxyz, POSCAR, XDATCAR, ML_AB or LAMMPS data (*.lmp); replaced if it exists")
+        ->required();
+    sub->add_option("--from", convert_arguments.from,
+                    "format of IN (extxyz, poscar, xdatcar, vasprun, outcar, ml_ab, deepmd, lammps_data, "
+                    "lammps_dump); default: what its first lines, or its name, tell");
+    sub->add_option("--to", convert_arguments.to,
+                    "format of OUT (extxyz, poscar, xdatcar, ml_ab, lammps_data); default: what its name tells");
+    sub->add_option("--every", convert_arguments.every, "take the first structure and every N-th after it")
+        ->check(CLI::PositiveNumber);
+    sub->add_option("--frame", convert_arguments.frame, "take one structure, counted from 1 (POSCAR, LAMMPS data: default the last)")
+        ->check(CLI::PositiveNumber);
+    sub->add_option("--species", convert_arguments.species,
+                    "elements of the atom types of LAMMPS, such as Ag,I (default: by the masses, or a column element)")
+        ->delimiter(',');
+    sub->callback([&] { job = [&](const Console& console) { convert(convert_arguments, console); }; });
 
     std::string model;
     sub = verb("info", "what is inside a model", "mlff info model.h5");

@@ -5,6 +5,7 @@
     plot.py msd      msd.csv    msd         mean square displacements, one panel per species
     plot.py learning log        learning    error estimate of the forces against the step, from the log of a training
     plot.py parity   parity.csv parity      forces of the model against the reference, from mlff evaluate --parity
+    plot.py calibration c.csv c             error estimates against errors, from mlff evaluate --calibration
 
 The last argument is a file name (.png, .svg, .pdf) or, without an ending, the beginning of two: .png and .svg.
 Exit status 3: matplotlib is not installed.
@@ -180,9 +181,34 @@ def parity(path):
     return figure
 
 
+def calibration(path):
+    """Two panels per kind of label: reliability (rms in bins of like estimate) and coverage; the diagonals are perfect."""
+    rows = read_csv(path, ["quantity", "curve", "scaling", "factor", "predicted", "observed"])
+    units = {"force": "eV/Å", "energy": "eV/atom", "stress": "eV/Å$^3$"}  # other quantities: forces of one species
+    shown = [(quantity, unit) for quantity, unit in units.items() if any(row["quantity"] == quantity for row in rows)]
+    if not shown:
+        raise ValueError(f"{path}: no forces, energies or stresses")
+    figure, axes = panels(2 * len(shown), height=3.0, most_columns=2)
+    names = {"raw": "raw", "model": "× {:.3g} (model)", "data": "× {:.3g} (these data)"}
+    for (quantity, unit), (reliability, coverage) in zip(shown, zip(axes[::2], axes[1::2])):
+        own = [row for row in rows if row["quantity"] == quantity]
+        for (curve, scaling), group in grouped(own, "curve", "scaling").items():
+            k = list(names).index(scaling)
+            (reliability if curve == "reliability" else coverage).plot(
+                numbers(group, "predicted"), numbers(group, "observed"), marker="o" if curve == "reliability" else None,
+                markersize=3, label=names[scaling].format(float(group[0]["factor"])), **style(k))
+        reliability.set(xscale="log", yscale="log", xlabel=f"error estimate, {quantity} ({unit})",
+                        ylabel=f"true rms error ({unit})")
+        coverage.set(xlim=(0, 1), ylim=(0, 1), xlabel=f"nominal confidence, {quantity}", ylabel="observed share")
+        for axis in (reliability, coverage):
+            axis.axline((1, 1), slope=1, color="0.5", linewidth=0.6, zorder=0)
+            axis.legend()
+    return figure
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    kinds = {"rdf": rdf, "msd": msd, "learning": learning, "parity": parity}
+    kinds = {"rdf": rdf, "msd": msd, "learning": learning, "parity": parity, "calibration": calibration}
     parser.add_argument("kind", choices=kinds)
     parser.add_argument("input")
     parser.add_argument("output")

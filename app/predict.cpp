@@ -1,5 +1,7 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include "app/labeled_data.hpp"
 #include "app/settings.hpp"
 #include "app/verbs.hpp"
 #include "libmlff/force_field.hpp"
@@ -16,6 +18,8 @@ std::vector<LabeledStructure> read_structures(const std::string& path) {
     return {{read_structure(path), {}, path}};
 }
 
+std::string voigt_text(const Voigt& voigt) { return fmt::format("{}", fmt::join(voigt, " ")); }
+
 }  // namespace
 
 void predict(const PredictArguments& arguments, const Console& console) {
@@ -23,8 +27,9 @@ void predict(const PredictArguments& arguments, const Console& console) {
     ForceFieldCalculator calculator(read_model(arguments.model));
     const auto structures = read_structures(arguments.input);
     for (const auto& item : structures) require_known(item.structure, calculator, item.origin);
+    const Calibration& calibration = calculator.force_field().calibration();
     std::vector<ExtxyzFrame> frames;
-    for (const auto& [structure, labels, origin] : structures) {
+    for (const auto& [structure, labels, origin, group] : structures) {
         const Evaluation result =
             calculator.evaluate(structure, {.uncertainty = arguments.uncertainty, .spilling = arguments.uncertainty});
         ExtxyzFrame frame;
@@ -33,22 +38,29 @@ void predict(const PredictArguments& arguments, const Console& console) {
         frame.columns.push_back({"atom_energy", result.atom_energies.transpose()});
         if (result.uncertainty) {
             const Uncertainty& sigma = *result.uncertainty;
+            frame.columns.push_back({"force_error", calibration.force * sigma.force_norms().transpose()});
             frame.columns.push_back({"force_deviation", sigma.forces});
             frame.columns.push_back({"beef", sigma.force_norms().transpose()});
             frame.columns.push_back({"spilling", result.spilling.transpose()});
-            frame.info = {{"energy_deviation_per_atom", fmt::format("{}", sigma.energy)},
+            frame.info = {{"energy_error_per_atom", fmt::format("{}", calibration.energy * sigma.energy)},
+                          {"stress_error", voigt_text(calibration.stress * sigma.stress)},
+                          {"energy_deviation_per_atom", fmt::format("{}", sigma.energy)},
+                          {"stress_deviation", voigt_text(sigma.stress)},
                           {"force_noise", fmt::format("{}", sigma.noise_force)},
                           {"energy_noise_per_atom", fmt::format("{}", sigma.noise_energy)},
                           {"stress_noise", fmt::format("{}", sigma.noise_stress)}};
-            std::string stress;
-            for (int k = 0; k < 6; ++k) stress += fmt::format("{}{}", k > 0 ? " " : "", sigma.stress[k]);
-            frame.info.emplace_back("stress_deviation", stress);
         }
         frames.push_back(std::move(frame));
         console.progress(static_cast<long>(frames.size()), static_cast<long>(structures.size()), "structures");
     }
     write_extxyz(arguments.output, frames);
     console.info(fmt::format("{} structures written to {}", frames.size(), arguments.output));
+    if (arguments.uncertainty)
+        console.info(calibration.force == 1.0
+                         ? "force_error is the raw BEEF, often several times too small: this force field was not "
+                           "calibrated on validation data"
+                         : fmt::format("force_error is BEEF × {:.3g}, as the errors on validation data suggest",
+                                       calibration.force));
 }
 
 }  // namespace mlff::app

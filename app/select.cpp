@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "app/interrupt.hpp"
+#include "app/labeled_data.hpp"
 #include "app/settings.hpp"
 #include "app/training.hpp"
 #include "app/verbs.hpp"

@@ -71,7 +71,7 @@ md::State load_state(const StructureSettings& settings, bool with_velocities) {
     return md::make_state(structure, with_velocities ? Matrix3X(unit_velocities.replicate(1, copies)) : Matrix3X(3, 0));
 }
 
-ForceFieldOptions read_force_field(ConfigSection& section) {
+ForceFieldOptions read_force_field(ConfigSection& section, bool data_at_hand) {
     ForceFieldOptions options;
     auto& d = options.descriptor;
     read_basis(section.section("radial"), d.radial);
@@ -94,6 +94,9 @@ ForceFieldOptions read_force_field(ConfigSection& section) {
         d.angular.l_max = 6;
     }
     angular.read_in_range("l_max", d.angular.l_max, 0, 20);
+    if (data_at_hand || angular.has("keep")) angular.read_in_range("keep", options.keep, 0.0, 1.0);
+    if (options.keep < 1.0 && !data_at_hand)
+        angular.fail("keep", "below 1 is for fit only, which has the data to choose by; leave it out here");
     section.read_in_range("radial_weight", d.radial_weight, 0.0, 1.0);
     section.read_in_range("kernel_power", options.kernel_power, 1, 16);
     section.read_choice(
@@ -105,15 +108,31 @@ ForceFieldOptions read_force_field(ConfigSection& section) {
     return options;
 }
 
-RegressionSettings read_regression(ConfigSection& section) {
+std::string format_force_field(const ForceFieldOptions& options) {
+    const auto& d = options.descriptor;
+    const auto basis = [](const descriptors::RadialBasisOptions& b) {
+        return fmt::format("cutoff: {}, width: {}, functions: {}", b.cutoff, b.width, b.functions);
+    };
+    return fmt::format(
+        "force_field:\n  radial: {{{}}}\n  angular: {{{}, l_max: {}, filter: {}, keep: {}}}\n  radial_weight: {}\n"
+        "  kernel_power: {}\n  normalization: {}\n  compression: {}\n",
+        basis(d.radial), basis(d.angular), d.angular.l_max,
+        d.angular.filter > 0.0 ? fmt::format("{}", d.angular.filter) : "off", options.keep, d.radial_weight,
+        options.kernel_power, d.normalization == descriptors::Normalization::separate ? "separate" : "joint",
+        d.compression == descriptors::Compression::element ? "element" : "none");
+}
+
+RegressionSettings read_regression(ConfigSection& section, bool with_weights) {
     RegressionSettings settings;
     auto& options = settings.options;
     section.read_choice("prior", options.prior, {{"identity", Prior::identity}, {"kernel", Prior::kernel}});
-    ConfigSection& weights = section.section("weights");
-    weights.read_non_negative("energy", options.weights.energy);
-    weights.read_non_negative("force", options.weights.force);
-    weights.read_non_negative("stress", options.weights.stress);
-    weights.validate(options.weights);
+    if (with_weights) {
+        ConfigSection& weights = section.section("weights");
+        weights.read_non_negative("energy", options.weights.energy);
+        weights.read_non_negative("force", options.weights.force);
+        weights.read_non_negative("stress", options.weights.stress);
+        weights.validate(options.weights);
+    }
     section.read_choice("precisions", options.evidence.mode,
                         {{"evidence", bayes::EvidenceMode::maximise}, {"fixed", bayes::EvidenceMode::fixed}});
     section.read_positive("weight_precision", options.evidence.weight_precision);
@@ -250,25 +269,6 @@ std::optional<GuardOptions> read_guard(ConfigSection& config) {
     section.read_choice("action", options.action, {{"stop", GuardAction::stop}, {"warn", GuardAction::warn}});
     section.validate(options);
     return options;
-}
-
-ExtxyzKeys read_keys(ConfigSection& data) {
-    ExtxyzKeys keys;
-    if (data.has("energy_key")) data.read("energy_key", keys.energy);
-    if (data.has("forces_key")) data.read("forces_key", keys.forces);
-    if (data.has("stress_key")) data.read("stress_key", keys.stress);
-    if (data.has("virial_key")) data.read("virial_key", keys.virial);
-    return keys;
-}
-
-std::vector<LabeledStructure> load_data(const std::vector<std::string>& paths, const ExtxyzKeys& keys) {
-    std::vector<LabeledStructure> data;
-    for (const auto& path : paths) {
-        auto part = read_extxyz(path, keys);
-        for (const auto& item : part) require_distances(item.structure, item.origin);
-        std::move(part.begin(), part.end(), std::back_inserter(data));
-    }
-    return data;
 }
 
 void require_known(const Structure& structure, const Calculator& calculator, const std::string& place) {

@@ -26,12 +26,17 @@ struct StructureSettings {
 /// The structure itself, checked: valid, no atoms closer than 0.1 Å.
 [[nodiscard]] md::State load_state(const StructureSettings& settings, bool with_velocities);
 
-[[nodiscard]] ForceFieldOptions read_force_field(ConfigSection& section);
+/// @param data_at_hand  the data to learn from are known beforehand, so that angular.keep can be resolved
+///                      (resolve_components); refused otherwise
+[[nodiscard]] ForceFieldOptions read_force_field(ConfigSection& section, bool data_at_hand = false);
+/// The section as YAML, to be read back.
+[[nodiscard]] std::string format_force_field(const ForceFieldOptions& options);
 struct RegressionSettings {
     RegressionOptions options;
     std::int64_t memory = 0;  ///< bytes
 };
-[[nodiscard]] RegressionSettings read_regression(ConfigSection& section);
+/// @param with_weights  false where `weights` is not a map of numbers
+[[nodiscard]] RegressionSettings read_regression(ConfigSection& section, bool with_weights = true);
 /// Learning options; force field, regression and memory are filled in by the caller.
 struct LearningSettings {
     LearnerOptions options;
@@ -43,13 +48,6 @@ struct LearningSettings {
 [[nodiscard]] md::DynamicsOptions read_dynamics(ConfigSection& section, std::uint64_t seed);
 [[nodiscard]] md::TrajectoryOptions read_trajectory(ConfigSection& section);
 [[nodiscard]] std::optional<GuardOptions> read_guard(ConfigSection& config);
-
-/// Names under which labelled data files keep their labels.
-[[nodiscard]] ExtxyzKeys read_keys(ConfigSection& data);
-
-/// All labelled structures of several files, checked: no atoms closer than 0.1 Å.
-[[nodiscard]] std::vector<LabeledStructure> load_data(const std::vector<std::string>& paths,
-                                                      const ExtxyzKeys& keys = {});
 
 /// @throws InputError naming the place if the calculator could not handle the structure
 void require_known(const Structure& structure, const Calculator& calculator, const std::string& place);

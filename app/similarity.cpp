@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "app/labeled_data.hpp"
 #include "app/settings.hpp"
 #include "app/verbs.hpp"
 #include "bayes/kernel.hpp"

@@ -2,6 +2,7 @@
 
 #include "app/dynamics_session.hpp"
 #include "app/interrupt.hpp"
+#include "app/labeled_data.hpp"
 #include "app/settings.hpp"
 #include "app/training.hpp"
 #include "app/verbs.hpp"

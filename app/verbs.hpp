@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "app/console.hpp"
 
@@ -14,7 +15,7 @@ void run(const std::string& config_path, const Console& console);
 void analyze(const std::string& config_path, const Console& console);
 
 struct EvaluateArguments {
-    std::string model, data, json, parity;
+    std::string model, data, json, parity, calibration;
 };
 void evaluate(const EvaluateArguments& arguments, const Console& console);
 
@@ -28,6 +29,14 @@ struct SimilarityArguments {
     std::string config, data, output;
 };
 void similarity(const SimilarityArguments& arguments, const Console& console);
+
+struct ConvertArguments {
+    std::string input, output, from, to;
+    std::vector<std::string> species;  ///< of the types of LAMMPS
+    long every = 1;
+    long frame = 0;  ///< from 1; 0: the last
+};
+void convert(const ConvertArguments& arguments, const Console& console);
 
 void info(const std::string& model, const Console& console);
 

@@ -118,6 +118,28 @@ std::vector<Index> select_by_cholesky(const Eigen::Ref<const Eigen::MatrixXd>& K
         K.diagonal(), [&](Index j) { return K.col(j); }, W, options.tolerance, options.max_size, Tie::first);
 }
 
+std::vector<Index> select_components(const Eigen::Ref<const Eigen::MatrixXd>& X, Index n_keep) {
+    if (n_keep < 1) throw std::invalid_argument(fmt::format("selection: n_keep is {}; must be at least 1", n_keep));
+    if (!X.allFinite()) throw std::invalid_argument("selection: a feature is not finite");
+    if (X.size() == 0) return {};
+    Eigen::MatrixXd S(X.rows(), X.rows());
+    S.noalias() = X * X.transpose();
+    Eigen::VectorXd residual = S.diagonal();
+    const double tolerance = 1e-12 * residual.maxCoeff();
+    std::vector<Index> chosen;
+    while (true) {
+        Eigen::MatrixXd W(X.rows(), 0);
+        const auto more = pivoted_cholesky(
+            residual, [&](Index j) { return S.col(j); }, W, tolerance, n_keep - static_cast<Index>(chosen.size()),
+            Tie::first);
+        if (more.empty()) break;
+        for (const Index j : more) residual[j] = 0.0;
+        chosen.insert(chosen.end(), more.begin(), more.end());
+    }
+    std::sort(chosen.begin(), chosen.end());
+    return chosen;
+}
+
 IncrementalSelection::IncrementalSelection(int kernel_power, const CholeskyOptions& options)
     : kernel_power_(kernel_power), options_(options) {
     if (kernel_power < 1)

@@ -46,6 +46,19 @@ struct CholeskyOptions {
 [[nodiscard]] std::vector<Eigen::Index> select_by_cholesky(const Eigen::Ref<const Eigen::MatrixXd>& K,
                                                            const CholeskyOptions& options = {});
 
+/// Which components of features X (D × n) say most: QR of Xᵀ with column pivoting, through the Cholesky factor of X Xᵀ.
+/// Greedily the component (row of X) with the largest part that the chosen ones do not explain linearly; of equal
+/// components one is chosen. Once all are explained to rounding (1e-6 of the longest) the rest are ranked among
+/// themselves in the same way. Nested: fewer places, a subset. X is neither centred nor scaled: that metric is the
+/// kernel's.
+/// @returns ascending; min(n_keep, D), less the components that are zero everywhere
+/// Cost 2 n D² + D n_keep²; memory 16 D² bytes. The purpose is that of VASP's ML_LSPARSDES, which takes those with the
+/// largest leverage on the leading eigenvectors at once, equal ones together. Source: Golub, Klema and Stewart (1976);
+/// for descriptors Imbalzano et al., J. Chem. Phys. 148, 241730 (2018).
+/// @throws std::invalid_argument if n_keep < 1 or X is not finite.
+[[nodiscard]] std::vector<Eigen::Index> select_components(const Eigen::Ref<const Eigen::MatrixXd>& X,
+                                                          Eigen::Index n_keep);
+
 /// The same selection when candidates come in batches: what was accepted stays, and each batch is judged by what it
 /// adds. A reference costs O(m (D + N_B)) for m candidates in the batch; memory 8 m N_B bytes during add.
 class IncrementalSelection {

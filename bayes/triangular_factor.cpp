@@ -64,14 +64,30 @@ void TriangularFactor::merge(const TriangularFactor& other, double scale) {
     n_rows_ += n_merged - waiting.rows();
 }
 
-const Eigen::MatrixXd& TriangularFactor::R() {
+TriangularFactor TriangularFactor::restricted_to(const std::vector<Index>& columns) const {
+    const auto n = static_cast<Index>(columns.size());
+    TriangularFactor part(n);
+    Eigen::MatrixXd rows(R().rows(), n);
+    for (Index k = 0; k < n; ++k) {
+        const Index column = columns[static_cast<std::size_t>(k)];
+        if (column < 0 || column >= n_columns())
+            throw std::invalid_argument(
+                fmt::format("triangular factor: no column {} in a factor of width {}", column, n_columns()));
+        rows.col(k) = R_.col(column);
+    }
+    lapack::stack_rows(part.R_, rows);
+    part.n_rows_ = n_rows_;
+    return part;
+}
+
+const Eigen::MatrixXd& TriangularFactor::R() const {
     flush();
     for (Index i = 0; i < R_.rows(); ++i)
         if (R_(i, i) < 0.0) R_.row(i) *= -1.0;
     return R_;
 }
 
-void TriangularFactor::flush() {
+void TriangularFactor::flush() const {
     if (n_waiting_ == 0) return;
     lapack::stack_rows(R_, panel_.topRows(n_waiting_));
     n_waiting_ = 0;

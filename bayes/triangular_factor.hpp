@@ -1,6 +1,7 @@
 #pragma once
 
 #include <Eigen/Core>
+#include <vector>
 
 namespace mlff::bayes {
 
@@ -27,19 +28,24 @@ class TriangularFactor {
     /// @throws std::invalid_argument if the widths differ or scale is not finite
     void merge(const TriangularFactor& other, double scale = 1.0);
 
+    /// The factor of the same rows with some of their columns only. Cost 2 n m² for m columns.
+    /// @throws std::invalid_argument if a column does not exist
+    [[nodiscard]] TriangularFactor restricted_to(const std::vector<Eigen::Index>& columns) const;
+
     /// The factor of all rows seen, strict lower triangle zero, diagonal ≥ 0: that makes it unique where the columns
-    /// are independent. Not const: rows still in the panel are worked in first.
-    [[nodiscard]] const Eigen::MatrixXd& R();
+    /// are independent. Rows that still wait in the panel are worked in first (so: one thread at a time).
+    [[nodiscard]] const Eigen::MatrixXd& R() const;
 
     [[nodiscard]] Eigen::Index n_columns() const { return R_.cols(); }
     [[nodiscard]] Eigen::Index n_rows() const { return n_rows_; }  ///< rows seen
 
  private:
-    void flush();
+    void flush() const;
 
-    Eigen::MatrixXd R_;      ///< of the rows worked in
-    Eigen::MatrixXd panel_;  ///< rows that wait, in its first n_waiting_ rows
-    Eigen::Index n_waiting_ = 0;
+    // When waiting rows are worked in changes nothing that can be seen from outside.
+    mutable Eigen::MatrixXd R_;      ///< of the rows worked in
+    mutable Eigen::MatrixXd panel_;  ///< rows that wait, in its first n_waiting_ rows
+    mutable Eigen::Index n_waiting_ = 0;
     Eigen::Index n_rows_ = 0;
 };
 

@@ -8,6 +8,7 @@ if(NOT TARGET yaml-cpp::yaml-cpp)      # yaml-cpp < 0.8 exports no namespace
 endif()
 find_package(fmt REQUIRED)
 find_package(ZLIB REQUIRED)
+find_package(EXPAT REQUIRED)
 find_package(CLI11 REQUIRED)
 find_package(nlohmann_json REQUIRED)
 enable_language(C)                     # FindHDF5 compiles C to look the library up

@@ -25,12 +25,15 @@ void DescriptorOptions::validate() const {
         throw std::invalid_argument("radial_weight must lie in [0, 1], got " + std::to_string(radial_weight));
     validate_part(radial, "radial");
     validate_part(angular, "angular");
+    if (radial_weight == 1.0 && !components.empty())
+        throw std::invalid_argument("components of the three-body part are given, but radial_weight is 1");
 }
 
 Descriptor::Descriptor(const DescriptorOptions& options, int n_channels) : options_(options) {
     options_.validate();
     if (options_.radial_weight > 0.0) two_.emplace(options_.radial, n_channels);
-    if (options_.radial_weight < 1.0) three_.emplace(options_.angular, n_channels, options_.compression);
+    if (options_.radial_weight < 1.0)
+        three_.emplace(options_.angular, n_channels, options_.compression, options_.components);
 }
 
 double Descriptor::cutoff() const {

@@ -3,6 +3,7 @@
 #include <Eigen/Core>
 #include <array>
 #include <optional>
+#include <vector>
 
 #include "descriptors/environment.hpp"
 #include "descriptors/three_body.hpp"
@@ -22,6 +23,9 @@ struct DescriptorOptions {
     double radial_weight = 0.1;  ///< β (ML_W1); 0: three-body only, 1: two-body only
     Normalization normalization = Normalization::joint;
     Compression compression = Compression::none;
+    /// three-body components that are kept (ML_LSPARSDES), in the order of ThreeBody from 0, ascending; empty: all.
+    /// Lengths are those of what is kept. How many there are is known with the species only: checked by Descriptor.
+    std::vector<int> components = {};
 
     /// @throws std::invalid_argument naming the field, its value and the bound
     void validate() const;
@@ -45,6 +49,7 @@ class Descriptor {
     };
 
     /// @param n_channels  number of species, ≥ 1
+    /// @throws std::invalid_argument naming the field, its value and the bound
     Descriptor(const DescriptorOptions& options, int n_channels);
 
     [[nodiscard]] const DescriptorOptions& options() const { return options_; }

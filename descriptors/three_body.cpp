@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <numbers>
 #include <stdexcept>
+#include <string>
+#include <utility>
 
 namespace mlff::descriptors {
 namespace {
@@ -32,8 +35,13 @@ void reset(std::vector<double>& v, Index n) { v.assign(static_cast<std::size_t>(
 
 }  // namespace
 
-ThreeBody::ThreeBody(const RadialBasisOptions& options, int n_channels, Compression compression)
-    : basis_(options), harmonics_(options.l_max), n_channels_(n_channels), compression_(compression) {
+ThreeBody::ThreeBody(const RadialBasisOptions& options, int n_channels, Compression compression,
+                     std::vector<int> components)
+    : basis_(options),
+      harmonics_(options.l_max),
+      n_channels_(n_channels),
+      compression_(compression),
+      kept_(std::move(components)) {
     if (n_channels < 1) throw std::invalid_argument("a descriptor needs at least one species channel");
     c_offset_.push_back(0);
     c_all_offset_.push_back(0);
@@ -44,7 +52,22 @@ ThreeBody::ThreeBody(const RadialBasisOptions& options, int n_channels, Compress
         c_offset_.push_back(c_offset_.back() + (2 * l + 1) * channels_times(l));
         c_all_offset_.push_back(c_all_offset_.back() + (2 * l + 1) * n);
         self_offset_.push_back(self_offset_.back() + n_channels_ * n * n);
-        size_ += block_size(l);
+        full_size_ += block_size(l);
+    }
+    if (all_kept()) return;
+    if (kept_.front() < 0 || kept_.back() >= full_size_ ||
+        std::adjacent_find(kept_.begin(), kept_.end(), std::greater_equal<>()) != kept_.end())
+        throw std::invalid_argument("components must be ascending and between 0 and " + std::to_string(full_size_ - 1));
+    first_kept_.push_back(0);
+    Index component = 0;
+    for (int l = 0; l <= basis_.l_max(); ++l) {
+        const Index n = basis_.count(l), all = channels_times(l);
+        for (Index a = 0; a < all; ++a)
+            for (Index b = compression_ == Compression::none ? a : all;
+                 b < (compression_ == Compression::none ? all : all + n); ++b, ++component)
+                if (kept_pairs_.size() < kept_.size() && component == kept_[kept_pairs_.size()])
+                    kept_pairs_.push_back({a, b});
+        first_kept_.push_back(static_cast<Index>(kept_pairs_.size()));
     }
 }
 
@@ -98,7 +121,12 @@ void ThreeBody::value(const Environment& environment, Workspace& work, Eigen::Re
     }
 
     double* p = x.data();
-    x.setZero();
+    if (all_kept()) {
+        x.setZero();
+    } else {
+        reset(work.packed, full_size_);
+        p = work.packed.data();
+    }
     for (int l = 0; l <= basis_.l_max(); ++l) {
         const Index n = basis_.count(l), all = channels_times(l);
         const double* c = work.c.data() + c_offset_[static_cast<std::size_t>(l)];
@@ -122,6 +150,8 @@ void ThreeBody::value(const Environment& environment, Workspace& work, Eigen::Re
             }
         }
     }
+    for (std::size_t k = 0; k < kept_.size(); ++k)
+        x[static_cast<Index>(k)] = work.packed[static_cast<std::size_t>(kept_[k])];
 }
 
 void ThreeBody::adjoint(const Environment& environment, Workspace& work, const Eigen::Ref<const Eigen::VectorXd>& g,
@@ -131,6 +161,12 @@ void ThreeBody::adjoint(const Environment& environment, Workspace& work, const E
     reset(work.gradient_c, c_offset_.back());
     reset(work.self_weight, self_offset_.back());
     const double* g_row = g.data();
+    if (!all_kept()) {
+        reset(work.packed, full_size_);
+        for (std::size_t k = 0; k < kept_.size(); ++k)
+            work.packed[static_cast<std::size_t>(kept_[k])] = g[static_cast<Index>(k)];
+        g_row = work.packed.data();
+    }
     for (int l = 0; l <= basis_.l_max(); ++l) {
         const Index n = basis_.count(l), all = channels_times(l), n_m = 2 * l + 1;
         const double* c = work.c.data() + c_offset_[static_cast<std::size_t>(l)];
@@ -229,6 +265,25 @@ void ThreeBody::jacobian(const Environment& environment, Workspace& work, Eigen:
                     add_scaled(projected + x * width, factor, c + m * all, all);
                     if (!full) add_scaled(projected + x * width + all, factor, c_all + m * n, n);
                 }
+            if (!all_kept()) {
+                for (Index i = first; i < first_kept_[static_cast<std::size_t>(l) + 1]; ++i) {
+                    const auto [a, b] = kept_pairs_[static_cast<std::size_t>(i)];
+                    const Index n_a = a % n, n_b = b % n;
+                    const bool a_inside = a / n == channel, b_inside = !full || b / n == channel;
+                    for (Index x = 0; x < 3; ++x) {
+                        const double e = unit[x];
+                        const double* U = projected;
+                        const double* V = projected + (x + 1) * width;
+                        double sum = 0.0;
+                        if (a_inside) sum += dh[n_a] * e * U[b] + h[n_a] * V[b];
+                        if (b_inside) sum += dh[n_b] * e * U[a] + h[n_b] * V[a];
+                        if (a_inside && b_inside) sum -= self_factor(l) * e * (dh[n_a] * h[n_b] + h[n_a] * dh[n_b]);
+                        out(i, 3 * row + x) = (full && a != b ? sqrt2 * kappa(l) : kappa(l)) * sum;
+                    }
+                }
+                first = first_kept_[static_cast<std::size_t>(l) + 1];
+                continue;
+            }
             for (Index x = 0; x < 3; ++x) {
                 double* p = out.data() + (3 * row + x) * out.outerStride() + first;
                 const double e = unit[x];

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <Eigen/Core>
+#include <array>
 #include <vector>
 
 #include "descriptors/environment.hpp"
@@ -22,7 +23,8 @@ enum class Compression {
 ///   κ_l = sqrt(8π²/(2l+1))
 ///
 /// The subtracted self term (j with itself, by the addition theorem) leaves a purely angular descriptor. Order: by l,
-/// then a = J·N_l + n, then b or n'.   Source: method.md section 1; [D22] Darby, Kermode, Csányi (2022).
+/// then a = J·N_l + n, then b or n'. Of these components only some may be kept (ML_LSPARSDES); the others are as good
+/// as absent everywhere.   Source: method.md section 1; [D22] Darby, Kermode, Csányi (2022).
 class ThreeBody {
  public:
     /// Intermediates of one environment, kept from `value` for the derivatives. Grows, never shrinks.
@@ -33,14 +35,20 @@ class ThreeBody {
         Eigen::Matrix3Xd dy;                 ///< r ∇Y_lm, harmonics size columns per neighbour
         std::vector<double> c;               ///< c_alm: for each l, for each m, all a
         std::vector<double> c_all;           ///< element compression: Σ_J c_nlm^J, for each l, each m, all n
-        // scratch of value, adjoint and jacobian
-        std::vector<double> self, weight, self_weight, gradient_c, summed, projected;
+        // scratch of value, adjoint and jacobian; packed: all components where only some are kept
+        std::vector<double> packed, self, weight, self_weight, gradient_c, summed, projected;
     };
 
-    ThreeBody(const RadialBasisOptions& options, int n_channels, Compression compression);
+    /// @param components  those kept, counted in the order above from 0, ascending; empty: all
+    /// @throws std::invalid_argument if there is no channel, or a component that does not exist
+    ThreeBody(const RadialBasisOptions& options, int n_channels, Compression compression,
+              std::vector<int> components = {});
 
     [[nodiscard]] const RadialBasis& basis() const { return basis_; }
-    [[nodiscard]] Eigen::Index size() const { return size_; }
+    [[nodiscard]] Eigen::Index size() const {
+        return all_kept() ? full_size_ : static_cast<Eigen::Index>(kept_.size());
+    }
+    [[nodiscard]] Eigen::Index full_size() const { return full_size_; }  ///< before the choice of components
 
     /// p into x (size()).
     void value(const Environment& environment, Workspace& work, Eigen::Ref<Eigen::VectorXd> x) const;
@@ -54,7 +62,8 @@ class ThreeBody {
 
  private:
     [[nodiscard]] Eigen::Index channels_times(int l) const { return n_channels_ * basis_.count(l); }
-    [[nodiscard]] Eigen::Index block_size(int l) const;  ///< descriptor components of this l
+    [[nodiscard]] Eigen::Index block_size(int l) const;  ///< descriptor components of this l, kept or not
+    [[nodiscard]] bool all_kept() const { return kept_.empty(); }
     [[nodiscard]] double kappa(int l) const { return kappa_[static_cast<std::size_t>(l)]; }
 
     RadialBasis basis_;
@@ -65,7 +74,10 @@ class ThreeBody {
     std::vector<Eigen::Index> c_offset_;      ///< of the block of l in Workspace::c
     std::vector<Eigen::Index> c_all_offset_;  ///< of the block of l in Workspace::c_all
     std::vector<Eigen::Index> self_offset_;   ///< of the blocks (J, n, n') of l in Workspace::self
-    Eigen::Index size_ = 0;
+    Eigen::Index full_size_ = 0;
+    std::vector<int> kept_;                 ///< components, ascending; empty: all, and so are the next two
+    std::vector<Eigen::Index> first_kept_;  ///< of each l
+    std::vector<std::array<Eigen::Index, 2>> kept_pairs_;  ///< (a, b) of each; element: b = n_channels·N_l + n'
 };
 
 }  // namespace mlff::descriptors

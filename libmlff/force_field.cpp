@@ -26,11 +26,15 @@ void ForceFieldOptions::validate() const {
     descriptor.validate();
     if (kernel_power < 1 || kernel_power > 16)
         throw std::invalid_argument(fmt::format("kernel_power must be 1 to 16, got {}", kernel_power));
+    if (!(keep > 0.0 && keep <= 1.0))
+        throw std::invalid_argument(fmt::format("angular.keep must be above 0 and at most 1, got {}", keep));
+    if (keep < 1.0 && !descriptor.components.empty())
+        throw std::invalid_argument("angular.keep chooses components, but some are chosen already");
 }
 
 ForceField::ForceField(std::shared_ptr<const descriptors::Descriptor> descriptor, int kernel_power,
                        std::vector<int> species, std::vector<LocalReferences> references, Eigen::VectorXd e0,
-                       bayes::Posterior posterior, LabelScales scales, Provenance provenance)
+                       bayes::Posterior posterior, LabelScales scales, Provenance provenance, Calibration calibration)
     : descriptor_(std::move(descriptor)),
       kernel_power_(kernel_power),
       species_(std::move(species)),
@@ -39,7 +43,8 @@ ForceField::ForceField(std::shared_ptr<const descriptors::Descriptor> descriptor
       e0_(std::move(e0)),
       posterior_(std::move(posterior)),
       scales_(scales),
-      provenance_(std::move(provenance)) {
+      provenance_(std::move(provenance)),
+      calibration_(calibration) {
     if (references_.size() != species_.size() || e0_.size() != n_channels())
         throw std::invalid_argument("a force field needs references and e0 for each of its species");
     if (kernel_power_ < 1) throw std::invalid_argument(fmt::format("kernel power {} of a force field", kernel_power_));
@@ -47,6 +52,9 @@ ForceField::ForceField(std::shared_ptr<const descriptors::Descriptor> descriptor
     for (const double scale : {scales_.energy, scales_.force, scales_.stress})
         if (!(scale > 0.0 && std::isfinite(scale)))
             throw std::invalid_argument(fmt::format("label scale {} of a force field is not positive", scale));
+    for (const double factor : {calibration_.energy, calibration_.force, calibration_.stress})
+        if (!(factor > 0.0 && std::isfinite(factor)))
+            throw std::invalid_argument(fmt::format("calibration factor {} of a force field is not positive", factor));
     for (const auto& set : references_) {
         if (!set.features.allFinite()) throw std::invalid_argument("local references are not finite");
         if (static_cast<Index>(set.structure.size()) != set.size() || set.atom.size() != set.structure.size())
@@ -60,6 +68,10 @@ ForceField::ForceField(std::shared_ptr<const descriptors::Descriptor> descriptor
     if (posterior_.size() != n_references())
         throw std::invalid_argument(
             fmt::format("{} weights for {} local references", posterior_.size(), n_references()));
+}
+
+ForceField ForceField::with_calibration(const Calibration& calibration) const {
+    return {descriptor_, kernel_power_, species_, references_, e0_, posterior_, scales_, provenance_, calibration};
 }
 
 Eigen::MatrixXd compute_features(const descriptors::Descriptor& descriptor, const Environments& environments) {

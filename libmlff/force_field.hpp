@@ -14,6 +14,9 @@ namespace mlff {
 struct ForceFieldOptions {
     descriptors::DescriptorOptions descriptor;
     int kernel_power = 4;  ///< ζ (ML_NHYP), 1 to 16
+    /// share of the three-body components that a fit keeps (ML_RDES_SPARSDES), (0, 1]; `resolve_components` makes
+    /// descriptor.components of it
+    double keep = 1.0;
 
     /// @throws std::invalid_argument naming the field, its value and the bound
     void validate() const;
@@ -34,6 +37,12 @@ struct LabelScales {
     double energy = 1.0;  ///< [eV/atom]
     double force = 1.0;   ///< [eV/Å]
     double stress = 1.0;  ///< [eV/Å³]
+};
+
+/// Factors that turn error estimates (the epistemic deviations of `Uncertainty`) into errors: estimate × factor is a
+/// standard deviation that agrees with the errors on validation data (learning/calibration.hpp). 1: not calibrated.
+struct Calibration {
+    double energy = 1.0, force = 1.0, stress = 1.0;
 };
 
 /// Where a force field comes from and how well it reproduces its training data.
@@ -59,10 +68,14 @@ class ForceField {
     /// @param references  per channel
     /// @param e0          composition baseline per channel [eV]
     /// @param posterior   of all weights, channel after channel [eV]
-    /// @throws std::invalid_argument if the sizes disagree, a number is not finite or a scale not positive
+    /// @throws std::invalid_argument if the sizes disagree, a number is not finite, or a scale or factor not positive
     ForceField(std::shared_ptr<const descriptors::Descriptor> descriptor, int kernel_power, std::vector<int> species,
                std::vector<LocalReferences> references, Eigen::VectorXd e0, bayes::Posterior posterior,
-               LabelScales scales, Provenance provenance);
+               LabelScales scales, Provenance provenance, Calibration calibration = {});
+
+    /// The same force field with these factors. What it evaluates does not change: an Uncertainty is the raw estimate.
+    /// @throws std::invalid_argument if a factor is not positive
+    [[nodiscard]] ForceField with_calibration(const Calibration& calibration) const;
 
     [[nodiscard]] const descriptors::Descriptor& descriptor() const { return *descriptor_; }
     [[nodiscard]] ForceFieldOptions options() const { return {descriptor_->options(), kernel_power_}; }
@@ -79,6 +92,7 @@ class ForceField {
     [[nodiscard]] const Eigen::VectorXd& e0() const { return e0_; }
     [[nodiscard]] const bayes::Posterior& posterior() const { return posterior_; }
     [[nodiscard]] const LabelScales& scales() const { return scales_; }
+    [[nodiscard]] const Calibration& calibration() const { return calibration_; }
     [[nodiscard]] const Provenance& provenance() const { return provenance_; }
 
  private:
@@ -91,6 +105,7 @@ class ForceField {
     bayes::Posterior posterior_;
     LabelScales scales_;
     Provenance provenance_;
+    Calibration calibration_;
 };
 
 /// x̂ of every atom, D × n_atoms, in the order of the atoms.

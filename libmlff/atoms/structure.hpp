@@ -41,7 +41,8 @@ struct Labels {
 struct LabeledStructure {
     Structure structure;
     Labels labels;
-    std::string origin;  ///< for messages: "file:line" or "step 120"
+    std::string origin;      ///< for messages: "file:line" or "step 120"
+    std::string group = {};  ///< of like configurations, for errors by group (extxyz: config_type); may be empty
 };
 
 /// n₁ × n₂ × n₃ copies of a structure; copies of the cell are the outer loops, atoms of the cell the innermost.

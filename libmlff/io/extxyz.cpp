@@ -300,6 +300,7 @@ std::optional<ExtxyzFrame> ExtxyzReader::next() {
     const Layout layout = arrange(columns, keys_, lines_);
     read_cell(frame, lines_);
     read_labels(frame, keys_, lines_);
+    frame.group = frame.find("config_type").value_or("");
 
     const Eigen::Index n = *count;
     Structure& structure = frame.structure;

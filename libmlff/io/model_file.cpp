@@ -70,6 +70,7 @@ void write_model(const std::string& path, const ForceField& model) {
     file.write("descriptor/radial_weight", options.radial_weight);
     file.write("descriptor/normalization", options.normalization == Normalization::joint ? "joint" : "separate");
     file.write("descriptor/compression", options.compression == Compression::none ? "none" : "element");
+    if (!options.components.empty()) file.write("descriptor/components", options.components);
     file.write("kernel/power", model.kernel_power());
 
     std::vector<std::string> symbols;
@@ -109,6 +110,9 @@ void write_model(const std::string& path, const ForceField& model) {
     scale("energy", model.scales().energy, "eV/atom");
     scale("force", model.scales().force, "eV/angstrom");
     scale("stress", model.scales().stress, "eV/angstrom^3");
+    file.write("calibration/energy", model.calibration().energy);
+    file.write("calibration/force", model.calibration().force);
+    file.write("calibration/stress", model.calibration().stress);
     file.commit();
 }
 
@@ -145,6 +149,7 @@ ForceField read_model(const std::string& path) {
             file, "descriptor/normalization", {{"joint", Normalization::joint}, {"separate", Normalization::separate}});
         options.compression = parse<Compression>(file, "descriptor/compression",
                                                  {{"none", Compression::none}, {"element", Compression::element}});
+        if (file.has("descriptor/components")) file.read("descriptor/components", options.components);
 
         std::vector<int> species;
         std::vector<LocalReferences> references;
@@ -189,6 +194,11 @@ ForceField read_model(const std::string& path) {
         const LabelScales scales{.energy = file.read<double>("scales/energy"),
                                  .force = file.read<double>("scales/force"),
                                  .stress = file.read<double>("scales/stress")};
+        Calibration calibration;  // models of earlier programs have none
+        if (file.has("calibration"))
+            calibration = {.energy = file.read<double>("calibration/energy"),
+                           .force = file.read<double>("calibration/force"),
+                           .stress = file.read<double>("calibration/stress")};
         auto descriptor = std::make_shared<descriptors::Descriptor>(options, static_cast<int>(species.size()));
         return {std::move(descriptor),
                 file.read<int>("kernel/power"),
@@ -197,7 +207,8 @@ ForceField read_model(const std::string& path) {
                 file.read<Eigen::VectorXd>("e0"),
                 std::move(posterior),
                 scales,
-                std::move(origin)};
+                std::move(origin),
+                calibration};
     } catch (const std::invalid_argument& error) {
         throw InputError(fmt::format("{}: the model is damaged: {}", path, error.what()));
     }

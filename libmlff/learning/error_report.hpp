@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <map>
+#include <string>
 
 #include "libmlff/calculator.hpp"
 
@@ -29,6 +30,10 @@ struct ErrorReport {
     long structures = 0, atoms = 0;
     ErrorSum energy, force, stress;
     std::map<int, ErrorSum> force_by_species;  ///< by atomic number
+    struct Group {
+        ErrorSum energy, force;
+    };
+    std::map<std::string, Group> by_group;  ///< by LabeledStructure::group, where one is given
 
     void add(const LabeledStructure& truth, const Evaluation& prediction);
 };

@@ -3,8 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
-#include <set>
+#include <limits>
 #include <stdexcept>
 
 #include "libmlff/errors.hpp"
@@ -13,71 +14,26 @@ namespace mlff {
 namespace {
 
 using Eigen::Index;
-using Eigen::MatrixXd;
 
-constexpr double pool_factor = 3.0;  ///< candidates per reference that is wanted
+constexpr std::array energy_weights = {1.0, 3.0, 10.0, 30.0, 100.0, 300.0};
 
-long atoms_of(const std::vector<LabeledStructure>& data, int z) {
-    long n = 0;
-    for (const auto& item : data) n += std::count(item.structure.species.begin(), item.structure.species.end(), z);
-    return n;
-}
-
-/// Every how manyth atom of a species joins the pool, so that it holds about `wanted`.
-double stride(long n_atoms, double wanted) { return std::max(1.0, static_cast<double>(n_atoms) / wanted); }
 
 std::vector<LocalReferences> choose_references(const std::vector<LabeledStructure>& data, const FitOptions& options,
                                                const descriptors::Descriptor& descriptor,
                                                const std::vector<int>& species, Index max_references,
-                                               const std::function<void(long, long, const std::string&)>& progress) {
-    std::vector<LocalReferences> pool(species.size());
-    std::vector<std::vector<Eigen::VectorXd>> features(species.size());
-    std::vector<double> steps, next(species.size(), 0.0);
-    for (const int z : species)
-        steps.push_back(stride(atoms_of(data, z), pool_factor * static_cast<double>(max_references)));
-    std::vector<long> seen(species.size(), 0);
-    for (std::size_t s = 0; s < data.size(); ++s) {
-        Environments environments(species, descriptor.cutoff(), 0.0);
-        environments.update(data[s].structure);
-        const MatrixXd x = compute_features(descriptor, environments);
-        for (Index i = 0; i < x.cols(); ++i) {
-            const auto channel = static_cast<std::size_t>(environments.channel(i));
-            if (static_cast<double>(seen[channel]++) < next[channel]) continue;
-            next[channel] += steps[channel];
-            if (environments.neighbors().count(i) == 0) continue;
-            features[channel].emplace_back(x.col(i));
-            pool[channel].structure.push_back(static_cast<int>(s));
-            pool[channel].atom.push_back(static_cast<int>(i));
-        }
-        progress(static_cast<long>(s) + 1, static_cast<long>(data.size()), "choosing local references");
-    }
-    std::vector<LocalReferences> chosen(species.size());
-    for (std::size_t channel = 0; channel < species.size(); ++channel) {
-        MatrixXd all(descriptor.size(), static_cast<Index>(features[channel].size()));
-        for (std::size_t k = 0; k < features[channel].size(); ++k)
-            all.col(static_cast<Index>(k)) = features[channel][k];
-        features[channel].clear();
-        LocalReferences& to = chosen[channel];
-        to.features.resize(descriptor.size(), 0);
-        if (all.cols() == 0) continue;
-        const auto kept = select(all, options.force_field.kernel_power, options.selection, max_references);
-        to.features.resize(descriptor.size(), static_cast<Index>(kept.size()));
-        for (std::size_t k = 0; k < kept.size(); ++k) {
-            to.features.col(static_cast<Index>(k)) = all.col(kept[k]);
-            to.structure.push_back(pool[channel].structure[static_cast<std::size_t>(kept[k])]);
-            to.atom.push_back(pool[channel].atom[static_cast<std::size_t>(kept[k])]);
-        }
-    }
-    return chosen;
+                                               const Progress& progress) {
+    auto candidates = options.given.empty() ? sample_atoms(data, descriptor, species, max_references, progress)
+                                            : gather_references(data, descriptor, species, options.given);
+    return sparsify(std::move(candidates), options.force_field.kernel_power, options.selection, max_references);
+}
+
+Index total(const std::vector<LocalReferences>& references) {
+    Index n = 0;
+    for (const auto& set : references) n += set.size();
+    return n;
 }
 
 }  // namespace
-
-std::vector<int> species_of(const std::vector<LabeledStructure>& data) {
-    std::set<int> unique;
-    for (const auto& item : data) unique.insert(item.structure.species.begin(), item.structure.species.end());
-    return {unique.begin(), unique.end()};
-}
 
 void FitOptions::validate() const {
     force_field.validate();
@@ -85,64 +41,138 @@ void FitOptions::validate() const {
     selection.validate();
     if (max_references < 1)
         throw std::invalid_argument(fmt::format("references.max must be at least 1, got {}", max_references));
+    if (folds < 1) throw std::invalid_argument(fmt::format("folds must be at least 1, got {}", folds));
+    if (memory < 0) throw std::invalid_argument(fmt::format("memory must be 0 or positive, got {}", memory));
 }
 
-FitForecast forecast_fit(const std::vector<LabeledStructure>& data, const FitOptions& options) {
-    const std::vector<int> species = species_of(data);
+FitForecast forecast_fit(const std::vector<LabeledStructure>& training, bool has_validation,
+                         const FitOptions& options) {
+    const std::vector<int> species = species_of(training);
+    const std::vector<long> n_atoms = count_atoms(training, species);
     Index largest = 0;
-    for (const auto& item : data) largest = std::max(largest, item.structure.size());
+    for (const auto& item : training) largest = std::max(largest, item.structure.size());
     const Index D = descriptors::Descriptor(options.force_field.descriptor, static_cast<int>(species.size())).size();
     FitForecast forecast;
-    const auto set = [&](Index max_references) {
+    const auto set = [&](Index max_references, int folds) {
         forecast.max_references = max_references;
+        forecast.folds = folds;
         forecast.n_references = 0;
-        double pool = 0.0;
-        for (const int z : species) {
-            const auto n = static_cast<double>(atoms_of(data, z));
-            const double own_pool = std::min(n, pool_factor * static_cast<double>(max_references));
-            forecast.n_references += std::min<Index>(max_references, static_cast<Index>(own_pool));
-            // Features of every pool are held twice, the kernel matrix of one and its factor at a time.
-            pool = std::max(pool, own_pool * own_pool + own_pool * static_cast<double>(std::min<Index>(
-                                                                       max_references, static_cast<Index>(own_pool))));
-            pool += 2.0 * own_pool * static_cast<double>(D);
+        double selection = 0.0, pools = 0.0;
+        for (const long n : n_atoms) {
+            const auto pool = static_cast<double>(pool_size(n, max_references));
+            const Index own = std::min<Index>(max_references, static_cast<Index>(pool));
+            forecast.n_references += own;
+            // The kernel matrix of one pool and its factor at a time.
+            selection = std::max(selection, pool * (pool + static_cast<double>(own)));
+            pools += pool * static_cast<double>(D);
         }
         const auto n = static_cast<double>(forecast.n_references);
-        // Three factors with their panels, the stack, the posterior and its scratch; one structure's rows, twice.
-        const double regression = 8.0 * n * n + 4.0 * 1024.0 * n +
-                                  2.0 * n * (7.0 + 3.0 * static_cast<double>(largest)) + n * static_cast<double>(D);
-        forecast.bytes = 8.0 * std::max(pool, regression);
+        const double parts = has_validation ? 2.0 : static_cast<double>(folds);
+        // Three factors with their panels for each part and once more for their sum, the stack, the posterior and its
+        // scratch; the rows of one structure, twice.
+        const double factors = 3.0 * n * (n + 1024.0);
+        const double solving = factors + 4.0 * n * n;
+        const double rows = 2.0 * n * (7.0 + 3.0 * static_cast<double>(largest)) + n * static_cast<double>(D);
+        forecast.bytes = 8.0 * std::max(pools + selection, parts * factors + std::max(solving, rows));
     };
-    set(options.max_references);
-    while (options.memory > 0 && forecast.bytes > static_cast<double>(options.memory) && forecast.max_references > 1) {
-        set(std::max<Index>(1, forecast.max_references * 95 / 100));
+    set(options.max_references, options.folds);
+    const auto too_large = [&] {
+        return options.memory > 0 && forecast.bytes > static_cast<double>(options.memory);
+    };
+    while (too_large() && forecast.folds > 1) set(forecast.max_references, forecast.folds - 1);
+    while (too_large() && forecast.max_references > 1) {
+        set(std::max<Index>(1, forecast.max_references * 95 / 100), forecast.folds);
         forecast.reduced = true;
     }
     return forecast;
 }
 
-ForceField fit_to_data(const std::vector<LabeledStructure>& data, const FitOptions& options,
-                       const Provenance& provenance,
-                       const std::function<void(long, long, const std::string&)>& progress) {
+TrainingPass::TrainingPass(std::shared_ptr<const descriptors::Descriptor> descriptor, int kernel_power,
+                           std::vector<LocalReferences> references, PartedData data)
+    : descriptor_(std::move(descriptor)),
+      kernel_power_(kernel_power),
+      references_(std::move(references)),
+      data_(std::move(data)) {}
+
+TrainingPass::TrainingPass(const std::vector<LabeledStructure>& training,
+                           const std::vector<LabeledStructure>& validation, const FitOptions& options,
+                           const Progress& progress)
+    : kernel_power_(options.force_field.kernel_power), data_(0, {}, 1, false) {
     options.validate();
-    if (data.empty()) throw InputError("there are no training structures");
-    const std::vector<int> species = species_of(data);
-    auto descriptor =
+    if (training.empty()) throw InputError("there are no training structures");
+    const std::vector<int> species = species_of(training);
+    const FitForecast forecast = forecast_fit(training, !validation.empty(), options);
+    descriptor_ =
         std::make_shared<descriptors::Descriptor>(options.force_field.descriptor, static_cast<int>(species.size()));
-    auto references =
-        choose_references(data, options, *descriptor, species, forecast_fit(data, options).max_references, progress);
-    Index n_references = 0;
-    for (const auto& set : references) n_references += set.size();
-    RegressionData regression(n_references, species);
-    for (std::size_t s = 0; s < data.size(); ++s) {
-        Environments environments(species, descriptor->cutoff(), 0.0);
-        environments.update(data[s].structure);
-        regression.add(
-            design_rows(*descriptor, options.force_field.kernel_power, references, environments, data[s].structure),
-            data[s]);
-        progress(static_cast<long>(s) + 1, static_cast<long>(data.size()), "design matrix");
+    references_ = choose_references(training, options, *descriptor_, species, forecast.max_references, progress);
+    const int n_parts = validation.empty() ? std::min(forecast.folds, static_cast<int>(training.size())) : 1;
+    data_ = PartedData(total(references_), species, n_parts, !validation.empty());
+    const auto n_all = static_cast<long>(training.size() + validation.size());
+    long done = 0;
+    const auto add = [&](const LabeledStructure& item, int part) {
+        Environments environments(species, descriptor_->cutoff(), 0.0);
+        environments.update(item.structure);
+        data_.add(part, design_rows(*descriptor_, kernel_power_, references_, environments, item.structure), item);
+        progress(++done, n_all, "design matrix");
+    };
+    for (std::size_t s = 0; s < training.size(); ++s) add(training[s], static_cast<int>(s) % n_parts);
+    for (const auto& item : validation) add(item, n_parts);
+}
+
+Index TrainingPass::max_references() const {
+    Index most = 0;
+    for (const auto& set : references_) most = std::max(most, set.size());
+    return most;
+}
+
+TrainingPass TrainingPass::with_references(Index m) const {
+    if (m >= max_references()) return *this;
+    return {descriptor_, kernel_power_, first_references(references_, m),
+            data_.restricted_to(first_indices(references_, m))};
+}
+
+Validated TrainingPass::validate(const RegressionOptions& options) const {
+    return mlff::validate(data_, factor_prior(options.prior, references_, kernel_power_), options);
+}
+
+ForceField TrainingPass::force_field(Solution solution, Provenance provenance) const {
+    return make_force_field(data_.training(), std::move(solution), descriptor_, kernel_power_, references_,
+                            std::move(provenance));
+}
+
+ForceField TrainingPass::force_field_without(int part, const Solution& all, const RegressionOptions& options) const {
+    return fit(data_.training_without(part), descriptor_, kernel_power_, references_, with_precisions_of(all, options),
+               {});
+}
+
+double score(const LabelErrors& errors, const LabelScales& deviations) {
+    const double force = errors.force / deviations.force, energy = errors.energy / deviations.energy;
+    if (energy == 0.0) return force;
+    return force == 0.0 ? energy : std::sqrt(force * energy);
+}
+
+WeightedFit choose_energy_weight(const TrainingPass& pass, RegressionOptions options) {
+    const RegressionData training = pass.data().training();
+    const LabelScales deviations = training.labels().deviations();
+    std::optional<WeightedFit> best;
+    for (const double weight : energy_weights) {
+        options.weights.energy = weight;
+        WeightedFit trial{options.weights, pass.validate(options), 0.0};
+        trial.score = score(trial.fit.errors, deviations);
+        // The score has one minimum over the weight: past it, heavier weights are not tried.
+        if (best && trial.score > best->score) break;
+        best = std::move(trial);
+        if (training.energy().n_rows() == 0) break;
     }
-    return fit(std::move(regression), std::move(descriptor), options.force_field.kernel_power, std::move(references),
-               options.regression, provenance);
+    return std::move(*best);
+}
+
+ForceField fit_to_data(const std::vector<LabeledStructure>& data, const FitOptions& options,
+                       const Provenance& provenance, const Progress& progress) {
+    FitOptions without_folds = options;
+    without_folds.folds = 1;
+    const TrainingPass pass(data, {}, without_folds, progress);
+    return pass.force_field(pass.validate(options.regression).solution, provenance);
 }
 
 }  // namespace mlff

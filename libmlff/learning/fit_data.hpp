@@ -1,22 +1,21 @@
 #pragma once
 
-#include <functional>
-#include <string>
+#include <optional>
 #include <vector>
 
-#include "libmlff/learning/training_set.hpp"
+#include "libmlff/learning/cross_validation.hpp"
+#include "libmlff/learning/reference_selection.hpp"
 
 namespace mlff {
-
-/// Atomic numbers that occur in any of the structures, ascending.
-[[nodiscard]] std::vector<int> species_of(const std::vector<LabeledStructure>& data);
 
 struct FitOptions {
     ForceFieldOptions force_field;
     RegressionOptions regression;
     SelectionOptions selection{.method = SelectionMethod::cholesky, .tolerance = 1e-8};
     Eigen::Index max_references = 2000;  ///< per species, ≥ 1
-    std::int64_t memory = 0;             ///< budget [bytes]; 0 is no limit
+    std::vector<ReferenceList> given;    ///< per channel: candidates in place of atoms from all over the data
+    int folds = 5;            ///< parts for leave-out errors if there are no validation data; 1: no such errors, ≥ 1
+    std::int64_t memory = 0;  ///< budget [bytes]; 0 is no limit
 
     /// @throws std::invalid_argument naming the field, its value and the bound
     void validate() const;
@@ -26,18 +25,68 @@ struct FitOptions {
 struct FitForecast {
     Eigen::Index max_references = 0;  ///< per species, after the memory budget
     Eigen::Index n_references = 0;    ///< of all species
+    int folds = 1;                    ///< after the memory budget
     double bytes = 0.0;
     bool reduced = false;  ///< the budget allows fewer references than asked for
 };
-[[nodiscard]] FitForecast forecast_fit(const std::vector<LabeledStructure>& data, const FitOptions& options);
+/// First the folds are given up to keep the budget, then references.
+[[nodiscard]] FitForecast forecast_fit(const std::vector<LabeledStructure>& training, bool has_validation,
+                                       const FitOptions& options);
 
-/// Fits a force field to labelled data: local references by pivoted Cholesky (or CUR) from a pool of atoms spread
-/// evenly over the data, then one pass over the structures whose design rows are formed, worked into the triangular
-/// factors and forgotten. Memory does not depend on the number of structures.
-/// @param progress  told (done, total, what) now and then
-/// @throws InputError if the data hold no labels or no atoms with neighbours
+/// One pass over labelled data: local references by pivoted Cholesky (or CUR) from a pool of atoms spread evenly over
+/// the data, then design rows structure by structure, worked into triangular factors and forgotten. Memory does not
+/// depend on the number of structures. From the factors follow fits of every size (the leading references of each
+/// species) and with every weight, and errors on what a fit has not seen, without going through the data again.
+class TrainingPass {
+ public:
+    /// @param validation  never trained on; if empty, the training data are predicted in `folds` parts, each by a fit
+    ///                    to the others. Structure k belongs to part k mod folds
+    /// @throws InputError if there are no structures, or no atoms with neighbours
+    TrainingPass(const std::vector<LabeledStructure>& training, const std::vector<LabeledStructure>& validation,
+                 const FitOptions& options, const Progress& progress);
+
+    [[nodiscard]] const PartedData& data() const { return data_; }
+    [[nodiscard]] const descriptors::Descriptor& descriptor() const { return *descriptor_; }
+    /// All references, the most informative first.
+    [[nodiscard]] const std::vector<LocalReferences>& references() const { return references_; }
+    /// Of the species that has most.
+    [[nodiscard]] Eigen::Index max_references() const;
+
+    /// The same with at most m references per species.
+    [[nodiscard]] TrainingPass with_references(Eigen::Index m) const;
+
+    [[nodiscard]] Validated validate(const RegressionOptions& options) const;
+
+    /// Force field of a solution to all training data.
+    [[nodiscard]] ForceField force_field(Solution solution, Provenance provenance) const;
+
+    /// Force field that has not seen a part, with the precisions of the solution to all.
+    [[nodiscard]] ForceField force_field_without(int part, const Solution& all, const RegressionOptions& options) const;
+
+ private:
+    TrainingPass(std::shared_ptr<const descriptors::Descriptor> descriptor, int kernel_power,
+                 std::vector<LocalReferences> references, PartedData data);
+
+    std::shared_ptr<const descriptors::Descriptor> descriptor_;
+    int kernel_power_;
+    std::vector<LocalReferences> references_;
+    PartedData data_;
+};
+
+/// Goodness of a fit in one number, for choosing: geometric mean of force and energy error relative to the deviations
+/// of the labels; the force error alone if there are no energies. Lower is better.
+[[nodiscard]] double score(const LabelErrors& errors, const LabelScales& deviations);
+
+/// A fit with the energy weight that gives the best score, out of 1, 3, 10, ... 300.
+struct WeightedFit {
+    LabelWeights weights;
+    Validated fit;
+    double score = 0.0;
+};
+[[nodiscard]] WeightedFit choose_energy_weight(const TrainingPass& pass, RegressionOptions options);
+
+/// A force field fitted to labelled data as `options` say.
 [[nodiscard]] ForceField fit_to_data(const std::vector<LabeledStructure>& data, const FitOptions& options,
-                                     const Provenance& provenance,
-                                     const std::function<void(long, long, const std::string&)>& progress);
+                                     const Provenance& provenance, const Progress& progress);
 
 }  // namespace mlff

@@ -27,7 +27,7 @@ void LabelWeights::validate() const {
 }
 
 void LabelStatistics::add(const LabeledStructure& item) {
-    const auto& [structure, labels, origin] = item;
+    const auto& [structure, labels, origin, label_group] = item;
     std::map<int, long> composition;
     for (const int z : structure.species) ++composition[z];
     Group& group = groups_[composition];
@@ -51,6 +51,28 @@ void LabelStatistics::add(const LabeledStructure& item) {
     }
     ++n_structures_;
     n_atoms_ += structure.size();
+}
+
+void LabelStatistics::merge(const LabelStatistics& other) {
+    for (const auto& [composition, from] : other.groups_) {
+        const auto [found, is_new] = groups_.try_emplace(composition, from);
+        if (is_new) continue;
+        Group& to = found->second;
+        if (to.n_energy == 0.0) to.energy_origin = from.energy_origin;
+        const double shift = from.energy_origin - to.energy_origin;
+        to.energy_squared += from.energy_squared + shift * (2.0 * from.energy + from.n_energy * shift);
+        to.energy += from.energy + from.n_energy * shift;
+        to.n_energy += from.n_energy;
+        to.n_force += from.n_force;
+        to.force_squared += from.force_squared;
+        if (to.n_stress == 0.0) to.stress_origin = from.stress_origin;
+        const Voigt moved = from.stress_origin - to.stress_origin;
+        to.stress_squared += from.stress_squared + moved.cwiseProduct(2.0 * from.stress + from.n_stress * moved);
+        to.stress += from.stress + from.n_stress * moved;
+        to.n_stress += from.n_stress;
+    }
+    n_structures_ += other.n_structures_;
+    n_atoms_ += other.n_atoms_;
 }
 
 LabelScales LabelStatistics::deviations() const {

@@ -24,6 +24,9 @@ class LabelStatistics {
     /// Structures without a kind of label do not count for that kind.
     void add(const LabeledStructure& structure);
 
+    /// As if every structure of `other` had been added here.
+    void merge(const LabelStatistics& other);
+
     /// Deviations [eV/atom], [eV/Å], [eV/Å³]: at least 1e-3, 1e-3, 1e-5.
     [[nodiscard]] LabelScales deviations() const;
 

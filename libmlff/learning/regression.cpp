@@ -17,10 +17,9 @@ using Eigen::Index;
 using Eigen::MatrixXd;
 using Eigen::VectorXd;
 
-/// Root mean square residual of the rows with triangular factor R = [R_Φ | R_y]: |R_Φ w − R_y| is that of the rows.
-double rms_residual(const MatrixXd& R, const VectorXd& weights, Index n_rows) {
-    if (n_rows == 0) return 0.0;
-    return (R.leftCols(weights.size()) * weights - R.rightCols(1)).norm() / std::sqrt(static_cast<double>(n_rows));
+/// Root mean square over n_rows rows.
+double rms(const VectorXd& residual, Index n_rows) {
+    return n_rows == 0 ? 0.0 : residual.norm() / std::sqrt(static_cast<double>(n_rows));
 }
 
 VectorXd composition_energies(const LabelStatistics& labels, const std::vector<int>& species,
@@ -52,7 +51,7 @@ RegressionData::RegressionData(Index n_references, std::vector<int> species)
       stress_(n_references + 1) {}
 
 void RegressionData::add(const DesignRows& rows, const LabeledStructure& item) {
-    const auto& [structure, labels, origin] = item;
+    const auto& [structure, labels, origin, group] = item;
     if (rows.energy.rows() != n_references_ || rows.forces.cols() != 3 * structure.size())
         throw std::invalid_argument("design rows do not belong to this structure or set of references");
     labels_.add(item);
@@ -80,51 +79,103 @@ void RegressionData::add(const DesignRows& rows, const LabeledStructure& item) {
     }
 }
 
-ForceField fit(RegressionData data, std::shared_ptr<const descriptors::Descriptor> descriptor, int kernel_power,
-               std::vector<LocalReferences> references, const RegressionOptions& options, Provenance provenance) {
-    options.validate();
-    const Index n = data.n_references_;
-    if (n == 0) throw InputError("there is no local reference configuration to fit with");
-    const LabelScales deviations = data.labels_.deviations();
-    const VectorXd e0 = composition_energies(data.labels_, data.species_, options.atom_energies);
+void RegressionData::merge(const RegressionData& other) {
+    if (other.n_references_ != n_references_ || other.species_ != species_)
+        throw std::invalid_argument("regression data of other references or species cannot be merged");
+    labels_.merge(other.labels_);
+    energy_.merge(other.energy_);
+    force_.merge(other.force_);
+    stress_.merge(other.stress_);
+}
 
-    // Energies about e0; the composition columns have done their duty.
-    const MatrixXd& R = data.energy_.R();
-    MatrixXd energy(R.rows(), n + 1);
-    energy.leftCols(n) = R.leftCols(n);
-    energy.rightCols(1) = R.rightCols(1) - R.middleCols(n, e0.size()) * e0;
+RegressionData RegressionData::restricted_to(const std::vector<Index>& references) const {
+    RegressionData part(static_cast<Index>(references.size()), species_);
+    part.labels_ = labels_;
+    const auto restrict_columns = [&](const bayes::TriangularFactor& from) {
+        std::vector<Index> columns = references;
+        for (Index column = n_references_; column < from.n_columns(); ++column) columns.push_back(column);
+        return from.restricted_to(columns);
+    };
+    part.energy_ = restrict_columns(energy_);
+    part.force_ = restrict_columns(force_);
+    part.stress_ = restrict_columns(stress_);
+    return part;
+}
+
+LabelErrors RegressionData::errors(const VectorXd& weights, const VectorXd& e0) const {
+    if (weights.size() != n_references_ || e0.size() != static_cast<Index>(species_.size()))
+        throw std::invalid_argument("weights or composition energies do not belong to these regression data");
+    VectorXd all(n_references_ + e0.size() + 1);
+    all << weights, e0, -1.0;
+    VectorXd without_e0(n_references_ + 1);
+    without_e0 << weights, -1.0;
+    return {rms(energy_.R() * all, energy_.n_rows()), rms(force_.R() * without_e0, force_.n_rows()),
+            rms(stress_.R() * without_e0, stress_.n_rows())};
+}
+
+std::vector<bayes::CholeskyFactor> factor_prior(Prior prior, const std::vector<LocalReferences>& references,
+                                                int kernel_power) {
+    std::vector<bayes::CholeskyFactor> factors;
+    if (prior == Prior::kernel)
+        for (const auto& set : references)
+            factors.push_back(bayes::factor_kernel(bayes::kernel_matrix(set.features, kernel_power)));
+    return factors;
+}
+
+Solution solve(const RegressionData& data, const std::vector<bayes::CholeskyFactor>& prior,
+               const RegressionOptions& options) {
+    options.validate();
+    const Index n = data.n_references();
+    if (n == 0) throw InputError("there is no local reference configuration to fit with");
+    const LabelScales deviations = data.labels().deviations();
+    const VectorXd e0 = composition_energies(data.labels(), data.species(), options.atom_energies);
 
     bayes::TriangularFactor all(n + 1);
     Index n_rows = 0;
     LabelScales scales;
-    const auto stack = [&](auto& factor, double deviation, double weight, double& scale, auto add) {
+    const auto stack = [&](const bayes::TriangularFactor& factor, double deviation, double weight, double& scale,
+                           auto add) {
         // A kind without labels or weight has no rows; its scale then only sets the unit of its error estimate.
         scale = weight > 0.0 ? deviation / weight : deviation;
         if (weight == 0.0 || factor.n_rows() == 0) return;
         add(1.0 / scale);
         n_rows += factor.n_rows();
     };
-    stack(data.energy_, deviations.energy, options.weights.energy, scales.energy,
-          [&](double factor) { all.add_rows(energy * factor); });
-    stack(data.force_, deviations.force, options.weights.force, scales.force,
-          [&](double factor) { (void)data.force_.R(), all.merge(data.force_, factor); });
-    stack(data.stress_, deviations.stress, options.weights.stress, scales.stress,
-          [&](double factor) { (void)data.stress_.R(), all.merge(data.stress_, factor); });
+    stack(data.energy(), deviations.energy, options.weights.energy, scales.energy, [&](double factor) {
+        // Energies about e0; the composition columns have done their duty.
+        const MatrixXd& R = data.energy().R();
+        MatrixXd energy(R.rows(), n + 1);
+        energy.leftCols(n) = factor * R.leftCols(n);
+        energy.rightCols(1) = factor * (R.rightCols(1) - R.middleCols(n, e0.size()) * e0);
+        all.add_rows(energy);
+    });
+    stack(data.force(), deviations.force, options.weights.force, scales.force,
+          [&](double factor) { all.merge(data.force(), factor); });
+    stack(data.stress(), deviations.stress, options.weights.stress, scales.stress,
+          [&](double factor) { all.merge(data.stress(), factor); });
     if (n_rows == 0) throw InputError("the training data hold no labels with a positive weight");
+    return {bayes::fit(all.R(), n_rows, options.evidence, prior), e0, scales};
+}
 
-    std::vector<bayes::CholeskyFactor> prior;
-    if (options.prior == Prior::kernel)
-        for (const auto& set : references)
-            prior.push_back(bayes::factor_kernel(bayes::kernel_matrix(set.features, kernel_power)));
-    bayes::Posterior posterior = bayes::fit(all.R(), n_rows, options.evidence, prior);
+ForceField make_force_field(const RegressionData& data, Solution solution,
+                            std::shared_ptr<const descriptors::Descriptor> descriptor, int kernel_power,
+                            std::vector<LocalReferences> references, Provenance provenance) {
+    const LabelErrors errors = data.errors(solution.posterior.weights(), solution.e0);
+    provenance.n_structures = data.labels().n_structures();
+    provenance.n_atoms = data.labels().n_atoms();
+    provenance.rmse_energy = errors.energy;
+    provenance.rmse_force = errors.force;
+    provenance.rmse_stress = errors.stress;
+    return {std::move(descriptor), kernel_power,   data.species(),
+            std::move(references), solution.e0,    std::move(solution.posterior),
+            solution.scales,       std::move(provenance)};
+}
 
-    provenance.n_structures = data.labels_.n_structures();
-    provenance.n_atoms = data.labels_.n_atoms();
-    provenance.rmse_energy = rms_residual(energy, posterior.weights(), data.energy_.n_rows());
-    provenance.rmse_force = rms_residual(data.force_.R(), posterior.weights(), data.force_.n_rows());
-    provenance.rmse_stress = rms_residual(data.stress_.R(), posterior.weights(), data.stress_.n_rows());
-    return {std::move(descriptor), kernel_power, data.species_,        std::move(references), e0,
-            std::move(posterior),  scales,       std::move(provenance)};
+ForceField fit(const RegressionData& data, std::shared_ptr<const descriptors::Descriptor> descriptor, int kernel_power,
+               std::vector<LocalReferences> references, const RegressionOptions& options, Provenance provenance) {
+    Solution solution = solve(data, factor_prior(options.prior, references, kernel_power), options);
+    return make_force_field(data, std::move(solution), std::move(descriptor), kernel_power, std::move(references),
+                            std::move(provenance));
 }
 
 }  // namespace mlff

@@ -27,7 +27,14 @@ struct RegressionOptions {
     void validate() const;
 };
 
-/// The design matrix of a training set in the only form that the fit needs: one triangular factor for each kind of
+/// Root mean square differences between prediction and label, 0 for a kind without labels.
+struct LabelErrors {
+    double energy = 0.0;  ///< [eV/atom]
+    double force = 0.0;   ///< [eV/Å], over components
+    double stress = 0.0;  ///< [eV/Å³], over the six components
+};
+
+/// The design matrix of a set of structures in the only form that the fit needs: one triangular factor for each kind of
 /// label, of unscaled rows. Energy rows carry the composition n_s/N beside Φ, so that scales and e0 may still change:
 ///
 ///   energy: [Φ | n_s/N | E/N]        forces: [Φ | F]        stress: [Φ | σ]
@@ -40,25 +47,56 @@ class RegressionData {
     /// @throws std::invalid_argument if rows and structure do not belong together
     void add(const DesignRows& rows, const LabeledStructure& structure);
 
+    /// As if every structure of `other` had been added here. Cost 2 N_B³.
+    void merge(const RegressionData& other);
+
+    /// The same structures with some of the references only (ascending indices).
+    [[nodiscard]] RegressionData restricted_to(const std::vector<Eigen::Index>& references) const;
+
+    /// Differences between labels and what weights [eV] and composition baseline [eV] predict, for all structures added.
+    [[nodiscard]] LabelErrors errors(const Eigen::VectorXd& weights, const Eigen::VectorXd& e0) const;
+
     [[nodiscard]] Eigen::Index n_references() const { return n_references_; }
     [[nodiscard]] const std::vector<int>& species() const { return species_; }
     [[nodiscard]] const LabelStatistics& labels() const { return labels_; }
 
+    /// Factors of the rows by kind of label, the labels in the last column.
+    [[nodiscard]] const bayes::TriangularFactor& energy() const { return energy_; }
+    [[nodiscard]] const bayes::TriangularFactor& force() const { return force_; }
+    [[nodiscard]] const bayes::TriangularFactor& stress() const { return stress_; }
+
  private:
-    friend ForceField fit(RegressionData data, std::shared_ptr<const descriptors::Descriptor> descriptor,
-                          int kernel_power, std::vector<LocalReferences> references, const RegressionOptions& options,
-                          Provenance provenance);
     Eigen::Index n_references_;
     std::vector<int> species_;
     LabelStatistics labels_;
     bayes::TriangularFactor energy_, force_, stress_;
 };
 
+/// What the regression determines.
+struct Solution {
+    bayes::Posterior posterior;  ///< of the weights [eV]
+    Eigen::VectorXd e0;          ///< composition baseline per channel [eV]
+    LabelScales scales;          ///< unit of each kind of label
+};
+
+/// Prior precision of the weights over s_w, as the factors of its diagonal blocks; none for the identity.
+[[nodiscard]] std::vector<bayes::CholeskyFactor> factor_prior(Prior prior,
+                                                              const std::vector<LocalReferences>& references,
+                                                              int kernel_power);
+
 /// Bayesian linear regression of the weights: scales the three factors by deviation and weight, subtracts e0, stacks
-/// them, and solves by orthogonal factorisation with (s_w, s_v) of maximum evidence. Fills the counts and training
-/// errors of `provenance`.   Source: method.md section 3.
+/// them, and solves by orthogonal factorisation with (s_w, s_v) of maximum evidence.   Source: method.md section 3.
 /// @throws InputError if the data hold no labels; NumericalError if a factorisation fails
-[[nodiscard]] ForceField fit(RegressionData data, std::shared_ptr<const descriptors::Descriptor> descriptor,
+[[nodiscard]] Solution solve(const RegressionData& data, const std::vector<bayes::CholeskyFactor>& prior,
+                             const RegressionOptions& options);
+
+/// The force field of a solution. Fills the counts and training errors of `provenance`.
+[[nodiscard]] ForceField make_force_field(const RegressionData& data, Solution solution,
+                                          std::shared_ptr<const descriptors::Descriptor> descriptor, int kernel_power,
+                                          std::vector<LocalReferences> references, Provenance provenance);
+
+/// Both in one.
+[[nodiscard]] ForceField fit(const RegressionData& data, std::shared_ptr<const descriptors::Descriptor> descriptor,
                              int kernel_power, std::vector<LocalReferences> references,
                              const RegressionOptions& options, Provenance provenance);
 

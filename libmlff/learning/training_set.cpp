@@ -168,7 +168,7 @@ ForceField TrainingSet::fit(const RegressionOptions& options, Provenance provena
 VectorXd TrainingSet::force_errors(const VectorXd& weights) const {
     VectorXd squared = VectorXd::Zero(static_cast<Index>(species_.size())), count = squared;
     for (std::size_t s = 0; s < structures_.size(); ++s) {
-        const auto& [structure, labels, origin] = structures_[s];
+        const auto& [structure, labels, origin, group] = structures_[s];
         if (!labels.forces) continue;
         const VectorXd predicted = rows_[s].forces.transpose() * weights;
         for (Index i = 0; i < structure.size(); ++i) {

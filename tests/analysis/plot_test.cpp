@@ -82,6 +82,22 @@ TEST_F(Plot, ForceParityBySpecies) {
     EXPECT_TRUE(says(svg, "I, RMSE 0.0 meV/Å"));
 }
 
+TEST_F(Plot, CalibrationOfErrorEstimates) {
+    const std::string header = "quantity,curve,scaling,factor,predicted,observed,labels\n";
+    const std::string svg =
+        draw("calibration", header +
+                                "force,reliability,raw,1,0.01,0.05,20\n"
+                                "force,reliability,model,4,0.04,0.05,20\n"
+                                "force,reliability,data,5,0.05,0.05,20\n"
+                                "force,coverage,raw,1,0.5,0.1,20\nforce,coverage,data,5,0.5,0.5,20\n"
+                                "force Ag,coverage,raw,1,0.5,0.1,20\n");
+    for (const char* text : {"raw", "× 4 (model)", "× 5 (these data)", "nominal confidence, force"})
+        EXPECT_TRUE(says(svg, text)) << text;
+    EXPECT_FALSE(says(svg, "nominal confidence, energy"));
+    EXPECT_EQ(draw("calibration", header + "force Ag,coverage,raw,1,0.5,0.1,20\n"), "");
+    EXPECT_NE(message_.find("no forces, energies or stresses"), std::string::npos) << message_;
+}
+
 TEST_F(Plot, SaysWhatIsWrongWithTheInput) {
     EXPECT_EQ(draw("rdf", "label,pair,r_A\n"), "");
     EXPECT_NE(message_.find("no column 'g'"), std::string::npos) << message_;

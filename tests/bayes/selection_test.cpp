@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <Eigen/QR>
 #include <algorithm>
 #include <cmath>
 #include <random>
@@ -232,6 +233,80 @@ TEST(Selection, RefusesWhatItCannotMean) {
     (void)selection.add(MatrixXd::Ones(4, 1));
     EXPECT_THROW((void)selection.add(MatrixXd::Ones(5, 1)), std::invalid_argument);
     EXPECT_THROW((void)selection.add(MatrixXd::Constant(4, 1, NAN)), std::invalid_argument);
+}
+
+// Features (components × atoms) of rank 7 whose 15 components are 7 different ones and copies of them, shuffled.
+struct RepeatedComponents {
+    MatrixXd X{15, 40};
+    Indices group = {3, 0, 0, 5, 1, 3, 6, 2, 3, 4, 0, 1, 6, 5, 2};
+    RepeatedComponents() {
+        const MatrixXd originals = random_features(40, 7, 1.0, 11);
+        for (Index k = 0; k < 15; ++k)
+            X.row(k) = (1.0 + static_cast<double>(group[static_cast<std::size_t>(k)])) *
+                       originals.col(group[static_cast<std::size_t>(k)]).transpose();
+    }
+};
+
+// Largest part of a row of X, relative to the longest row, that the chosen rows do not explain.
+double unexplained(const MatrixXd& X, const Indices& chosen) {
+    const MatrixXd basis = X(chosen, Eigen::all).transpose();
+    const MatrixXd Q = basis.householderQr().householderQ() * MatrixXd::Identity(X.cols(), basis.cols());
+    const MatrixXd rest = X.transpose() - Q * (Q.transpose() * X.transpose());
+    return rest.colwise().norm().maxCoeff() / X.rowwise().norm().maxCoeff();
+}
+
+TEST(Components, OneOfEachGroupOfCopiesBeforeAnyCopy) {
+    const RepeatedComponents data;
+    const Indices chosen = select_components(data.X, 7);
+    EXPECT_EQ(chosen, (Indices{0, 1, 3, 4, 6, 7, 9}));  // the first of each
+    EXPECT_LT(unexplained(data.X, chosen), 1e-12);
+    for (std::size_t left_out = 0; left_out < 7; ++left_out) {
+        Indices fewer = chosen;
+        fewer.erase(fewer.begin() + static_cast<std::ptrdiff_t>(left_out));
+        EXPECT_GT(unexplained(data.X, fewer), 1e-2);
+    }
+}
+
+TEST(Components, AsManyAsTheRankSpanAll) {
+    const MatrixXd X = random_features(20, 6, 1.0, 12) * random_features(6, 50, 1.0, 13);
+    EXPECT_LT(unexplained(X, select_components(X, 6)), 1e-7);
+    EXPECT_GT(unexplained(X, select_components(X, 5)), 1e-3);
+}
+
+TEST(Components, PivotsAreThoseOfGreedyProjection) {
+    const MatrixXd X = random_features(18, 60, 0.4, 14);
+    MatrixXd rest = X;
+    Indices expected;
+    for (int k = 0; k < 8; ++k) {
+        Index longest = 0;
+        rest.rowwise().squaredNorm().maxCoeff(&longest);
+        expected.push_back(longest);
+        const Eigen::RowVectorXd direction = rest.row(longest).normalized();
+        rest -= (rest * direction.transpose() * direction).eval();
+        Indices sorted = expected;
+        std::sort(sorted.begin(), sorted.end());
+        EXPECT_EQ(select_components(X, k + 1), sorted);
+    }
+}
+
+TEST(Components, PlacesBeyondTheRankAreFilledButNotWithZeros) {
+    RepeatedComponents data;
+    data.X.row(4).setZero();
+    EXPECT_EQ(select_components(data.X, 11).size(), 11U);
+    Indices all_but_zero;
+    for (Index k = 0; k < 15; ++k)
+        if (k != 4) all_but_zero.push_back(k);
+    EXPECT_EQ(select_components(data.X, 15), all_but_zero);
+    EXPECT_EQ(select_components(data.X, 99), all_but_zero);
+    EXPECT_EQ(select_components(MatrixXd::Zero(3, 5), 2), Indices{});
+    EXPECT_EQ(select_components(MatrixXd(3, 0), 2), Indices{});
+}
+
+TEST(Components, RefusesNonsense) {
+    EXPECT_THROW((void)select_components(MatrixXd::Identity(3, 3), 0), std::invalid_argument);
+    MatrixXd X = MatrixXd::Identity(3, 3);
+    X(1, 2) = std::nan("");
+    EXPECT_THROW((void)select_components(X, 2), std::invalid_argument);
 }
 
 }  // namespace

@@ -74,10 +74,23 @@ Eigen::VectorXd three_body_by_triplets(const OwnedEnvironment& env, const Radial
     return Eigen::Map<Eigen::VectorXd>(out.data(), static_cast<Eigen::Index>(out.size()));
 }
 
-class EveryVariant : public ::testing::TestWithParam<std::tuple<Normalization, Compression, int>> {
+/// About 40 % of the three-body components, in no regular pattern.
+std::vector<int> some_components(const RadialBasisOptions& options, int n_channels, Compression compression) {
+    std::vector<int> components;
+    for (int k = 0; k < ThreeBody(options, n_channels, compression).full_size(); ++k)
+        if (k * k % 11 > 4) components.push_back(k);
+    return components;
+}
+
+enum class Kept { all, some };
+
+class EveryVariant : public ::testing::TestWithParam<std::tuple<Normalization, Compression, int, Kept>> {
  protected:
     [[nodiscard]] DescriptorOptions options() const {
-        return small_options(std::get<0>(GetParam()), std::get<1>(GetParam()));
+        auto options = small_options(std::get<0>(GetParam()), std::get<1>(GetParam()));
+        if (std::get<3>(GetParam()) == Kept::some)
+            options.components = some_components(options.angular, n_channels(), options.compression);
+        return options;
     }
     [[nodiscard]] int n_channels() const { return std::get<2>(GetParam()); }
     [[nodiscard]] OwnedEnvironment environment(unsigned seed) const {
@@ -119,6 +132,40 @@ TEST(ThreeBody, EqualsSumOverTriplets) {
             ASSERT_EQ(p.size(), expected.size());
             EXPECT_LT((p - expected).cwiseAbs().maxCoeff(), 1e-9 * expected.cwiseAbs().maxCoeff()) << n_channels;
         }
+}
+
+TEST(ThreeBody, KeptComponentsAreThoseOfAll) {
+    for (const auto compression : {Compression::none, Compression::element})
+        for (const int n_channels : {1, 3}) {
+            const auto options = small_options(Normalization::joint, compression).angular;
+            const auto env = random_environment(9, n_channels, 1.8, 5.0, 12);
+            const auto components = some_components(options, n_channels, compression);
+            const ThreeBody all(options, n_channels, compression), some(options, n_channels, compression, components);
+            ASSERT_EQ(some.size(), static_cast<Eigen::Index>(components.size()));
+            ASSERT_LT(2 * some.size(), some.full_size());
+            EXPECT_EQ(some.full_size(), all.size());
+            ThreeBody::Workspace work;
+            Eigen::VectorXd p(all.size()), kept(some.size());
+            all.value(env.view(), work, p);
+            Eigen::MatrixXd J(all.size(), 3 * static_cast<Eigen::Index>(work.neighbor.size())),
+                J_kept(some.size(), J.cols());
+            all.jacobian(env.view(), work, J);
+            some.value(env.view(), work, kept);
+            some.jacobian(env.view(), work, J_kept);
+            EXPECT_EQ(kept, p(components));
+            EXPECT_LT((J_kept - J(components, Eigen::all)).cwiseAbs().maxCoeff(), 1e-14 * J.cwiseAbs().maxCoeff());
+        }
+}
+
+TEST(ThreeBody, RefusesComponentsThatDoNotExistOrAreNotAscending) {
+    const auto options = small_options(Normalization::joint, Compression::none).angular;
+    const int size = static_cast<int>(ThreeBody(options, 2, Compression::none).size());
+    const auto make = [&](std::vector<int> components) {
+        return ThreeBody(options, 2, Compression::none, std::move(components)).size();
+    };
+    EXPECT_EQ(make({0, 3, size - 1}), 3);
+    for (const std::vector<int>& wrong : {std::vector<int>{-1, 3}, {0, size}, {3, 2}, {2, 2}})
+        EXPECT_THROW((void)make(wrong), std::invalid_argument);
 }
 
 TEST(ThreeBody, DimerHasNoAngularDescriptor) {
@@ -231,7 +278,30 @@ TEST_P(EveryVariant, NoNeighbourGivesZeroNotNaN) {
 INSTANTIATE_TEST_SUITE_P(Descriptor, EveryVariant,
                          ::testing::Combine(::testing::Values(Normalization::joint, Normalization::separate),
                                             ::testing::Values(Compression::none, Compression::element),
-                                            ::testing::Values(1, 2, 4)));
+                                            ::testing::Values(1, 2, 4), ::testing::Values(Kept::all, Kept::some)));
+
+TEST(Descriptor, ListingEveryComponentChangesNothing) {
+    for (const auto compression : {Compression::none, Compression::element}) {
+        auto options = small_options(Normalization::joint, compression);
+        const Descriptor all(options, 3);
+        options.components.resize(static_cast<std::size_t>(all.three_size()));
+        std::iota(options.components.begin(), options.components.end(), 0);
+        const Descriptor listed(options, 3);
+        const auto env = random_environment(9, 3, 1.8, 6.5, 8);
+        const Eigen::VectorXd x = value(all, env);
+        EXPECT_EQ(value(listed, env), x);
+        const Eigen::VectorXd g = Eigen::VectorXd::LinSpaced(all.size(), -1.0, 2.0).array().sin();
+        const auto forces = [&](const Descriptor& descriptor) {
+            Descriptor::Workspace work;
+            Eigen::VectorXd again(descriptor.size());
+            descriptor.value(env.view(), work, again);
+            Eigen::Matrix3Xd pairs(3, env.vectors.cols());
+            descriptor.adjoint(env.view(), work, again, g, pairs);
+            return pairs;
+        };
+        EXPECT_EQ(forces(listed), forces(all));
+    }
+}
 
 TEST(Descriptor, PurelyRadialAndPurelyAngular) {
     auto options = small_options(Normalization::joint, Compression::none);
@@ -241,6 +311,10 @@ TEST(Descriptor, PurelyRadialAndPurelyAngular) {
     options.radial_weight = 0.0;
     EXPECT_EQ(Descriptor(options, 2).two_size(), 0);
     EXPECT_EQ(Descriptor(options, 2).cutoff(), options.angular.cutoff);
+    options.radial_weight = 1.0;
+    options.components = {1, 2};
+    EXPECT_THROW(Descriptor(options, 2), std::invalid_argument);
+    options.components.clear();
     options.radial_weight = 1.5;
     EXPECT_THROW(Descriptor(options, 2), std::invalid_argument);
 }

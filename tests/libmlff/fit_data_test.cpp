@@ -101,7 +101,7 @@ TEST(FitData, EnergyZeroOfOneComposition) {
 TEST(FitData, EnergyZeroOfSeveralCompositions) {
     auto data = silicon_data(8, 7);
     for (std::size_t k = 0; k < data.size(); ++k) {
-        auto& [structure, labels, origin] = data[k];
+        auto& [structure, labels, origin, group] = data[k];
         for (std::size_t i = 0; i < 1 + k % 3; ++i) structure.species[2 * i] = 32;
         const auto n_ge = static_cast<double>(1 + k % 3);
         labels.energy = -4.0 * (8.0 - n_ge) - 3.5 * n_ge;

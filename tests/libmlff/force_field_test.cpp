@@ -285,6 +285,9 @@ TEST(ForceField, RefusesPartsThatDoNotFit) {
     references[1].features(2, 3) = NAN;
     EXPECT_THROW((void)make(references, good.e0()), std::invalid_argument);
     EXPECT_THROW((void)make(good.references(), Eigen::VectorXd::Constant(2, NAN)), std::invalid_argument);
+    EXPECT_EQ(good.with_calibration({.energy = 1.0, .force = 5.0, .stress = 1.0}).calibration().force, 5.0);
+    EXPECT_THROW((void)good.with_calibration({.energy = 1.0, .force = 0.0, .stress = 1.0}), std::invalid_argument);
+    EXPECT_THROW((void)good.with_calibration({.energy = NAN, .force = 1.0, .stress = 1.0}), std::invalid_argument);
 }
 
 /// More atoms than one batch, spread over the threads.

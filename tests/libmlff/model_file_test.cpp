@@ -21,7 +21,9 @@ ForceField with_all_options() {
     auto options = testing::small_descriptor();
     options.normalization = descriptors::Normalization::separate;
     options.compression = descriptors::Compression::element;
-    return random_force_field(options, {3, 15, 16}, 5, 3);
+    options.components = {0, 2, 3, 7, 11, 20};
+    return random_force_field(options, {3, 15, 16}, 5, 3)
+        .with_calibration({.energy = 4.5, .force = 14.7, .stress = 0.3});
 }
 
 TEST(ModelFile, BringsBackEveryBit) {
@@ -43,6 +45,9 @@ TEST(ModelFile, BringsBackEveryBit) {
         EXPECT_EQ(read.scales().energy, written.scales().energy);
         EXPECT_EQ(read.scales().force, written.scales().force);
         EXPECT_EQ(read.scales().stress, written.scales().stress);
+        EXPECT_EQ(read.calibration().energy, written.calibration().energy);
+        EXPECT_EQ(read.calibration().force, written.calibration().force);
+        EXPECT_EQ(read.calibration().stress, written.calibration().stress);
         EXPECT_EQ(read.provenance().version, written.provenance().version);
         EXPECT_EQ(read.provenance().reference, written.provenance().reference);
         EXPECT_EQ(read.provenance().settings, written.provenance().settings);
@@ -50,6 +55,8 @@ TEST(ModelFile, BringsBackEveryBit) {
         EXPECT_EQ(a.normalization, b.normalization);
         EXPECT_EQ(a.compression, b.compression);
         EXPECT_EQ(a.radial_weight, b.radial_weight);
+        EXPECT_EQ(a.components, b.components);
+        EXPECT_EQ(Hdf5Reader(folder.file("model.h5")).has("descriptor/components"), !b.components.empty());
         for (const auto& [x, y] : {std::pair{a.radial, b.radial}, std::pair{a.angular, b.angular}}) {
             EXPECT_EQ(x.cutoff, y.cutoff);
             EXPECT_EQ(x.width, y.width);
@@ -121,8 +128,14 @@ TEST(ModelFile, RefusesAFileWithDamagedContent) {
         "f['posterior/noise_precision'][()] = 0.0",
         "f['scales/force'][()] = float('nan')",
         "f['scales/force'][()] = 0.0",
+        "f['calibration/force'][()] = float('nan')",
+        "f['calibration/stress'][()] = -1.0",
+        "del f['calibration/energy']",
         "f['kernel/power'][()] = 0",
         "f['descriptor/radial/cutoff'][()] = -1.0",
+        "f['descriptor/components'][5] = 100000",
+        "f['descriptor/components'][1] = 0",
+        "del f['descriptor/components']",
         "del f['e0']; f['e0'] = [1.0, 2.0]",
         "del f['references/S/weights']; f['references/S/weights'] = [1.0, 2.0]",
         "del f['references/S/atom']; f['references/S/atom'] = [1, 2]",
@@ -135,6 +148,19 @@ TEST(ModelFile, RefusesAFileWithDamagedContent) {
         const std::string message = error_of<InputError>([&] { (void)read_model(path); });
         EXPECT_NE(message.find(path), std::string::npos) << damage << ": " << message;
     }
+}
+
+TEST(ModelFile, OfAnEarlierProgramIsNotCalibrated) {
+    if (!testing::python_has("h5py")) GTEST_SKIP() << "python3 has no h5py";
+    const TemporaryDirectory folder;
+    write_model(folder.file("model.h5"), with_all_options());
+    ASSERT_TRUE(testing::python(folder,
+                                "import h5py, sys\nwith h5py.File(sys.argv[1], 'r+') as f:\n    del f['calibration']\n",
+                                folder.file("model.h5")));
+    const Calibration calibration = read_model(folder.file("model.h5")).calibration();
+    EXPECT_EQ(calibration.energy, 1.0);
+    EXPECT_EQ(calibration.force, 1.0);
+    EXPECT_EQ(calibration.stress, 1.0);
 }
 
 TEST(ModelFile, IsReadableWithOtherTools) {

@@ -76,7 +76,7 @@ struct Dense {
             to.conservativeResize(to.rows() + columns.cols(), n);
             to.bottomRows(columns.cols()) = columns.transpose();
         };
-        for (const auto& [structure, labels, origin] : problem.data) {
+        for (const auto& [structure, labels, origin, group] : problem.data) {
             const DesignRows rows = rows_of(problem.truth, structure);
             if (labels.energy) append(energy_rows, rows.energy), e.push_back(*labels.energy / 8.0);
             if (labels.forces) append(force_rows, rows.forces), f.emplace_back(labels.forces->reshaped());
@@ -173,7 +173,7 @@ TEST(Regression, CompositionEnergies) {
     Problem problem;
     // Energies that are those of the atoms alone, in three compositions: least squares finds them.
     for (std::size_t k = 0; k < problem.data.size(); ++k) {
-        auto& [structure, labels, origin] = problem.data[k];
+        auto& [structure, labels, origin, group] = problem.data[k];
         for (std::size_t i = 0; i < k % 3; ++i) structure.species[2 * i] = 53;
         double energy = 0.0;
         for (const int z : structure.species) energy += z == 47 ? -3.25 : -1.75;

@@ -1,0 +1,115 @@
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "app/settings.hpp"
+#include "app/verbs.hpp"
+#include "libmlff/atoms/elements.hpp"
+#include "libmlff/errors.hpp"
+#include "libmlff/io/data_file.hpp"
+#include "libmlff/io/lammps.hpp"
+#include "libmlff/io/ml_ab.hpp"
+#include "libmlff/io/text_file.hpp"
+#include "libmlff/io/vasp.hpp"
+#include "libmlff/io/xdatcar.hpp"
+
+namespace mlff::app {
+namespace {
+
+DataFormat output_format(const ConvertArguments& arguments) {
+    const std::string writable = "extxyz, poscar, xdatcar, ml_ab and lammps_data are";
+    if (arguments.output.ends_with(".gz"))
+        throw InputError(arguments.output + ": compressed files are not written; leave .gz out and use gzip");
+    const auto format =
+        arguments.to.empty() ? format_of_name(arguments.output) : std::optional(format_named(arguments.to));
+    if (!format)
+        throw InputError(fmt::format("{}: its name does not tell the format; name it with --to ({} written)",
+                                     arguments.output, writable));
+    switch (*format) {
+        case DataFormat::extxyz:
+        case DataFormat::poscar:
+        case DataFormat::xdatcar:
+        case DataFormat::lammps_data:
+        case DataFormat::ml_ab:
+            return *format;
+        case DataFormat::vasprun:
+        case DataFormat::outcar:
+        case DataFormat::deepmd:
+        case DataFormat::lammps_dump:
+            break;
+    }
+    throw InputError(
+        fmt::format("{}: the format {} is read but not written; {}", arguments.output, format_name(*format), writable));
+}
+
+DataFile read(const ConvertArguments& arguments, DataFormat from) {
+    std::vector<int> species;
+    for (const std::string& symbol : arguments.species) species.push_back(atomic_number(symbol));
+    if (from == DataFormat::lammps_data) return read_lammps_data(arguments.input, species);
+    if (from == DataFormat::lammps_dump) return read_lammps_dump(arguments.input, species);
+    if (!species.empty())
+        throw InputError(fmt::format("--species is for LAMMPS files; {} is {}", arguments.input, format_name(from)));
+    return read_data_file(arguments.input, {}, from);
+}
+
+/// The structures that were asked for.
+std::vector<LabeledStructure> chosen(std::vector<LabeledStructure> all, const ConvertArguments& arguments,
+                                     DataFormat to) {
+    const auto n = static_cast<long>(all.size());
+    if (arguments.frame > n)
+        throw InputError(fmt::format("--frame {}: {} holds {} structures; 1 to {} are there", arguments.frame,
+                                     arguments.input, n, n));
+    if (arguments.frame > 0 || to == DataFormat::poscar || to == DataFormat::lammps_data) {
+        const long one = arguments.frame > 0 ? arguments.frame - 1 : (n - 1) / arguments.every * arguments.every;
+        return {std::move(all[static_cast<std::size_t>(one)])};
+    }
+    std::vector<LabeledStructure> some;
+    for (std::size_t k = 0; k < all.size(); k += static_cast<std::size_t>(arguments.every))
+        some.push_back(std::move(all[k]));
+    return some;
+}
+
+}  // namespace
+
+void convert(const ConvertArguments& arguments, const Console& console) {
+    if (arguments.frame > 0 && arguments.every > 1)
+        throw InputError("--frame takes one structure, --every several; give one of the two");
+    const DataFormat to = output_format(arguments);
+    require_writable(arguments.output);
+    const DataFormat from = arguments.from.empty() ? detect_format(arguments.input) : format_named(arguments.from);
+
+    if (from == DataFormat::ml_ab && to == DataFormat::ml_ab && arguments.every == 1 && arguments.frame == 0) {
+        // What only ML_AB knows (thresholds, names, local references) is kept.
+        const MlAb file = read_ml_ab(arguments.input);
+        for (const std::string& note : file.notes) console.warn(note);
+        write_ml_ab(arguments.output, file);
+        console.info(fmt::format("{} structures written to {}", file.configurations.size(), arguments.output));
+        return;
+    }
+    DataFile file = read(arguments, from);
+    for (const std::string& note : file.notes) console.warn(note);
+    const std::size_t n_read = file.structures.size();
+    const auto structures = chosen(std::move(file.structures), arguments, to);
+    if (!file.references.empty())
+        console.info("the list of local references is not taken along (only ML_AB to ML_AB as a whole keeps it)");
+    switch (to) {
+        case DataFormat::poscar:
+            write_poscar(arguments.output, structures[0].structure, structures[0].origin);
+            break;
+        case DataFormat::xdatcar:
+            write_xdatcar(arguments.output, structures);
+            break;
+        case DataFormat::ml_ab:
+            write_ml_ab(arguments.output, make_ml_ab(structures));
+            break;
+        case DataFormat::lammps_data:
+            write_lammps_data(arguments.output, structures[0].structure);
+            break;
+        default:
+            write_extxyz(arguments.output, structures);
+    }
+    console.info(fmt::format("{} of {} structures ({}) written to {} ({})", structures.size(), n_read,
+                             format_name(from), arguments.output, format_name(to)));
+}
+
+}  // namespace mlff::app

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "app/console.hpp"
+#include "libmlff/io/config.hpp"
+#include "libmlff/io/extxyz.hpp"
+#include "libmlff/learning/reference_selection.hpp"
+
+namespace mlff::app {
+
+/// Labelled structures of several files, of any format that data_file.hpp reads.
+struct LabeledData {
+    std::vector<LabeledStructure> structures;
+    std::map<int, ReferenceList> references;  ///< local references that ML_AB files list, by atomic number
+};
+
+/// Names under which extxyz files keep their labels.
+[[nodiscard]] ExtxyzKeys read_keys(ConfigSection& data);
+
+/// Reads them all and says what was left out. With several files, one is a group of configurations unless its
+/// structures name theirs.
+/// @throws InputError, also if atoms are closer than 0.1 Å
+[[nodiscard]] LabeledData load_data_files(const std::vector<std::string>& paths, const ExtxyzKeys& keys,
+                                          const Console& console);
+
+/// The structures alone, without a word.
+[[nodiscard]] std::vector<LabeledStructure> load_data(const std::vector<std::string>& paths,
+                                                      const ExtxyzKeys& keys = {});
+
+}  // namespace mlff::app

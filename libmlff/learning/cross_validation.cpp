@@ -1,0 +1,87 @@
+#include "libmlff/learning/cross_validation.hpp"
+
+#include <cmath>
+#include <optional>
+#include <stdexcept>
+
+namespace mlff {
+namespace {
+
+using Eigen::Index;
+
+/// Squared errors of several parts, and how many labels they are of.
+struct SquaredErrors {
+    LabelErrors sum;
+    double n_energy = 0.0, n_force = 0.0, n_stress = 0.0;
+
+    void add(const LabelErrors& rms, const RegressionData& part) {
+        const auto gather = [](double& total, double& n, double value, Index count) {
+            total += value * value * static_cast<double>(count);
+            n += static_cast<double>(count);
+        };
+        gather(sum.energy, n_energy, rms.energy, part.energy().n_rows());
+        gather(sum.force, n_force, rms.force, part.force().n_rows());
+        gather(sum.stress, n_stress, rms.stress, part.stress().n_rows());
+    }
+    [[nodiscard]] LabelErrors rms() const {
+        const auto root = [](double total, double n) { return n > 0.0 ? std::sqrt(total / n) : 0.0; };
+        return {root(sum.energy, n_energy), root(sum.force, n_force), root(sum.stress, n_stress)};
+    }
+};
+
+}  // namespace
+
+PartedData::PartedData(Index n_references, const std::vector<int>& species, int n_parts, bool held_out)
+    : held_out_(held_out) {
+    if (n_parts < 1) throw std::invalid_argument("regression data need at least one part to train on");
+    parts_.assign(static_cast<std::size_t>(n_parts + (held_out ? 1 : 0)), RegressionData(n_references, species));
+}
+
+void PartedData::add(int part, const DesignRows& rows, const LabeledStructure& structure) {
+    parts_.at(static_cast<std::size_t>(part)).add(rows, structure);
+}
+
+PartedData PartedData::restricted_to(const std::vector<Index>& references) const {
+    std::vector<RegressionData> parts;
+    for (const auto& part : parts_) parts.push_back(part.restricted_to(references));
+    return {std::move(parts), held_out_};
+}
+
+RegressionData PartedData::training_without(int left_out) const {
+    std::optional<RegressionData> data;
+    for (int k = 0; k < n_parts(); ++k) {
+        if (k == left_out) continue;
+        if (data)
+            data->merge(part(k));
+        else
+            data = part(k);
+    }
+    if (!data) throw std::invalid_argument("there is no part left to train on");
+    return std::move(*data);
+}
+
+RegressionOptions with_precisions_of(const Solution& solution, RegressionOptions options) {
+    options.evidence.mode = bayes::EvidenceMode::fixed;
+    options.evidence.weight_precision = solution.posterior.evidence().weight_precision;
+    options.evidence.noise_precision = solution.posterior.evidence().noise_precision;
+    return options;
+}
+
+Validated validate(const PartedData& data, const std::vector<bayes::CholeskyFactor>& prior,
+                   const RegressionOptions& options) {
+    Solution all = solve(data.training(), prior, options);
+    SquaredErrors errors;
+    const auto predict = [&](int part, const Solution& solution) {
+        errors.add(data.part(part).errors(solution.posterior.weights(), solution.e0), data.part(part));
+    };
+    if (data.held_out()) {
+        predict(data.n_parts(), all);
+    } else if (data.n_parts() > 1) {
+        const RegressionOptions fixed = with_precisions_of(all, options);
+        for (int part = 0; part < data.n_parts(); ++part)
+            predict(part, solve(data.training_without(part), prior, fixed));
+    }
+    return {std::move(all), errors.rms()};
+}
+
+}  // namespace mlff

@@ -1,0 +1,272 @@
+#include "libmlff/learning/model_search.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <set>
+#include <stdexcept>
+
+#include "libmlff/errors.hpp"
+
+namespace mlff {
+namespace {
+
+using Eigen::Index;
+
+constexpr double improvement = 0.995;   ///< of the score: a smaller gain is noise
+constexpr double search_share = 0.5;    ///< of the time; the rest is for the passes over all data
+constexpr double trials_expected = 45;  ///< that should fit into the search
+constexpr Index trial_references = 800; ///< of all species
+constexpr Index weight_references = 1000;  ///< of all species: enough to choose the energy weight with
+
+class Stopwatch {
+ public:
+    [[nodiscard]] double seconds() const {
+        return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+    }
+
+ private:
+    std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
+/// One point of the search; basis sizes follow.
+struct Settings {
+    double radial_cutoff = 6.5, radial_width = 0.6, angular_cutoff = 5.0, angular_width = 0.6;  // Å
+    int l_max = 4;
+    double radial_weight = 0.7;
+    int kernel_power = 2;
+    descriptors::Compression compression = descriptors::Compression::none;
+
+    auto operator<=>(const Settings&) const = default;
+
+    [[nodiscard]] ForceFieldOptions options() const {
+        // What is narrower than the width of the Gaussians is not in the density: π R/σ/2.2 functions, about.
+        const auto functions = [](double cutoff, double width, double per_width, int least, int most) {
+            return std::clamp(static_cast<int>(std::lround(per_width * cutoff / width)), least, most);
+        };
+        ForceFieldOptions result;
+        auto& d = result.descriptor;
+        d.radial.cutoff = radial_cutoff;
+        d.radial.width = radial_width;
+        d.radial.functions = functions(radial_cutoff, radial_width, 1.0, 5, 20);
+        d.angular.cutoff = angular_cutoff;
+        d.angular.width = angular_width;
+        d.angular.functions = functions(angular_cutoff, angular_width, 0.9, 4, 12);
+        d.angular.l_max = l_max;
+        d.angular.filter = 0.0;
+        d.radial_weight = radial_weight;
+        d.normalization = descriptors::Normalization::separate;
+        d.compression = compression;
+        result.kernel_power = kernel_power;
+        return result;
+    }
+};
+
+/// The values next to the present ones, one setting at a time, those that matter most first.
+std::vector<std::vector<Settings>> neighbours_of(const Settings& now, std::size_t n_species) {
+    std::vector<std::vector<Settings>> moves;
+    const auto lengths = [&](double Settings::* length, double factor, double least, double most) {
+        std::vector<Settings> both;
+        for (const double f : {factor, 1.0 / factor}) {
+            Settings next = now;
+            next.*length = std::clamp(std::round(20.0 * f * now.*length) / 20.0, least, most);
+            both.push_back(next);
+        }
+        moves.push_back(both);
+    };
+    const auto choices = [&](auto Settings::* setting, const auto& values) {
+        std::vector<Settings> next_values;
+        const auto place = std::find(values.begin(), values.end(), now.*setting);
+        Settings next = now;
+        if (place != values.end() && place + 1 != values.end()) {
+            next.*setting = *(place + 1);
+            next_values.push_back(next);
+        }
+        if (place != values.begin() && place != values.end()) {
+            next.*setting = *(place - 1);
+            next_values.push_back(next);
+        }
+        moves.push_back(next_values);
+    };
+    lengths(&Settings::angular_cutoff, 1.12, 3.0, 8.0);
+    choices(&Settings::radial_weight, std::vector{0.1, 0.3, 0.5, 0.7, 0.85, 0.95});
+    lengths(&Settings::angular_width, 1.25, 0.25, 1.2);
+    lengths(&Settings::radial_cutoff, 1.12, 4.0, 10.0);
+    choices(&Settings::kernel_power, std::vector{2, 3, 4});
+    choices(&Settings::l_max, std::vector{2, 3, 4, 6});
+    lengths(&Settings::radial_width, 1.25, 0.25, 1.2);
+    if (n_species > 1)
+        choices(&Settings::compression,
+                std::vector{descriptors::Compression::none, descriptors::Compression::element});
+    return moves;
+}
+
+std::vector<LabeledStructure> every(const std::vector<LabeledStructure>& data, double step) {
+    std::vector<LabeledStructure> part;
+    for (double k = 0.0; k < static_cast<double>(data.size()); k += step)
+        part.push_back(data[static_cast<std::size_t>(k)]);
+    return part;
+}
+
+Index total(const TrainingPass& pass) { return pass.data().part(0).n_references(); }
+
+Trial judged(const TrainingPass& pass, const FitOptions& options, const WeightedFit& fit) {
+    Trial trial;
+    trial.force_field = options.force_field;
+    trial.weights = fit.weights;
+    trial.max_references = pass.max_references();
+    trial.n_references = total(pass);
+    trial.descriptor_size = pass.descriptor().size();
+    trial.errors = fit.fit.errors;
+    trial.score = fit.score;
+    return trial;
+}
+
+}  // namespace
+
+void SearchOptions::validate() const {
+    if (!(seconds > 0.0 && std::isfinite(seconds)))
+        throw std::invalid_argument(fmt::format("auto.time must be positive, got {} s", seconds));
+}
+
+double measure_speed(const ForceField& force_field, const std::vector<LabeledStructure>& data) {
+    const auto enough = std::max_element(data.begin(), data.end(), [](const auto& a, const auto& b) {
+        return std::min<Index>(a.structure.size(), 1000) < std::min<Index>(b.structure.size(), 1000);
+    });
+    ForceFieldCalculator calculator(force_field);
+    double best = std::numeric_limits<double>::infinity();
+    for (int repeat = 0; repeat < 4; ++repeat) {
+        const Stopwatch watch;
+        (void)calculator.evaluate(enough->structure);
+        best = std::min(best, watch.seconds());
+    }
+    return best * 1e6 / static_cast<double>(enough->structure.size());
+}
+
+SearchResult search_model(const std::vector<LabeledStructure>& training,
+                          const std::vector<LabeledStructure>& validation, const FitOptions& base,
+                          const SearchOptions& search, const Progress& progress) {
+    search.validate();
+    const Stopwatch watch;
+    FitOptions options = base;
+    if (options.regression.evidence.mode == bayes::EvidenceMode::maximise) options.regression.prior = Prior::kernel;
+    const auto n_species = species_of(training).size();
+    const Index few = std::min(base.max_references, std::max<Index>(150, trial_references / static_cast<Index>(n_species)));
+    const auto silent = [](long, long, const std::string&) {};
+    std::vector<Trial> trials;
+    std::optional<Trial> best;
+
+    // Part of the structures, so that a trial does not take longer than its share.
+    std::vector<LabeledStructure> some = training, some_validation = validation;
+    const auto run_trial = [&](const Settings& settings) {
+        const Stopwatch own;
+        FitOptions trial_options = options;
+        trial_options.force_field = settings.options();
+        trial_options.max_references = few;
+        const TrainingPass pass(some, some_validation, trial_options, silent);
+        const WeightedFit fit = choose_energy_weight(pass, trial_options.regression);
+        Trial trial = judged(pass, trial_options, fit);
+        trial.seconds = own.seconds();
+        trial.microseconds = measure_speed(pass.force_field(fit.fit.solution, {}), some);
+        trial.better = !best || trial.score < best->score * improvement;
+        if (trial.better) best = trial;
+        trials.push_back(trial);
+        search.tell(trial);
+        progress(static_cast<long>(watch.seconds()), static_cast<long>(search.seconds), "choosing a force field");
+        return trial;
+    };
+    const double share = search_share * search.seconds / trials_expected;
+    Settings now;
+    const auto reduce = [&](double step) {
+        some = every(training, step);
+        some_validation = every(validation, step);
+    };
+    long n_atoms = 0;
+    for (const auto& item : training) n_atoms += item.structure.size();
+    reduce(std::max(1.0, static_cast<double>(n_atoms) / 3000.0));
+    const double at_start = run_trial(now).seconds;
+    const double step = std::max(1.0, static_cast<double>(training.size()) / static_cast<double>(some.size()) * at_start / share);
+    if (static_cast<double>(training.size()) / step > 1.2 * static_cast<double>(some.size())) {
+        reduce(step);
+        best.reset();
+        (void)run_trial(now);
+    }
+
+    std::set<Settings> tried = {now};
+    for (bool moved = true; moved;) {
+        moved = false;
+        for (std::size_t setting = 0;; ++setting) {
+            const auto moves = neighbours_of(now, n_species);
+            if (setting == moves.size()) break;
+            for (const Settings& next : moves[setting]) {
+                if (watch.seconds() > search_share * search.seconds) goto searched;
+                if (!tried.insert(next).second) continue;
+                if (run_trial(next).better) {
+                    now = next;
+                    moved = true;
+                    break;
+                }
+            }
+        }
+    }
+searched:
+    options.force_field = now.options();
+
+    // All structures, with references in steps, as far as the time goes.
+    const auto full_pass = [&](Index references) {
+        const Stopwatch own;
+        FitOptions sized = options;
+        sized.max_references = references;
+        TrainingPass pass(training, validation, sized, progress);
+        const Index enough = std::max<Index>(few, weight_references / static_cast<Index>(n_species));
+        const WeightedFit weighted = choose_energy_weight(pass.with_references(enough), options.regression);
+        sized.regression.weights = weighted.weights;
+        const Validated fit = pass.validate(sized.regression);
+        Trial trial = judged(pass, sized, {weighted.weights, fit, 0.0});
+        trial.score = score(fit.errors, pass.data().training().labels().deviations());
+        trial.seconds = own.seconds();
+        trial.microseconds = measure_speed(pass.force_field(fit.solution, {}), training);
+        trial.better = true;
+        search.tell(trial);
+        trials.push_back(trial);
+        return std::pair{std::move(pass), sized};
+    };
+    const Index least = std::min(base.max_references, few);
+    auto [pass, sized] = full_pass(least);
+    // Of what grows with the references, about half grows linearly (design rows) and half with the square (QR).
+    const double left = 0.85 * (search.seconds - watch.seconds()), unit = trials.back().seconds;
+    const double factor = std::sqrt(0.25 + 2.0 * std::max(0.0, left / unit)) - 0.5;
+    const auto more = std::min(base.max_references, static_cast<Index>(static_cast<double>(least) * factor));
+    if (more > least * 5 / 4) {
+        const double before = trials.back().score;
+        auto larger = full_pass(more);
+        if (trials.back().score <= before) {
+            pass = std::move(larger.first);
+            sized = std::move(larger.second);
+        } else {
+            trials.back().better = false;
+        }
+    }
+    return {std::move(sized), std::move(trials), std::move(pass)};
+}
+
+std::vector<Trial> compare_sizes(const TrainingPass& pass, const Validated& fit, const FitOptions& options,
+                                 const std::vector<LabeledStructure>& data) {
+    const LabelScales deviations = pass.data().training().labels().deviations();
+    const auto row = [&](const TrainingPass& part, const Validated& result) {
+        Trial trial = judged(part, options, {options.regression.weights, result, score(result.errors, deviations)});
+        trial.microseconds = measure_speed(part.force_field(result.solution, {}), data);
+        return trial;
+    };
+    std::vector<Trial> sizes = {row(pass, fit)};
+    Index m = pass.max_references() / 2;
+    for (int k = 0; k < 4 && m >= 10; ++k, m /= 2) {
+        const TrainingPass part = pass.with_references(m);
+        sizes.push_back(row(part, part.validate(options.regression)));
+    }
+    return sizes;
+}
+
+}  // namespace mlff

@@ -1,0 +1,155 @@
+#include "libmlff/io/lammps.hpp"
+
+#include <gtest/gtest.h>
+
+#include <Eigen/LU>
+
+#include "support/truncation.hpp"
+
+namespace mlff {
+namespace {
+
+using testing::error_of;
+using testing::TemporaryDirectory;
+using testing::with;
+
+const std::string data = R"(silver iodide
+
+3 atoms
+2 atom types
+
+-1.0 3.0 xlo xhi
+0.5 5.5 ylo yhi
+0 6 zlo zhi
+0.25 -0.5 1.0 xy xz yz
+
+Masses
+
+1 107.87 # silver
+2 126.9
+
+Atoms # atomic
+
+3 2 1.0 2.0 3.0 0 0 0
+1 1 0.1 0.2 0.3 1 0 -1
+2 2 -4.0 5.0 6.5 0 0 0
+
+Velocities
+
+1 0 0 0
+)";
+
+const std::string dump = R"(ITEM: TIMESTEP
+100
+ITEM: NUMBER OF ATOMS
+3
+ITEM: BOX BOUNDS xy xz yz pp pp ff
+-1.5 3.25 0.25
+0.5 6.5 -0.5
+0 6 1.0
+ITEM: ATOMS id type element x y z ix iy iz fx fy fz
+3 2 I 1.0 2.0 3.0 0 0 0 7 8 9
+1 1 Ag 0.1 0.2 0.3 1 0 -1 1 2 3
+2 2 I -4.0 5.0 6.5 0 0 0 4 5 6
+)";
+
+DataFile read_data(const std::string& text, const std::vector<int>& species = {}) {
+    const TemporaryDirectory folder;
+    return read_lammps_data(folder.file("in.lmp", text), species);
+}
+DataFile read_dump(const std::string& text, const std::vector<int>& species = {}) {
+    const TemporaryDirectory folder;
+    return read_lammps_dump(folder.file("in.dump", text), species);
+}
+
+/// What both files hold.
+void expect_structure(const Structure& structure) {
+    Matrix3 cell;
+    cell << 4, 0.25, -0.5, 0, 5, 1, 0, 0, 6;
+    EXPECT_TRUE(structure.cell.isApprox(cell, 1e-14)) << structure.cell;
+    EXPECT_EQ(structure.species, (std::vector<int>{47, 53, 53}));
+    EXPECT_TRUE(structure.positions.col(0).isApprox(Vector3(0.1 + 4.5, 0.2 - 1, 0.3 - 6), 1e-14));  // ids, images
+    EXPECT_EQ(structure.positions.col(1), Vector3(-4, 5, 6.5));
+}
+
+TEST(LammpsData, AtomicAndCharge) {
+    expect_structure(read_data(data).structures.at(0).structure);
+    std::string charge = with(with(data, "Atoms # atomic", "Atoms"), "3 2 1.0", "3 2 -0.5 1.0");
+    charge = with(with(charge, "1 1 0.1", "1 1 0.5 0.1"), "2 2 -4.0", "2 2 0 -4.0");
+    expect_structure(read_data(charge).structures.at(0).structure);
+    expect_structure(read_data(with(charge, "\nAtoms", "\nAtoms # charge")).structures.at(0).structure);
+    EXPECT_EQ(read_data(data, {3, 16}).structures.at(0).structure.species, (std::vector<int>{3, 16, 16}));
+}
+
+TEST(LammpsData, ThereAndBackKeepsAllDistances) {
+    Structure structure;
+    structure.periodic = {true, true, true};
+    structure.cell << 4, 1, -3, 2, 5, 1, -1, 0.5, 6;
+    structure.species = {53, 47, 53};
+    structure.positions = Matrix3X::Random(3, 3) * 5.0;
+    const Structure back = read_data(format_lammps_data(structure)).structures.at(0).structure;
+    EXPECT_EQ(back.species, structure.species);
+    EXPECT_NEAR(back.cell.determinant(), structure.cell.determinant(), 1e-12);
+    EXPECT_LE(std::abs(back.cell(0, 1)), 0.5 * back.cell(0, 0));
+    EXPECT_LE(std::abs(back.cell(1, 2)), 0.5 * back.cell(1, 1));
+    const auto gram = [](const Matrix3X& x) -> Eigen::MatrixXd { return x.transpose() * x; };
+    EXPECT_TRUE(gram(back.positions).isApprox(gram(structure.positions), 1e-13));
+    // The same lattice, rotated: the old vectors are whole numbers of the new ones.
+    const Matrix3 rotation = back.positions * structure.positions.inverse();
+    const Matrix3 whole = back.cell.inverse() * rotation * structure.cell;
+    EXPECT_LT((whole - whole.array().round().matrix()).norm(), 1e-11) << whole;
+
+    structure.cell.col(0).swap(structure.cell.col(1));
+    EXPECT_NE(error_of<InputError>([&] { (void)format_lammps_data(structure); }).find("left-handed"),
+              std::string::npos);
+}
+
+TEST(LammpsData, MalformedFilesAreRefusedInOneLine) {
+    const auto refuses = [](const std::string& part, const std::string& replacement, const std::string& why) {
+        const std::string message = error_of<InputError>([&] { (void)read_data(with(data, part, replacement)); });
+        EXPECT_NE(message.find(why), std::string::npos) << part << ": " << message;
+        EXPECT_EQ(message.find('\n'), std::string::npos) << message;
+    };
+    refuses("3 2 1.0", "3 2 1.0x", "in.lmp:18: column 3 must be a finite number");
+    refuses("3 2 1.0 2.0 3.0 0 0 0", "3 2 1.0 2.0", "4 columns");
+    refuses("3 2 1.0", "3 3 1.0", "type 3 has no mass");
+    refuses("2 126.9", "2 126.0", "no element has the mass 126 of type 2; name the species");
+    refuses("# atomic", "# full", "atom_style 'full' is not read");
+    refuses("3 atoms", "", "number of atoms");
+    refuses("3 atoms", "9 atoms", "columns");
+    refuses("zlo zhi", "", "no extent along z");
+    refuses("-1.0 3.0", "3.0 -1.0", "no extent along x");
+    refuses("Atoms # atomic", "Items", "the section Atoms is missing");
+}
+
+TEST(LammpsDump, CellImagesForces) {
+    const DataFile file = read_dump(dump + with(dump, "element x y z", "element xu yu zu"));
+    ASSERT_EQ(file.structures.size(), 2u);
+    expect_structure(file.structures[0].structure);
+    EXPECT_EQ(file.structures[0].structure.periodic, (std::array{true, true, false}));
+    EXPECT_EQ(file.structures[0].labels.forces->col(0), Vector3(1, 2, 3));
+    EXPECT_FALSE(file.structures[0].labels.energy);
+    EXPECT_EQ(file.structures[1].structure.positions.col(0), Vector3(0.1, 0.2, 0.3));  // unwrapped as it is
+    const DataFile scaled = read_dump(with(dump, "element x y z", "element xs ys zs"), {3, 16});
+    const Structure& s = scaled.structures.at(0).structure;
+    EXPECT_EQ(s.species, (std::vector<int>{3, 16, 16}));
+    EXPECT_TRUE(s.positions.col(2).isApprox(Vector3(-1, 0.5, 0) + s.cell * Vector3(1, 2, 3), 1e-14)) << s.positions;
+}
+
+TEST(LammpsDump, MalformedAndCutOff) {
+    const auto error = [](const std::string& text) { return error_of<InputError>([&] { (void)read_dump(text); }); };
+    EXPECT_NE(error(with(dump, " element", " mol")).find("no column element"), std::string::npos);
+    EXPECT_NE(error(with(dump, "x y z", "a b c")).find("no columns x y z"), std::string::npos);
+    EXPECT_NE(error(with(dump, "-4.0 5.0", "-4.0 nan")).find("in.dump:12: column 5 must be a finite"),
+              std::string::npos);
+    EXPECT_NE(error(with(dump, "3 2 I 1.0", "3 2 I")).find("in.dump:10: 11 columns"), std::string::npos);
+    EXPECT_NE(error(with(dump, " Ag ", " Qq ")).find("unknown element 'Qq'"), std::string::npos);
+    EXPECT_NE(error(with(dump, "3\n", "x\n")).find("whole number"), std::string::npos);
+    EXPECT_NE(error("").find("no frame"), std::string::npos);
+    const DataFile file = read_dump(dump + dump.substr(0, dump.size() - 20));
+    EXPECT_EQ(file.structures.size(), 1u);
+    EXPECT_EQ(file.notes.size(), 1u);
+}
+
+}  // namespace
+}  // namespace mlff
