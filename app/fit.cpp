@@ -50,7 +50,7 @@ void read_force_field_or_auto(ConfigSection& config, FitSettings& settings) {
     }
     ConfigSection& section = config.section("force_field");
     if (!section.has("auto")) {
-        settings.options.force_field = read_force_field(section);
+        settings.options.force_field = read_force_field(section, true);
         return;
     }
     settings.automatic = true;
@@ -131,7 +131,7 @@ struct Unseen {
 };
 
 void judge(const ForceField& model, const std::vector<const LabeledStructure*>& data, Index atoms_left,
-           const Console& console, Unseen& unseen) {
+           std::size_t n_all, const Console& console, Unseen& unseen) {
     ForceFieldCalculator calculator(model);
     Index n_atoms = 0;
     for (const auto* item : data) n_atoms += item->structure.size();
@@ -146,7 +146,7 @@ void judge(const ForceField& model, const std::vector<const LabeledStructure*>& 
             wanted -= static_cast<double>(item->structure.size());
             unseen.calibration.add(*item, prediction);
         }
-        console.progress(unseen.errors.structures, static_cast<long>(data.size()), "errors on unseen data");
+        console.progress(unseen.errors.structures, static_cast<long>(n_all), "errors on unseen data");
     }
 }
 
@@ -158,7 +158,7 @@ Unseen judge_all(const TrainingPass& pass, const Solution& solution, const Regre
     if (pass.data().held_out()) {
         unseen.name = "validation data";
         for (const auto& item : validation) data.push_back(&item);
-        judge(pass.force_field(solution, {}), data, calibration_atoms, console, unseen);
+        judge(pass.force_field(solution, {}), data, calibration_atoms, data.size(), console, unseen);
         return unseen;
     }
     const int n_parts = pass.data().n_parts();
@@ -167,7 +167,8 @@ Unseen judge_all(const TrainingPass& pass, const Solution& solution, const Regre
         data.clear();
         for (std::size_t k = static_cast<std::size_t>(part); k < training.size(); k += static_cast<std::size_t>(n_parts))
             data.push_back(&training[k]);
-        judge(pass.force_field_without(part, solution, options), data, calibration_atoms / n_parts, console, unseen);
+        judge(pass.force_field_without(part, solution, options), data, calibration_atoms / n_parts,
+              training.size(), console, unseen);
     }
     return unseen;
 }

@@ -45,7 +45,8 @@ void info(const std::string& path, const Console& console) {
         text += "error estimates  not calibrated on validation data\n";
     else
         text += fmt::format(
-            "error estimates  BEEF × {:.3g} is the force error (standard deviation) on validation data; energy × {:.3g}, "
+            "error estimates  BEEF × {:.3g} is the force error (standard deviation) on validation data; energy × "
+            "{:.3g}, "
             "stress × {:.3g}\n",
             factors.force, factors.energy, factors.stress);
     text += fmt::format("reference        {}\n", origin.reference);

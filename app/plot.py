@@ -6,6 +6,7 @@
     plot.py learning log        learning    error estimate of the forces against the step, from the log of a training
     plot.py parity   parity.csv parity      forces of the model against the reference, from mlff evaluate --parity
     plot.py calibration c.csv c             error estimates against errors, from mlff evaluate --calibration
+    plot.py trade_off m.csv m               errors against time per atom, from mlff fit
 
 The last argument is a file name (.png, .svg, .pdf) or, without an ending, the beginning of two: .png and .svg.
 Exit status 3: matplotlib is not installed.
@@ -200,15 +201,43 @@ def calibration(path):
         reliability.set(xscale="log", yscale="log", xlabel=f"error estimate, {quantity} ({unit})",
                         ylabel=f"true rms error ({unit})")
         coverage.set(xlim=(0, 1), ylim=(0, 1), xlabel=f"nominal confidence, {quantity}", ylabel="observed share")
+        ends = [min(reliability.get_xlim()[0], reliability.get_ylim()[0]),
+                max(reliability.get_xlim()[1], reliability.get_ylim()[1])]
+        reliability.set(xlim=ends, ylim=ends)
         for axis in (reliability, coverage):
-            axis.axline((1, 1), slope=1, color="0.5", linewidth=0.6, zorder=0)
+            axis.plot(axis.get_xlim(), axis.get_xlim(), color="0.5", linewidth=0.6, zorder=0)
             axis.legend()
+    return figure
+
+
+def trade_off(path):
+    """Force and energy errors against the time of an evaluation; sizes of one model are joined, other models are dots."""
+    rows = read_csv(path, ["references", "descriptor_size", "microseconds_per_atom", "energy_rmse_meV_per_atom",
+                           "force_rmse_meV_per_A", "compression", "keep"])
+    figure, axes = panels(2, width=3.4, height=3.0)
+    settings = [name for name in rows[0] if name not in (
+        "references", "microseconds_per_atom", "energy_rmse_meV_per_atom", "force_rmse_meV_per_A", "stress_rmse_GPa",
+        "energy_weight", "seconds")]
+    models = list(grouped(rows, *settings).values())
+    for axis, column, unit in ((axes[0], "force_rmse_meV_per_A", "force RMSE (meV/Å)"),
+                               (axes[1], "energy_rmse_meV_per_atom", "energy RMSE (meV/atom)")):
+        for k, group in enumerate(models):
+            x, y = numbers(group, "microseconds_per_atom"), numbers(group, column)
+            if k == 0:
+                axis.plot(x, y, "o-", markersize=4, color=COLOURS[0], zorder=3, label="this model, number of references")
+                for row, a, b in zip(group, x, y):
+                    axis.annotate(row["references"], (a, b), textcoords="offset points", xytext=(4, 4), fontsize=7)
+            else:
+                axis.plot(x, y, ".", markersize=5, color="0.6", label="other settings tried" if k == 1 else None)
+        axis.set(xscale="log", yscale="log", xlabel="time per atom and evaluation (µs)", ylabel=unit)
+        axis.legend()
     return figure
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    kinds = {"rdf": rdf, "msd": msd, "learning": learning, "parity": parity, "calibration": calibration}
+    kinds = {"rdf": rdf, "msd": msd, "learning": learning, "parity": parity, "calibration": calibration,
+             "trade_off": trade_off}
     parser.add_argument("kind", choices=kinds)
     parser.add_argument("input")
     parser.add_argument("output")

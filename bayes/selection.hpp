@@ -52,9 +52,9 @@ struct CholeskyOptions {
 /// themselves in the same way. Nested: fewer places, a subset. X is neither centred nor scaled: that metric is the
 /// kernel's.
 /// @returns ascending; min(n_keep, D), less the components that are zero everywhere
-/// Cost 2 n D² + D n_keep²; memory 16 D² bytes. The purpose is that of VASP's ML_LSPARSDES, which takes those with the
-/// largest leverage on the leading eigenvectors at once, equal ones together. Source: Golub, Klema and Stewart (1976);
-/// for descriptors Imbalzano et al., J. Chem. Phys. 148, 241730 (2018).
+/// Cost 2 n D² + D n_keep²; memory at most 16 D² bytes. The purpose is that of VASP's ML_LSPARSDES, which takes those
+/// with the largest leverage on the leading eigenvectors at once, equal ones together. Source: Golub, Klema and Stewart
+/// (1976); for descriptors Imbalzano et al., J. Chem. Phys. 148, 241730 (2018).
 /// @throws std::invalid_argument if n_keep < 1 or X is not finite.
 [[nodiscard]] std::vector<Eigen::Index> select_components(const Eigen::Ref<const Eigen::MatrixXd>& X,
                                                           Eigen::Index n_keep);

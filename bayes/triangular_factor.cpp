@@ -57,7 +57,8 @@ void TriangularFactor::merge(const TriangularFactor& other, double scale) {
             fmt::format("triangular factor: width {} merged with width {}", other.n_columns(), n_columns()));
     if (!std::isfinite(scale)) throw std::invalid_argument("triangular factor: scale of a merge is not finite");
     const Index n_merged = other.n_rows_;
-    const Eigen::MatrixXd waiting = scale * other.panel_.topRows(other.n_waiting_);
+    Eigen::MatrixXd waiting(0, n_columns());
+    if (other.n_waiting_ > 0) waiting = scale * other.panel_.topRows(other.n_waiting_);
     Eigen::MatrixXd triangle = scale * other.R_;
     lapack::stack_triangle(R_, triangle);
     add_rows(waiting);

@@ -43,6 +43,8 @@ double Descriptor::cutoff() const {
 void Descriptor::value(const Environment& environment, Workspace& work, Eigen::Ref<Eigen::VectorXd> x) const {
     if (two_) two_->value(environment, work.two, x.head(two_size()));
     if (three_) three_->value(environment, work.three, x.tail(three_size()));
+    // One neighbour has no angle: what is left of the difference is rounding, which must not be normalised.
+    if (three_ && work.three.neighbor.size() < 2) x.tail(three_size()).setZero();
     const double norm2 = x.head(two_size()).norm(), norm3 = x.tail(three_size()).norm();
     const double beta2 = options_.radial_weight, beta3 = 1.0 - beta2;
     work.factor = {0.0, 0.0};

@@ -28,8 +28,6 @@ void ForceFieldOptions::validate() const {
         throw std::invalid_argument(fmt::format("kernel_power must be 1 to 16, got {}", kernel_power));
     if (!(keep > 0.0 && keep <= 1.0))
         throw std::invalid_argument(fmt::format("angular.keep must be above 0 and at most 1, got {}", keep));
-    if (keep < 1.0 && !descriptor.components.empty())
-        throw std::invalid_argument("angular.keep chooses components, but some are chosen already");
 }
 
 ForceField::ForceField(std::shared_ptr<const descriptors::Descriptor> descriptor, int kernel_power,

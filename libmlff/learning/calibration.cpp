@@ -14,7 +14,7 @@ using Eigen::Index;
 
 constexpr double vanishing = 1e-4;                     ///< of the rms: what is below vanishes by symmetry
 constexpr double normal_median = 0.67448975019608174;  ///< of |x|, x ~ N(0, 1)
-constexpr std::size_t n_bins = 10, n_coverage_steps = 20;
+constexpr std::size_t n_bins = 10, labels_per_bin = 10, n_coverage_steps = 20;
 
 /// Hash of a running number; no two numbers have the same (finaliser of SplitMix64).
 std::uint64_t mix(std::uint64_t n) {
@@ -62,7 +62,8 @@ FactorCheck check_factor(const std::vector<ErrorPair>& pairs, double factor) {
 
 /// @param pairs  ascending deviations
 std::vector<ReliabilityBin> reliability_of(const std::vector<ErrorPair>& pairs) {
-    const std::size_t n = std::min(n_bins, pairs.size());
+    const std::size_t n = std::clamp<std::size_t>(pairs.size() / labels_per_bin, 1, n_bins);
+    if (pairs.empty()) return {};
     std::vector<ReliabilityBin> bins;
     for (std::size_t b = 0; b < n; ++b) {
         const std::size_t first = b * pairs.size() / n, last = (b + 1) * pairs.size() / n;

@@ -39,7 +39,7 @@ struct QuantityCalibration {
     long n_labels = 0;
     double scale = 1.0;                       ///< f that fits these data
     FactorCheck raw, model, scaled;           ///< f = 1, that of the model, that of these data
-    std::vector<ReliabilityBin> reliability;  ///< ten (fewer labels, fewer) of about equal counts, ascending σ
+    std::vector<ReliabilityBin> reliability;  ///< ten of about equal counts, fewer below 100 labels; ascending σ
 };
 
 struct CalibrationReport {
@@ -63,7 +63,7 @@ struct CalibrationReport {
 /// a few labels. Eight draws of 100 structures from one population of distorted silicon (tests/support/silicon.hpp)
 /// gave sqrt(Σ e²/Σ σ²) between 4.6 and 15.6, rising with the largest error, and areas up to 0.32; medians gave 4.0 to
 /// 4.3, areas below 0.01. The maximum of likelihood, sqrt(mean(e²/σ²)), belongs to the smallest σ: 97 for forces and
-/// 10¹² for stress on the Si set of Zuo et al., J. Phys. Chem. A 124, 731 (2020), medians 19 and 23. What a median does
+/// 10¹² for stress on the Si set of Zuo et al., J. Phys. Chem. A 124, 731 (2020), medians 17 and 23. What a median does
 /// not see are the tails: look at the upper end of the coverage and the last bins.
 [[nodiscard]] double calibration_scale(const std::vector<ErrorPair>& pairs);
 

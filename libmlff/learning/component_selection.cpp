@@ -25,7 +25,7 @@ descriptors::DescriptorOptions resolve_components(const std::vector<LabeledStruc
     const descriptors::Descriptor all(resolved, static_cast<int>(species.size()));
     const Index n_all = all.three_size();
     const auto n_keep = static_cast<Index>(std::ceil(options.keep * static_cast<double>(n_all)));
-    if (n_keep == n_all) return resolved;
+    if (n_keep == n_all || !resolved.components.empty()) return resolved;
 
     const auto atoms = sample_atoms(data, all, species, references_sampled, [](long, long, const std::string&) {});
     Index n_atoms = 0;

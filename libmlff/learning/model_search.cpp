@@ -35,8 +35,9 @@ class Stopwatch {
 struct Settings {
     double radial_cutoff = 6.5, radial_width = 0.6, angular_cutoff = 5.0, angular_width = 0.6;  // Å
     int l_max = 4;
-    double radial_weight = 0.7;
-    int kernel_power = 2;
+    double radial_weight = 0.5;
+    int kernel_power = 3;
+    descriptors::Normalization normalization = descriptors::Normalization::joint;
     descriptors::Compression compression = descriptors::Compression::none;
 
     auto operator<=>(const Settings&) const = default;
@@ -57,7 +58,7 @@ struct Settings {
         d.angular.l_max = l_max;
         d.angular.filter = 0.0;
         d.radial_weight = radial_weight;
-        d.normalization = descriptors::Normalization::separate;
+        d.normalization = normalization;
         d.compression = compression;
         result.kernel_power = kernel_power;
         return result;
@@ -97,6 +98,8 @@ std::vector<std::vector<Settings>> neighbours_of(const Settings& now, std::size_
     choices(&Settings::kernel_power, std::vector{2, 3, 4});
     choices(&Settings::l_max, std::vector{2, 3, 4, 6});
     lengths(&Settings::radial_width, 1.25, 0.25, 1.2);
+    choices(&Settings::normalization,
+            std::vector{descriptors::Normalization::joint, descriptors::Normalization::separate});
     if (n_species > 1)
         choices(&Settings::compression,
                 std::vector{descriptors::Compression::none, descriptors::Compression::element});

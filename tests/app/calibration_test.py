@@ -24,6 +24,7 @@ data: {{train: train.xyz}}
 """
 
 
+@unittest.skipUnless(h5py, "no h5py")
 class CalibrationTest(ProgramTest):
     def setUp(self):
         super().setUp()
@@ -35,6 +36,9 @@ class CalibrationTest(ProgramTest):
         for name, part in [("train", frames[:20]), ("test", frames[20:])]:
             ase.io.write(self.folder / f"{name}.xyz", part, format="extxyz")
         self.mlff("fit", "fit.yaml")
+        with h5py.File(self.folder / "model.h5", "r+") as file:  # as if by an earlier program
+            if "calibration" in file:
+                del file["calibration"]
 
     def calibrate(self, name="calibration.json"):
         out, _ = self.mlff("evaluate", "model.h5", "test.xyz", "--calibration", name)
@@ -107,12 +111,12 @@ class CalibrationTest(ProgramTest):
         frames = ase.io.read(self.folder / "test.xyz", ":")
         for atoms in frames:
             atoms.calc.results = {"energy": atoms.calc.results["energy"]}
+            atoms.arrays.pop("forces", None)
         ase.io.write(self.folder / "test.xyz", frames, format="extxyz")
         _, report = self.calibrate()
         self.assertEqual((report["force"], report["by_species"]), ({"labels": 0, "scale": None}, {}))
         self.assertEqual(report["energy"]["labels"], 21)
 
-    @unittest.skipUnless(h5py, "no h5py")
     def test_a_model_with_factors(self):
         out, raw = self.predict()
         self.assertIn("not calibrated", out)
@@ -121,7 +125,7 @@ class CalibrationTest(ProgramTest):
         self.assertIn("not calibrated", self.mlff("info", "model.h5")[0])
         with h5py.File(self.folder / "model.h5", "r+") as file:
             for kind, factor in [("energy", 3.0), ("force", 5.0), ("stress", 7.0)]:
-                file[f"calibration/{kind}"][()] = factor
+                file[f"calibration/{kind}"] = factor
         self.assertIn("BEEF × 5", self.mlff("info", "model.h5")[0])
         out, calibrated = self.predict()
         self.assertIn("BEEF × 5", out)

@@ -76,8 +76,9 @@ Eigen::VectorXd three_body_by_triplets(const OwnedEnvironment& env, const Radial
 
 /// About 40 % of the three-body components, in no regular pattern.
 std::vector<int> some_components(const RadialBasisOptions& options, int n_channels, Compression compression) {
+    const auto size = static_cast<int>(ThreeBody(options, n_channels, compression).full_size());
     std::vector<int> components;
-    for (int k = 0; k < ThreeBody(options, n_channels, compression).full_size(); ++k)
+    for (int k = 0; k < size; ++k)
         if (k * k % 11 > 4) components.push_back(k);
     return components;
 }

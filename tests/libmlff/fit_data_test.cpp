@@ -7,6 +7,7 @@
 
 #include "libmlff/errors.hpp"
 #include "libmlff/learning/error_report.hpp"
+#include "support/force_fields.hpp"
 #include "support/silicon.hpp"
 
 namespace mlff {
@@ -61,24 +62,32 @@ TEST(FitData, ProvenanceHoldsTheTrainingErrors) {
 TEST(FitData, KeepsToTheMemoryBudget) {
     const auto data = silicon_data(10, 4);
     FitOptions options = silicon_options();
-    const FitForecast free = forecast_fit(data, options);
+    const FitForecast in_parts = forecast_fit(data, false, options);
+    EXPECT_EQ(in_parts.folds, 5);
+    options.folds = 1;
+    const FitForecast free = forecast_fit(data, false, options);
+    EXPECT_GT(in_parts.bytes, free.bytes);
     EXPECT_FALSE(free.reduced);
     EXPECT_EQ(free.max_references, 60);
     EXPECT_EQ(free.n_references, 60);
     options.memory = static_cast<std::int64_t>(free.bytes / 3.0);
-    const FitForecast forecast = forecast_fit(data, options);
+    const FitForecast forecast = forecast_fit(data, false, options);
     EXPECT_TRUE(forecast.reduced);
     EXPECT_LT(forecast.max_references, 60);
     EXPECT_LE(forecast.bytes, free.bytes / 3.0);
     EXPECT_EQ(fit_quietly(data, options).n_references(), forecast.n_references);
+    options.folds = 5;  // given up before references are
+    options.memory = static_cast<std::int64_t>(free.bytes);
+    EXPECT_FALSE(forecast_fit(data, false, options).reduced);
+    EXPECT_LT(forecast_fit(data, false, options).folds, 5);
     options.memory = 1;  // no budget is too small for one reference
-    EXPECT_EQ(forecast_fit(data, options).max_references, 1);
+    EXPECT_EQ(forecast_fit(data, false, options).max_references, 1);
     EXPECT_EQ(fit_quietly(data, options).n_references(), 1);
 }
 
 TEST(FitData, NoMoreReferencesThanAtoms) {
     const auto data = silicon_data(2, 5);
-    const FitForecast forecast = forecast_fit(data, silicon_options());
+    const FitForecast forecast = forecast_fit(data, false, silicon_options());
     EXPECT_EQ(forecast.n_references, 16);
     EXPECT_EQ(fit_quietly(data, silicon_options()).n_references(), 16);
 }
