@@ -34,6 +34,7 @@ struct FitSettings {
     bool automatic = false;       ///< choose the force field
     bool weights_given = false;   ///< else the energy weight is chosen, too
     bool references_listed = false;
+    bool compare = true;  ///< what accuracy costs: sizes and descriptors
     SearchOptions search;
     std::string output = "model.h5";
     std::string resolved;  ///< as YAML
@@ -88,6 +89,7 @@ FitSettings read_settings(const std::string& path) {
     references.read_positive("tolerance", settings.options.selection.tolerance);
     references.read_choice("candidates", settings.references_listed, {{"data", false}, {"listed", true}});
     references.validate(settings.options.selection);
+    config.read("trade_off", settings.compare);
     config.read_path("output", settings.output);
     config.finish();
     config.validate(settings.options);
@@ -265,10 +267,16 @@ void fit(const std::string& config_path, const Console& console) {
         console.info(calibration_text(calibration));
         write_calibration(calibration, base + ".calibration", console);
 
-        std::vector<Trial> sizes = compare_sizes(pass, fitted, options, training.structures);
-        console.info("what accuracy costs (errors on unseen data, RMSE):\n" + trade_off_table(sizes));
-        if (found) sizes.insert(sizes.end(), found->trials.begin(), found->trials.end());
-        write_trade_off(sizes, base + ".trade-off", console);
+        if (settings.compare) {
+            std::vector<Trial> models = compare_sizes(pass, fitted, options, training.structures);
+            console.info("what references cost (RMSE on unseen data):\n" + trade_off_table(models));
+            const auto descriptors = compare_descriptors(training.structures, validation, options, progress);
+            console.info("what the descriptor costs (fits to part of the data, to be compared with each other):\n" +
+                         trade_off_table(descriptors));
+            models.insert(models.end(), descriptors.begin(), descriptors.end());
+            if (found) models.insert(models.end(), found->trials.begin(), found->trials.end());
+            write_trade_off(models, base + ".trade-off", console);
+        }
     }
     console.result(error_json(report));
     console.info(fmt::format("force field: {} ({:.0f} s, peak memory {:.2f} GB)", settings.output,

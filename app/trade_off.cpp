@@ -27,11 +27,16 @@ std::string trial_line(const Trial& trial) {
 }
 
 std::string trade_off_table(const std::vector<Trial>& trials) {
-    std::string text = "references       D   us/atom   energy meV/atom   force meV/Å   stress GPa";
-    for (const Trial& trial : trials)
-        text += fmt::format("\n{:10} {:7} {:9.1f} {:17.3f} {:13.2f} {:12.4f}", trial.n_references,
-                            trial.descriptor_size, trial.microseconds, trial.errors.energy * milli,
-                            trial.errors.force * milli, trial.errors.stress * units::ev_per_cubic_angstrom_in_gpa);
+    std::string text = "references       D   us/atom   energy meV/atom   force meV/Å   stress GPa   angular part";
+    for (const Trial& trial : trials) {
+        const auto& d = trial.force_field.descriptor;
+        text += fmt::format("\n{:10} {:7} {:9.1f} {:17.3f} {:13.2f} {:12.4f}   {} functions, l_max {}",
+                            trial.n_references, trial.descriptor_size, trial.microseconds, trial.errors.energy * milli,
+                            trial.errors.force * milli, trial.errors.stress * units::ev_per_cubic_angstrom_in_gpa,
+                            d.angular.functions, d.angular.l_max);
+        if (d.compression == descriptors::Compression::element) text += ", compression element";
+        if (trial.force_field.keep < 1.0) text += fmt::format(", keep {}", trial.force_field.keep);
+    }
     return text;
 }
 

@@ -9,6 +9,7 @@
 #include <stdexcept>
 
 #include "libmlff/errors.hpp"
+#include "libmlff/learning/component_selection.hpp"
 
 namespace mlff {
 namespace {
@@ -18,7 +19,8 @@ using Eigen::Index;
 constexpr double improvement = 0.995;   ///< of the score: a smaller gain is noise
 constexpr double search_share = 0.5;    ///< of the time; the rest is for the passes over all data
 constexpr double trials_expected = 45;  ///< that should fit into the search
-constexpr Index trial_references = 800; ///< of all species
+constexpr double sample_atoms = 3000.0;  ///< of the structures that settings are tried on, at first
+constexpr Index trial_references = 800;  ///< of all species
 constexpr Index weight_references = 1000;  ///< of all species: enough to choose the energy weight with
 
 class Stopwatch {
@@ -127,6 +129,42 @@ Trial judged(const TrainingPass& pass, const FitOptions& options, const Weighted
     return trial;
 }
 
+/// Structures to try settings on: every so manyth.
+struct Sample {
+    std::vector<LabeledStructure> training, validation;
+};
+Sample sample_of(const std::vector<LabeledStructure>& training, const std::vector<LabeledStructure>& validation,
+                 double step) {
+    return {every(training, step), every(validation, step)};
+}
+/// About `sample_atoms` atoms.
+double first_step(const std::vector<LabeledStructure>& training) {
+    double n_atoms = 0.0;
+    for (const auto& item : training) n_atoms += static_cast<double>(item.structure.size());
+    return std::max(1.0, n_atoms / sample_atoms);
+}
+
+/// References per species of a trial.
+Index few_references(const FitOptions& options, std::size_t n_species) {
+    return std::min(options.max_references,
+                    std::max<Index>(150, trial_references / static_cast<Index>(n_species)));
+}
+
+/// One trial: a pass over the sample with few references, with the best energy weight.
+Trial try_settings(const Sample& sample, FitOptions options) {
+    const Stopwatch watch;
+    const auto silent = [](long, long, const std::string&) {};
+    const auto species = species_of(sample.training);
+    options.max_references = few_references(options, species.size());
+    options.force_field.descriptor = resolve_components(sample.training, species, options.force_field);
+    const TrainingPass pass(sample.training, sample.validation, options, silent);
+    const WeightedFit fit = choose_energy_weight(pass, options.regression);
+    Trial trial = judged(pass, options, fit);
+    trial.microseconds = measure_speed(pass.force_field(fit.fit.solution, {}), sample.training);
+    trial.seconds = watch.seconds();
+    return trial;
+}
+
 }  // namespace
 
 void SearchOptions::validate() const {
@@ -156,23 +194,11 @@ SearchResult search_model(const std::vector<LabeledStructure>& training,
     FitOptions options = base;
     if (options.regression.evidence.mode == bayes::EvidenceMode::maximise) options.regression.prior = Prior::kernel;
     const auto n_species = species_of(training).size();
-    const Index few = std::min(base.max_references, std::max<Index>(150, trial_references / static_cast<Index>(n_species)));
-    const auto silent = [](long, long, const std::string&) {};
     std::vector<Trial> trials;
     std::optional<Trial> best;
-
-    // Part of the structures, so that a trial does not take longer than its share.
-    std::vector<LabeledStructure> some = training, some_validation = validation;
-    const auto run_trial = [&](const Settings& settings) {
-        const Stopwatch own;
-        FitOptions trial_options = options;
-        trial_options.force_field = settings.options();
-        trial_options.max_references = few;
-        const TrainingPass pass(some, some_validation, trial_options, silent);
-        const WeightedFit fit = choose_energy_weight(pass, trial_options.regression);
-        Trial trial = judged(pass, trial_options, fit);
-        trial.seconds = own.seconds();
-        trial.microseconds = measure_speed(pass.force_field(fit.fit.solution, {}), some);
+    Sample sample = sample_of(training, validation, first_step(training));
+    const auto run_trial = [&](const FitOptions& tried) {
+        Trial trial = try_settings(sample, tried);
         trial.better = !best || trial.score < best->score * improvement;
         if (trial.better) best = trial;
         trials.push_back(trial);
@@ -180,21 +206,21 @@ SearchResult search_model(const std::vector<LabeledStructure>& training,
         progress(static_cast<long>(watch.seconds()), static_cast<long>(search.seconds), "choosing a force field");
         return trial;
     };
-    const double share = search_share * search.seconds / trials_expected;
-    Settings now;
-    const auto reduce = [&](double step) {
-        some = every(training, step);
-        some_validation = every(validation, step);
+    const auto with = [&](const Settings& settings) {
+        FitOptions result = options;
+        result.force_field = settings.options();
+        return result;
     };
-    long n_atoms = 0;
-    for (const auto& item : training) n_atoms += item.structure.size();
-    reduce(std::max(1.0, static_cast<double>(n_atoms) / 3000.0));
-    const double at_start = run_trial(now).seconds;
-    const double step = std::max(1.0, static_cast<double>(training.size()) / static_cast<double>(some.size()) * at_start / share);
-    if (static_cast<double>(training.size()) / step > 1.2 * static_cast<double>(some.size())) {
-        reduce(step);
+    Settings now;
+    // More structures, if a trial on them still takes no more than its share.
+    const double share = search_share * search.seconds / trials_expected;
+    const auto n_all = static_cast<double>(training.size());
+    const double step = std::max(1.0, n_all / static_cast<double>(sample.training.size()) *
+                                          run_trial(with(now)).seconds / share);
+    if (n_all / step > 1.2 * static_cast<double>(sample.training.size())) {
+        sample = sample_of(training, validation, step);
         best.reset();
-        (void)run_trial(now);
+        (void)run_trial(with(now));
     }
 
     std::set<Settings> tried = {now};
@@ -206,7 +232,7 @@ SearchResult search_model(const std::vector<LabeledStructure>& training,
             for (const Settings& next : moves[setting]) {
                 if (watch.seconds() > search_share * search.seconds) goto searched;
                 if (!tried.insert(next).second) continue;
-                if (run_trial(next).better) {
+                if (run_trial(with(next)).better) {
                     now = next;
                     moved = true;
                     break;
@@ -216,6 +242,7 @@ SearchResult search_model(const std::vector<LabeledStructure>& training,
     }
 searched:
     options.force_field = now.options();
+    const Index few = few_references(options, n_species);
 
     // All structures, with references in steps, as far as the time goes.
     const auto full_pass = [&](Index references) {
@@ -253,6 +280,43 @@ searched:
         }
     }
     return {std::move(sized), std::move(trials), std::move(pass)};
+}
+
+std::vector<Trial> compare_descriptors(const std::vector<LabeledStructure>& training,
+                                       const std::vector<LabeledStructure>& validation, const FitOptions& options,
+                                       const Progress& progress) {
+    const Sample sample = sample_of(training, validation, first_step(training));
+    FitOptions all = options;
+    all.force_field.descriptor.components.clear();
+    all.force_field.keep = 1.0;
+    std::vector<FitOptions> variants = {all};
+    const auto vary = [&](const auto& change) {
+        FitOptions variant = all;
+        change(variant.force_field);
+        variants.push_back(variant);
+    };
+    if (all.force_field.descriptor.radial_weight < 1.0) {
+        vary([](ForceFieldOptions& f) { f.keep = 0.5; });
+        vary([](ForceFieldOptions& f) { f.keep = 0.25; });
+        if (all.force_field.descriptor.angular.l_max > 1)
+            vary([](ForceFieldOptions& f) { f.descriptor.angular.l_max -= 1; });
+        if (all.force_field.descriptor.angular.functions > 2)
+            vary([](ForceFieldOptions& f) {
+                f.descriptor.angular.functions = (3 * f.descriptor.angular.functions + 3) / 4;
+            });
+        if (species_of(training).size() > 1)
+            vary([](ForceFieldOptions& f) {
+                const bool whole = f.descriptor.compression == descriptors::Compression::none;
+                f.descriptor.compression =
+                    whole ? descriptors::Compression::element : descriptors::Compression::none;
+            });
+    }
+    std::vector<Trial> trials;
+    for (const FitOptions& variant : variants) {
+        trials.push_back(try_settings(sample, variant));
+        progress(static_cast<long>(trials.size()), static_cast<long>(variants.size()), "comparing descriptors");
+    }
+    return trials;
 }
 
 std::vector<Trial> compare_sizes(const TrainingPass& pass, const Validated& fit, const FitOptions& options,

@@ -53,6 +53,13 @@ struct SearchResult {
 /// Time of one evaluation of energy and forces [µs per atom]: the shortest of a few on a structure of the data.
 [[nodiscard]] double measure_speed(const ForceField& force_field, const std::vector<LabeledStructure>& data);
 
+/// The descriptor as given and smaller ones (half and a quarter of the angular components, smaller l_max, fewer radial
+/// functions) and with the other compression: each tried on part of the structures with few references and its best
+/// energy weight. Good for comparison among themselves only.
+[[nodiscard]] std::vector<Trial> compare_descriptors(const std::vector<LabeledStructure>& training,
+                                                     const std::vector<LabeledStructure>& validation,
+                                                     const FitOptions& options, const Progress& progress);
+
 /// Models of the same pass with ever fewer references, halved from one to the next: what accuracy costs. The largest
 /// comes first, with `fit`, the solution that the caller has already.
 [[nodiscard]] std::vector<Trial> compare_sizes(const TrainingPass& pass, const Validated& fit,

@@ -7,7 +7,7 @@ from program import FORCE_FIELD, ProgramTest, ase, np, silver_iodide, train_yaml
 
 GPA = 160.2176634  # eV/Å³
 
-VERBS = ["train", "select", "fit", "evaluate", "predict", "run", "analyze", "similarity", "info"]
+VERBS = ["train", "select", "fit", "evaluate", "predict", "run", "analyze", "convert", "similarity", "info"]
 STATUS_KEYS = ["step", "steps", "reference_calls", "local_references", "threshold", "beef_max", "temperature", "state",
                "force_rmse"]
 
@@ -22,12 +22,18 @@ trajectory: {{every: 2, forces: true, velocities: true}}
 {extra}"""
 
 
-def fit_yaml(data, output="model.h5"):
+def fit_yaml(data, output="model.h5", validation=None):
     return f"""\
-data: {{train: {data}}}
+data: {{train: {data}{f", validation: {validation}" if validation else ""}}}
 {FORCE_FIELD}references: {{max: 40}}
+trade_off: false
 output: {output}
 """
+
+
+def json_of(out):
+    """The block of errors at the end of a fit."""
+    return json.loads("{" + out.split("\n{", 1)[1].rsplit("}", 1)[0] + "}")
 
 
 def labels(frames):
@@ -58,8 +64,8 @@ class VerbsTest(ProgramTest):
             path.unlink()
         return ase.io.read(self.folder / "data.xyz", ":")
 
-    def make_model(self, data="data.xyz", output="model.h5"):
-        return self.mlff("fit", self.write("fit.yaml", fit_yaml(data, output)))[0]
+    def make_model(self, data="data.xyz", output="model.h5", validation=None):
+        return self.mlff("fit", self.write("fit.yaml", fit_yaml(data, output, validation)))[0]
 
     def test_train_then_everything_else(self):
         out, err = self.mlff("train", self.write("train.yaml", train_yaml(steps=60)))
@@ -105,9 +111,46 @@ class VerbsTest(ProgramTest):
             np.testing.assert_array_equal(atoms.get_forces(), frames[atoms.positions.tobytes()].get_forces())
         self.mlff("evaluate", "selection/model.h5", "out/training.xyz")
 
+    def test_fit_chooses_a_force_field(self):
+        """The settings that auto writes give the errors that it printed."""
+        self.make_data()
+        out, _ = self.mlff("fit", self.write("fit.yaml", "data: {train: data.xyz}\n"
+                                             "force_field: {auto: {time: 12 s}}\nreferences: {max: 30}\n"
+                                             "output: found.h5\n"))
+        self.assertIn("better", out)
+        for name in ["found.h5", "found.yaml", "found.trade-off.csv", "found.calibration.json",
+                     "found.calibration.csv"]:
+            self.assertTrue((self.folder / name).exists(), name)
+        with open(self.folder / "found.trade-off.csv") as file:
+            models = list(csv.DictReader(file))
+        self.assertIn("element", {model["compression"] for model in models})
+        self.assertIn("0.5", {model["keep"] for model in models})
+        self.assertTrue(all(float(model["force_rmse_meV_per_A"]) > 0.0 for model in models))
+        again, _ = self.mlff("fit", "found.yaml")
+        first, second = json_of(out), json_of(again)
+        for kind in ["energy", "force", "stress"]:
+            self.assertAlmostEqual(second[kind]["rmse"], first[kind]["rmse"], delta=1e-5 * first[kind]["rmse"])
+        info, _ = self.mlff("info", "found.h5")
+        self.assertIn("calibration", info)
+
+    def test_fit_options(self):
+        """Weights chosen, half of the angular components, references that an ML_AB file lists, leave-out parts."""
+        self.make_data()
+        self.mlff("convert", "data.xyz", "ML_AB")
+        text = (self.folder / "ML_AB").read_text()
+        self.assertIn("Basis set for Ag", text)
+        text = fit_yaml("ML_AB").replace("l_max: 2", "l_max: 2, keep: 0.5").replace(
+            "max: 40", "max: 40, candidates: listed").replace("data: {", "data: {folds: 3, ")
+        out, _ = self.mlff("fit", self.write("fit.yaml", text + "regression: {weights: auto, prior: kernel}\n"))
+        self.assertIn("energy weight:", out)
+        self.assertIn("each of 3 parts predicted by a fit to the others", out)
+        self.assertIn("local references: 1 Ag, 1 I", out)
+        self.assertEqual(json_of(out)["structures"], 11)
+        self.assertIn("kept", self.mlff("info", "model.h5")[0])
+
     def test_evaluate_and_predict(self):
         truth = self.make_data()
-        printed = json.loads("{" + self.make_model().split("{", 1)[1].rsplit("}", 1)[0] + "}")
+        printed = json_of(self.make_model(validation="data.xyz"))
         self.mlff("evaluate", "model.h5", "data.xyz", "--json", "errors.json", "--parity", "parity.csv")
         report = json.loads((self.folder / "errors.json").read_text())
         self.assertEqual(report, printed)

@@ -80,6 +80,13 @@ SETTINGS = [
     ("fit", replaced(FIT, "max: 5", "max: 0"), 6, "max"),
     ("fit", replaced(FIT, "output:", "ouput:"), 7, "did you mean 'output'"),
     ("fit", replaced(FIT, "train: data.xyz", "train: data.xyz, energy_key: enrgy"), 0, "enrgy"),
+    ("fit", replaced(FIT, FORCE_FIELD, "force_field: automatic\n"), 2, "auto"),
+    ("fit", replaced(FIT, FORCE_FIELD, "force_field: {auto: fast}\n"), 2, "time: 15 min"),
+    ("fit", replaced(FIT, FORCE_FIELD, "force_field: {auto: {time: -1}}\n"), 2, "time"),
+    ("fit", replaced(FIT, "data.xyz", "data.xyz, folds: 0"), 1, "folds"),
+    ("fit", FIT + "regression: {weights: heavy}\n", 8, "auto"),
+    ("fit", replaced(FIT, "max: 5", "max: 5, candidates: listed"), 0, "ML_AB"),
+    ("fit", replaced(FIT, "max: 5", "max: 5, tolerance: 0"), 6, "tolerance"),
     ("select", replaced(replaced(FIT, "references: {max: 5}\n", ""), "fitted.h5", "out") +
      "learning: {block: 0}\n", 7, "block"),
 ]

@@ -56,6 +56,22 @@ TEST(ModelSearch, SmallerModelsAreLessAccurate) {
     EXPECT_LT(sizes[1].errors.force, sizes[2].errors.force);
 }
 
+TEST(ModelSearch, SmallerDescriptorsAreComparedWithTheOneGiven) {
+    const auto data = silicon_data(20, 7);
+    FitOptions options = silicon_options();
+    options.force_field.keep = 0.5;
+    const auto trials = compare_descriptors(data, {}, options, quiet);
+    ASSERT_EQ(trials.size(), 5u);  // as given, half, a quarter, smaller l_max, fewer functions; one species
+    for (const Trial& trial : trials) {
+        EXPECT_TRUE(std::isfinite(trial.score) && trial.score > 0.0);
+        EXPECT_LE(trial.descriptor_size, trials[0].descriptor_size);
+    }
+    const auto angular = [&](const Trial& trial) { return trial.descriptor_size - 6; };
+    EXPECT_EQ(angular(trials[1]), (angular(trials[0]) + 1) / 2);
+    EXPECT_LT(trials[0].errors.force, trials[2].errors.force);
+    EXPECT_EQ(trials[3].force_field.descriptor.angular.l_max, options.force_field.descriptor.angular.l_max - 1);
+}
+
 TEST(ModelSearch, EnergyWeightTradesEnergiesForForces) {
     const auto data = silicon_data(20, 4);
     const FitOptions options = silicon_options();
@@ -63,13 +79,15 @@ TEST(ModelSearch, EnergyWeightTradesEnergiesForForces) {
     RegressionOptions light = options.regression, heavy = options.regression;
     light.weights.energy = 0.1;
     heavy.weights.energy = 100.0;
-    const LabelErrors a = pass.validate(light).errors, b = pass.validate(heavy).errors;
-    EXPECT_GT(a.energy, b.energy);
-    EXPECT_LT(a.force, b.force);
+    const Validated a = pass.validate(light), b = pass.validate(heavy);
+    const auto trained = [&](const Validated& fit) { return pass.force_field(fit.solution, {}).provenance(); };
+    EXPECT_GT(a.errors.energy, b.errors.energy);
+    EXPECT_GT(trained(a).rmse_energy, trained(b).rmse_energy);
+    EXPECT_LT(trained(a).rmse_force, trained(b).rmse_force);
     const WeightedFit best = choose_energy_weight(pass, options.regression);
     const LabelScales deviations = pass.data().training().labels().deviations();
     EXPECT_LE(best.score, score(pass.validate(options.regression).errors, deviations));
-    EXPECT_LE(best.score, score(b, deviations));
+    EXPECT_LE(best.score, score(b.errors, deviations));
 }
 
 TEST(ModelSearch, RefusesATimeThatIsNone) {
