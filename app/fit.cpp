@@ -31,8 +31,8 @@ struct FitSettings {
     std::vector<std::string> training, validation;
     ExtxyzKeys keys;
     FitOptions options;
-    bool automatic = false;       ///< choose the force field
-    bool weights_given = false;   ///< else the energy weight is chosen, too
+    bool automatic = false;      ///< choose the force field
+    bool choose_weight = false;  ///< choose the energy weight
     bool references_listed = false;
     bool compare = true;  ///< what accuracy costs: sizes and descriptors
     SearchOptions search;
@@ -55,8 +55,10 @@ void read_force_field_or_auto(ConfigSection& config, FitSettings& settings) {
         return;
     }
     settings.automatic = true;
-    if (section.is_map("auto")) section.section("auto").read_duration("time", settings.search.seconds);
-    else section.fail("auto", "must be a map such as {time: 15 min}; or write force_field: auto");
+    if (section.is_map("auto"))
+        section.section("auto").read_duration("time", settings.search.seconds);
+    else
+        section.fail("auto", "must be a map such as {time: 15 min}; or write force_field: auto");
 }
 
 FitSettings read_settings(const std::string& path) {
@@ -69,19 +71,18 @@ FitSettings read_settings(const std::string& path) {
     settings.keys = read_keys(data);
     read_force_field_or_auto(config, settings);
     ConfigSection& regression = config.section("regression");
-    settings.weights_given = regression.has("weights") && regression.is_map("weights");
-    if (regression.has("weights") && !settings.weights_given) {
+    settings.choose_weight = regression.has("weights") && !regression.is_map("weights");
+    if (settings.choose_weight) {
         std::string word;
         regression.read("weights", word);
         if (word != "auto") regression.fail("weights", "must be auto, or a map such as {energy: 30}");
     }
-    const bool choose_weight = regression.has("weights") && !settings.weights_given;
-    const RegressionSettings read = read_regression(regression, !choose_weight);
-    settings.weights_given = !choose_weight;
+    const RegressionSettings read = read_regression(regression, !settings.choose_weight);
     settings.options.regression = read.options;
     settings.options.memory = read.memory;
     ConfigSection& references = config.section("references");
-    long most = static_cast<long>(settings.options.max_references);
+    // auto takes as many as time and memory allow.
+    long most = settings.automatic ? 100'000 : static_cast<long>(settings.options.max_references);
     references.read_positive("max", most);
     settings.options.max_references = most;
     references.read_choice("method", settings.options.selection.method,
@@ -167,10 +168,11 @@ Unseen judge_all(const TrainingPass& pass, const Solution& solution, const Regre
     unseen.name = fmt::format("training data, each of {} parts predicted by a fit to the others", n_parts);
     for (int part = 0; part < n_parts; ++part) {
         data.clear();
-        for (std::size_t k = static_cast<std::size_t>(part); k < training.size(); k += static_cast<std::size_t>(n_parts))
+        for (std::size_t k = static_cast<std::size_t>(part); k < training.size();
+             k += static_cast<std::size_t>(n_parts))
             data.push_back(&training[k]);
-        judge(pass.force_field_without(part, solution, options), data, calibration_atoms / n_parts,
-              training.size(), console, unseen);
+        judge(pass.force_field_without(part, solution, options), data, calibration_atoms / n_parts, training.size(),
+              console, unseen);
     }
     return unseen;
 }
@@ -227,25 +229,25 @@ void fit(const std::string& config_path, const Console& console) {
         write_file_atomically(base + ".yaml", repeat_yaml(settings, options));
         console.info(fmt::format("settings found: {}.yaml", base));
     }
-    options.force_field.descriptor = resolve_components(training.structures, species_of(training.structures), options.force_field);
+    options.force_field.descriptor =
+        resolve_components(training.structures, species_of(training.structures), options.force_field);
     const FitForecast forecast = forecast_fit(training.structures, !validation.empty(), options);
     console.info(fmt::format("at most {} local references, about {:.2f} GB while fitting", forecast.n_references,
                              forecast.bytes * 1e-9));
     if (forecast.reduced)
         console.warn(fmt::format("references.max is reduced to {} per species to stay within regression.memory",
                                  forecast.max_references));
-    const TrainingPass pass = found ? std::move(found->pass)
-                                    : TrainingPass(training.structures, validation, options, progress);
-    if (!found && !settings.weights_given) {
+    const TrainingPass pass =
+        found ? std::move(found->pass) : TrainingPass(training.structures, validation, options, progress);
+    if (!found && settings.choose_weight) {
         options.regression.weights = choose_energy_weight(pass, options.regression).weights;
         console.info(fmt::format("energy weight: {:g}", options.regression.weights.energy));
     }
     const Validated fitted = pass.validate(options.regression);
-    ForceField model = pass.force_field(
-        fitted.solution,
-        {.version = version,
-         .reference = fmt::format("labels of {}", fmt::join(settings.training, ", ")),
-         .settings = found ? repeat_yaml(settings, options) : settings.resolved});
+    ForceField model =
+        pass.force_field(fitted.solution, {.version = version,
+                                           .reference = fmt::format("labels of {}", fmt::join(settings.training, ", ")),
+                                           .settings = found ? repeat_yaml(settings, options) : settings.resolved});
     write_model(settings.output, model);
 
     std::string references_text;

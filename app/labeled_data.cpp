@@ -19,9 +19,10 @@ LabeledData load(const std::vector<std::string>& paths, const ExtxyzKeys& keys, 
         DataFile file = read_data_file(path, keys);
         for (const auto& text : file.notes) note(fmt::format("{}: {}", path, text));
         if (file.electronic_entropy && *file.electronic_entropy > 1e-3)
-            note(fmt::format("{}: free energies are learned, which the forces belong to; energies without electronic "
-                             "entropy differ by up to {:.1f} meV/atom",
-                             path, 1e3 * *file.electronic_entropy));
+            note(
+                fmt::format("{}: free energies are learned, which the forces belong to; energies without electronic "
+                            "entropy differ by up to {:.1f} meV/atom",
+                            path, 1e3 * *file.electronic_entropy));
         for (auto& item : file.structures) {
             try {
                 NeighborList(10.0 * NeighborList::too_close).update(item.structure);

@@ -862,12 +862,6 @@ DataWarnings check_missing_labels(const Data& data) {
 
 namespace {
 
-template <class Item>
-void count_group(DataSummary& summary, const Item& item) {
-    if constexpr (requires { item.group; })
-        if (!item.group.empty()) ++summary.groups[item.group];
-}
-
 void count(DataSummary& summary, const Data& data) {
     std::map<std::map<int, long>, DataSummary::Composition> compositions;
     std::map<int, double> squares;
@@ -876,7 +870,7 @@ void count(DataSummary& summary, const Data& data) {
         const Labels& labels = item.labels;
         const auto n_atoms = static_cast<double>(s.size());
         ++summary.n_structures;
-        count_group(summary, item);
+        if (!item.group.empty()) ++summary.groups[item.group];
         summary.n_atoms += static_cast<long>(s.size());
         summary.atoms_per_structure.add(n_atoms);
         const auto counts = composition(s);

@@ -17,7 +17,6 @@ using Eigen::Index;
 
 constexpr std::array energy_weights = {1.0, 3.0, 10.0, 30.0, 100.0, 300.0};
 
-
 std::vector<LocalReferences> choose_references(const std::vector<LabeledStructure>& data, const FitOptions& options,
                                                const descriptors::Descriptor& descriptor,
                                                const std::vector<int>& species, Index max_references,
@@ -76,9 +75,7 @@ FitForecast forecast_fit(const std::vector<LabeledStructure>& training, bool has
         forecast.bytes = 8.0 * std::max(pools + selection, parts * factors + std::max(solving, rows));
     };
     set(options.max_references, options.folds);
-    const auto too_large = [&] {
-        return options.memory > 0 && forecast.bytes > static_cast<double>(options.memory);
-    };
+    const auto too_large = [&] { return options.memory > 0 && forecast.bytes > static_cast<double>(options.memory); };
     while (too_large() && forecast.folds > 1) set(forecast.max_references, forecast.folds - 1);
     while (too_large() && forecast.max_references > 1) {
         set(std::max<Index>(1, forecast.max_references * 95 / 100), forecast.folds);
@@ -154,17 +151,30 @@ double score(const LabelErrors& errors, const LabelScales& deviations) {
 WeightedFit choose_energy_weight(const TrainingPass& pass, RegressionOptions options) {
     const RegressionData training = pass.data().training();
     const LabelScales deviations = training.labels().deviations();
-    std::optional<WeightedFit> best;
-    for (const double weight : energy_weights) {
+    const auto try_weight = [&](double weight) {
         options.weights.energy = weight;
         WeightedFit trial{options.weights, pass.validate(options), 0.0};
         trial.score = score(trial.fit.errors, deviations);
-        // The score has one minimum over the weight: past it, heavier weights are not tried.
-        if (best && trial.score > best->score) break;
-        best = std::move(trial);
-        if (training.energy().n_rows() == 0) break;
+        return trial;
+    };
+    const auto last = static_cast<std::ptrdiff_t>(energy_weights.size()) - 1;
+    const auto start = std::min(
+        std::lower_bound(energy_weights.begin(), energy_weights.end(), options.weights.energy) - energy_weights.begin(),
+        last);
+    WeightedFit best = try_weight(energy_weights[static_cast<std::size_t>(start)]);
+    if (training.energy().n_rows() == 0) return best;
+    // The score has one minimum over the weight: downhill from the start, heavier first.
+    for (const std::ptrdiff_t direction : {1, -1}) {
+        bool improved = false;
+        for (std::ptrdiff_t k = start + direction; 0 <= k && k <= last; k += direction) {
+            WeightedFit trial = try_weight(energy_weights[static_cast<std::size_t>(k)]);
+            if (trial.score >= best.score) break;
+            best = std::move(trial);
+            improved = true;
+        }
+        if (improved) break;
     }
-    return std::move(*best);
+    return best;
 }
 
 ForceField fit_to_data(const std::vector<LabeledStructure>& data, const FitOptions& options,

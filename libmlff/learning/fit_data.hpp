@@ -11,7 +11,7 @@ namespace mlff {
 struct FitOptions {
     ForceFieldOptions force_field;
     RegressionOptions regression;
-    SelectionOptions selection{.method = SelectionMethod::cholesky, .tolerance = 1e-8};
+    SelectionOptions selection{.method = SelectionMethod::cholesky, .tolerance = 1e-9};
     Eigen::Index max_references = 2000;  ///< per species, ≥ 1
     std::vector<ReferenceList> given;    ///< per channel: candidates in place of atoms from all over the data
     int folds = 5;            ///< parts for leave-out errors if there are no validation data; 1: no such errors, ≥ 1
@@ -77,7 +77,7 @@ class TrainingPass {
 /// of the labels; the force error alone if there are no energies. Lower is better.
 [[nodiscard]] double score(const LabelErrors& errors, const LabelScales& deviations);
 
-/// A fit with the energy weight that gives the best score, out of 1, 3, 10, ... 300.
+/// A fit with the energy weight that gives the best score, out of 1, 3, 10, ... 300, sought from that of `options`.
 struct WeightedFit {
     LabelWeights weights;
     Validated fit;

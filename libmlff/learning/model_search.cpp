@@ -16,11 +16,12 @@ namespace {
 
 using Eigen::Index;
 
-constexpr double improvement = 0.995;   ///< of the score: a smaller gain is noise
-constexpr double search_share = 0.5;    ///< of the time; the rest is for the passes over all data
-constexpr double trials_expected = 45;  ///< that should fit into the search
-constexpr double sample_atoms = 3000.0;  ///< of the structures that settings are tried on, at first
-constexpr Index trial_references = 800;  ///< of all species
+constexpr double improvement = 0.995;      ///< of the score: a smaller gain is noise
+constexpr double search_share = 0.5;       ///< of the time; the rest is for the passes over all data
+constexpr double trials_expected = 45;     ///< that should fit into the search
+constexpr double sample_atoms = 3000.0;    ///< of the structures that settings are tried on, at first
+constexpr Index trial_references = 600;    ///< of all species
+constexpr double usual_weight = 30.0;      ///< of energies, one per structure, beside its many forces: where to start
 constexpr Index weight_references = 1000;  ///< of all species: enough to choose the energy weight with
 
 class Stopwatch {
@@ -35,7 +36,7 @@ class Stopwatch {
 
 /// One point of the search; basis sizes follow.
 struct Settings {
-    double radial_cutoff = 6.5, radial_width = 0.6, angular_cutoff = 5.0, angular_width = 0.6;  // Å
+    double radial_cutoff = 6.5, radial_width = 0.6, angular_cutoff = 5.0, angular_width = 0.8;  // Å
     int l_max = 4;
     double radial_weight = 0.5;
     int kernel_power = 3;
@@ -70,7 +71,7 @@ struct Settings {
 /// The values next to the present ones, one setting at a time, those that matter most first.
 std::vector<std::vector<Settings>> neighbours_of(const Settings& now, std::size_t n_species) {
     std::vector<std::vector<Settings>> moves;
-    const auto lengths = [&](double Settings::* length, double factor, double least, double most) {
+    const auto lengths = [&](double Settings::*length, double factor, double least, double most) {
         std::vector<Settings> both;
         for (const double f : {factor, 1.0 / factor}) {
             Settings next = now;
@@ -79,7 +80,7 @@ std::vector<std::vector<Settings>> neighbours_of(const Settings& now, std::size_
         }
         moves.push_back(both);
     };
-    const auto choices = [&](auto Settings::* setting, const auto& values) {
+    const auto choices = [&](auto Settings::*setting, const auto& values) {
         std::vector<Settings> next_values;
         const auto place = std::find(values.begin(), values.end(), now.*setting);
         Settings next = now;
@@ -103,8 +104,7 @@ std::vector<std::vector<Settings>> neighbours_of(const Settings& now, std::size_
     choices(&Settings::normalization,
             std::vector{descriptors::Normalization::joint, descriptors::Normalization::separate});
     if (n_species > 1)
-        choices(&Settings::compression,
-                std::vector{descriptors::Compression::none, descriptors::Compression::element});
+        choices(&Settings::compression, std::vector{descriptors::Compression::none, descriptors::Compression::element});
     return moves;
 }
 
@@ -146,8 +146,7 @@ double first_step(const std::vector<LabeledStructure>& training) {
 
 /// References per species of a trial.
 Index few_references(const FitOptions& options, std::size_t n_species) {
-    return std::min(options.max_references,
-                    std::max<Index>(150, trial_references / static_cast<Index>(n_species)));
+    return std::min(options.max_references, std::max<Index>(150, trial_references / static_cast<Index>(n_species)));
 }
 
 /// One trial: a pass over the sample with few references, with the best energy weight.
@@ -193,6 +192,7 @@ SearchResult search_model(const std::vector<LabeledStructure>& training,
     const Stopwatch watch;
     FitOptions options = base;
     if (options.regression.evidence.mode == bayes::EvidenceMode::maximise) options.regression.prior = Prior::kernel;
+    if (options.regression.weights.energy == LabelWeights{}.energy) options.regression.weights.energy = usual_weight;
     const auto n_species = species_of(training).size();
     std::vector<Trial> trials;
     std::optional<Trial> best;
@@ -201,6 +201,7 @@ SearchResult search_model(const std::vector<LabeledStructure>& training,
         Trial trial = try_settings(sample, tried);
         trial.better = !best || trial.score < best->score * improvement;
         if (trial.better) best = trial;
+        options.regression.weights = best->weights;  // a good start for the next
         trials.push_back(trial);
         search.tell(trial);
         progress(static_cast<long>(watch.seconds()), static_cast<long>(search.seconds), "choosing a force field");
@@ -215,8 +216,8 @@ SearchResult search_model(const std::vector<LabeledStructure>& training,
     // More structures, if a trial on them still takes no more than its share.
     const double share = search_share * search.seconds / trials_expected;
     const auto n_all = static_cast<double>(training.size());
-    const double step = std::max(1.0, n_all / static_cast<double>(sample.training.size()) *
-                                          run_trial(with(now)).seconds / share);
+    const double step =
+        std::max(1.0, n_all / static_cast<double>(sample.training.size()) * run_trial(with(now)).seconds / share);
     if (n_all / step > 1.2 * static_cast<double>(sample.training.size())) {
         sample = sample_of(training, validation, step);
         best.reset();
@@ -307,8 +308,7 @@ std::vector<Trial> compare_descriptors(const std::vector<LabeledStructure>& trai
         if (species_of(training).size() > 1)
             vary([](ForceFieldOptions& f) {
                 const bool whole = f.descriptor.compression == descriptors::Compression::none;
-                f.descriptor.compression =
-                    whole ? descriptors::Compression::element : descriptors::Compression::none;
+                f.descriptor.compression = whole ? descriptors::Compression::element : descriptors::Compression::none;
             });
     }
     std::vector<Trial> trials;

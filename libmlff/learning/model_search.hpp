@@ -63,7 +63,6 @@ struct SearchResult {
 /// Models of the same pass with ever fewer references, halved from one to the next: what accuracy costs. The largest
 /// comes first, with `fit`, the solution that the caller has already.
 [[nodiscard]] std::vector<Trial> compare_sizes(const TrainingPass& pass, const Validated& fit,
-                                               const FitOptions& options,
-                                               const std::vector<LabeledStructure>& data);
+                                               const FitOptions& options, const std::vector<LabeledStructure>& data);
 
 }  // namespace mlff

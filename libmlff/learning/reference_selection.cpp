@@ -59,9 +59,7 @@ std::vector<long> count_atoms(const std::vector<LabeledStructure>& data, const s
     return n;
 }
 
-Index pool_size(long n_atoms, Index max_references) {
-    return std::min<Index>(n_atoms, pool_factor * max_references);
-}
+Index pool_size(long n_atoms, Index max_references) { return std::min<Index>(n_atoms, pool_factor * max_references); }
 
 std::vector<LocalReferences> sample_atoms(const std::vector<LabeledStructure>& data,
                                           const descriptors::Descriptor& descriptor, const std::vector<int>& species,

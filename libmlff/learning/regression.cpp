@@ -166,9 +166,8 @@ ForceField make_force_field(const RegressionData& data, Solution solution,
     provenance.rmse_energy = errors.energy;
     provenance.rmse_force = errors.force;
     provenance.rmse_stress = errors.stress;
-    return {std::move(descriptor), kernel_power,   data.species(),
-            std::move(references), solution.e0,    std::move(solution.posterior),
-            solution.scales,       std::move(provenance)};
+    return {std::move(descriptor),         kernel_power,    data.species(),       std::move(references), solution.e0,
+            std::move(solution.posterior), solution.scales, std::move(provenance)};
 }
 
 ForceField fit(const RegressionData& data, std::shared_ptr<const descriptors::Descriptor> descriptor, int kernel_power,

@@ -53,7 +53,8 @@ class RegressionData {
     /// The same structures with some of the references only (ascending indices).
     [[nodiscard]] RegressionData restricted_to(const std::vector<Eigen::Index>& references) const;
 
-    /// Differences between labels and what weights [eV] and composition baseline [eV] predict, for all structures added.
+    /// Differences between labels and what weights [eV] and composition baseline [eV] predict, for all structures
+    /// added.
     [[nodiscard]] LabelErrors errors(const Eigen::VectorXd& weights, const Eigen::VectorXd& e0) const;
 
     [[nodiscard]] Eigen::Index n_references() const { return n_references_; }

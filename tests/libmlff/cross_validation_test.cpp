@@ -49,8 +49,8 @@ TEST(CrossValidation, LeavesOutWhatItPredicts) {
         for (const auto& item : part_of(data, part, true)) {
             Environments environments(others.species(), pass.descriptor().cutoff(), 0.0);
             environments.update(item.structure);
-            others.add(design_rows(pass.descriptor(), options.force_field.kernel_power, pass.references(),
-                                   environments, item.structure),
+            others.add(design_rows(pass.descriptor(), options.force_field.kernel_power, pass.references(), environments,
+                                   item.structure),
                        item);
         }
         const ForceField model =
@@ -61,8 +61,7 @@ TEST(CrossValidation, LeavesOutWhatItPredicts) {
         energy += std::pow(report.energy.rmse(), 2) / 3.0;
         force += std::pow(report.force.rmse(), 2) / 3.0;
         stress += std::pow(report.stress.rmse(), 2) / 3.0;
-        const ForceField same =
-            pass.force_field_without(static_cast<int>(part), fitted.solution, options.regression);
+        const ForceField same = pass.force_field_without(static_cast<int>(part), fitted.solution, options.regression);
         expect_close(errors_on(same, part_of(data, part, false)).force.rmse(), report.force.rmse());
     }
     expect_close(fitted.errors.energy, std::sqrt(energy));
