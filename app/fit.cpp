@@ -226,8 +226,8 @@ void fit(const std::string& config_path, const Console& console) {
         settings.search.tell = [&](const Trial& trial) { console.info(trial_line(trial)); };
         found = search_model(training.structures, validation, options, settings.search, progress);
         options = found->options;
-        write_file_atomically(base + ".yaml", repeat_yaml(settings, options));
-        console.info(fmt::format("settings found: {}.yaml", base));
+        write_file_atomically(base + ".settings.yaml", repeat_yaml(settings, options));
+        console.info(fmt::format("settings found: {}.settings.yaml", base));
     }
     options.force_field.descriptor =
         resolve_components(training.structures, species_of(training.structures), options.force_field);

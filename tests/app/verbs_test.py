@@ -118,7 +118,7 @@ class VerbsTest(ProgramTest):
                                              "force_field: {auto: {time: 12 s}}\nreferences: {max: 30}\n"
                                              "output: found.h5\n"))
         self.assertIn("better", out)
-        for name in ["found.h5", "found.yaml", "found.trade-off.csv", "found.calibration.json",
+        for name in ["found.h5", "found.settings.yaml", "found.trade-off.csv", "found.calibration.json",
                      "found.calibration.csv"]:
             self.assertTrue((self.folder / name).exists(), name)
         with open(self.folder / "found.trade-off.csv") as file:
@@ -126,7 +126,7 @@ class VerbsTest(ProgramTest):
         self.assertIn("element", {model["compression"] for model in models})
         self.assertIn("0.5", {model["keep"] for model in models})
         self.assertTrue(all(float(model["force_rmse_meV_per_A"]) > 0.0 for model in models))
-        again, _ = self.mlff("fit", "found.yaml")
+        again, _ = self.mlff("fit", "found.settings.yaml")
         first, second = json_of(out), json_of(again)
         for kind in ["energy", "force", "stress"]:
             self.assertAlmostEqual(second[kind]["rmse"], first[kind]["rmse"], delta=1e-5 * first[kind]["rmse"])
