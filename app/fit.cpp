@@ -85,6 +85,9 @@ FitSettings read_settings(const std::string& path) {
     long most = settings.automatic ? 100'000 : static_cast<long>(settings.options.max_references);
     references.read_positive("max", most);
     settings.options.max_references = most;
+    long pool = 0;
+    if (references.has("pool")) references.read_positive("pool", pool);
+    settings.options.pool = pool;
     references.read_choice("method", settings.options.selection.method,
                            {{"cholesky", SelectionMethod::cholesky}, {"cur", SelectionMethod::cur}});
     references.read_positive("tolerance", settings.options.selection.tolerance);
@@ -196,7 +199,8 @@ std::string repeat_yaml(const FitSettings& settings, const FitOptions& options) 
     text += format_force_field(options.force_field);
     text += fmt::format("regression:\n  prior: {}\n  weights: {{energy: {}, force: {}, stress: {}}}\n",
                         options.regression.prior == Prior::kernel ? "kernel" : "identity", w.energy, w.force, w.stress);
-    text += fmt::format("references: {{max: {}, method: {}, tolerance: {}}}\noutput: {}\n", options.max_references,
+    text += fmt::format("references: {{max: {}, pool: {}, method: {}, tolerance: {}}}\noutput: {}\n",
+                        options.max_references, options.candidates(),
                         options.selection.method == SelectionMethod::cur ? "cur" : "cholesky",
                         options.selection.tolerance, settings.output);
     return text;

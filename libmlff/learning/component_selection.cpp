@@ -13,8 +13,8 @@ namespace {
 
 using Eigen::Index;
 
-constexpr Index references_sampled = 500;  ///< per species; sample_atoms takes three atoms for each
-constexpr double nothing = 1e-12;          ///< length of features (1 each) that is but rounding
+constexpr Index atoms_sampled = 1500;  ///< of each species
+constexpr double nothing = 1e-12;      ///< length of features (1 each) that is but rounding
 
 }  // namespace
 
@@ -27,7 +27,7 @@ descriptors::DescriptorOptions resolve_components(const std::vector<LabeledStruc
     const auto n_keep = static_cast<Index>(std::ceil(options.keep * static_cast<double>(n_all)));
     if (n_keep == n_all || !resolved.components.empty()) return resolved;
 
-    const auto atoms = sample_atoms(data, all, species, references_sampled, [](long, long, const std::string&) {});
+    const auto atoms = sample_atoms(data, all, species, atoms_sampled, [](long, long, const std::string&) {});
     Index n_atoms = 0;
     for (const auto& set : atoms) n_atoms += set.size();
     Eigen::MatrixXd features(n_all, n_atoms);

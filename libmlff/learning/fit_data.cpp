@@ -19,11 +19,10 @@ constexpr std::array energy_weights = {1.0, 3.0, 10.0, 30.0, 100.0, 300.0};
 
 std::vector<LocalReferences> choose_references(const std::vector<LabeledStructure>& data, const FitOptions& options,
                                                const descriptors::Descriptor& descriptor,
-                                               const std::vector<int>& species, Index max_references,
-                                               const Progress& progress) {
-    auto candidates = options.given.empty() ? sample_atoms(data, descriptor, species, max_references, progress)
+                                               const std::vector<int>& species, const Progress& progress) {
+    auto candidates = options.given.empty() ? sample_atoms(data, descriptor, species, options.candidates(), progress)
                                             : gather_references(data, descriptor, species, options.given);
-    return sparsify(std::move(candidates), options.force_field.kernel_power, options.selection, max_references);
+    return sparsify(std::move(candidates), options.force_field.kernel_power, options.selection, options.max_references);
 }
 
 Index total(const std::vector<LocalReferences>& references) {
@@ -40,6 +39,7 @@ void FitOptions::validate() const {
     selection.validate();
     if (max_references < 1)
         throw std::invalid_argument(fmt::format("references.max must be at least 1, got {}", max_references));
+    if (pool < 0) throw std::invalid_argument(fmt::format("references.pool must be 0 or positive, got {}", pool));
     if (folds < 1) throw std::invalid_argument(fmt::format("folds must be at least 1, got {}", folds));
     if (memory < 0) throw std::invalid_argument(fmt::format("memory must be 0 or positive, got {}", memory));
 }
@@ -53,12 +53,14 @@ FitForecast forecast_fit(const std::vector<LabeledStructure>& training, bool has
     const Index D = descriptors::Descriptor(options.force_field.descriptor, static_cast<int>(species.size())).size();
     FitForecast forecast;
     const auto set = [&](Index max_references, int folds) {
+        FitOptions sized = options;
+        sized.max_references = max_references;
         forecast.max_references = max_references;
         forecast.folds = folds;
         forecast.n_references = 0;
         double selection = 0.0, pools = 0.0;
         for (const long n : n_atoms) {
-            const auto pool = static_cast<double>(pool_size(n, max_references));
+            const auto pool = static_cast<double>(std::min<Index>(n, sized.candidates()));
             const Index own = std::min<Index>(max_references, static_cast<Index>(pool));
             forecast.n_references += own;
             // The kernel matrix of one pool and its factor at a time.
@@ -99,9 +101,11 @@ TrainingPass::TrainingPass(const std::vector<LabeledStructure>& training,
     if (training.empty()) throw InputError("there are no training structures");
     const std::vector<int> species = species_of(training);
     const FitForecast forecast = forecast_fit(training, !validation.empty(), options);
+    FitOptions within_memory = options;
+    within_memory.max_references = forecast.max_references;
     descriptor_ =
         std::make_shared<descriptors::Descriptor>(options.force_field.descriptor, static_cast<int>(species.size()));
-    references_ = choose_references(training, options, *descriptor_, species, forecast.max_references, progress);
+    references_ = choose_references(training, within_memory, *descriptor_, species, progress);
     const int n_parts = validation.empty() ? std::min(forecast.folds, static_cast<int>(training.size())) : 1;
     data_ = PartedData(total(references_), species, n_parts, !validation.empty());
     const auto n_all = static_cast<long>(training.size() + validation.size());
@@ -143,7 +147,7 @@ ForceField TrainingPass::force_field_without(int part, const Solution& all, cons
 }
 
 double score(const LabelErrors& errors, const LabelScales& deviations) {
-    const double force = errors.force / deviations.force, energy = errors.energy / deviations.energy;
+    const double force = errors.force / deviations.force, energy = errors.energy_mae / deviations.energy;
     if (energy == 0.0) return force;
     return force == 0.0 ? energy : std::sqrt(force * energy);
 }

@@ -13,9 +13,13 @@ struct FitOptions {
     RegressionOptions regression;
     SelectionOptions selection{.method = SelectionMethod::cholesky, .tolerance = 1e-9};
     Eigen::Index max_references = 2000;  ///< per species, ≥ 1
+    Eigen::Index pool = 0;               ///< candidates per species; 0: three for each reference
     std::vector<ReferenceList> given;    ///< per channel: candidates in place of atoms from all over the data
     int folds = 5;            ///< parts for leave-out errors if there are no validation data; 1: no such errors, ≥ 1
     std::int64_t memory = 0;  ///< budget [bytes]; 0 is no limit
+
+    /// Candidates per species, if there are as many atoms.
+    [[nodiscard]] Eigen::Index candidates() const { return pool > 0 ? pool : 3 * max_references; }
 
     /// @throws std::invalid_argument naming the field, its value and the bound
     void validate() const;
@@ -73,8 +77,9 @@ class TrainingPass {
     PartedData data_;
 };
 
-/// Goodness of a fit in one number, for choosing: geometric mean of force and energy error relative to the deviations
-/// of the labels; the force error alone if there are no energies. Lower is better.
+/// Goodness of a fit in one number, for choosing: geometric mean of the force error (rms) and the energy error (mean
+/// absolute: energies are few, and a few odd structures must not decide) relative to the deviations of the labels; the
+/// force error alone if there are no energies. Lower is better.
 [[nodiscard]] double score(const LabelErrors& errors, const LabelScales& deviations);
 
 /// A fit with the energy weight that gives the best score, out of 1, 3, 10, ... 300, sought from that of `options`.

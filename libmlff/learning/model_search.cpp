@@ -16,9 +16,9 @@ namespace {
 
 using Eigen::Index;
 
-constexpr double improvement = 0.995;      ///< of the score: a smaller gain is noise
+constexpr double improvement = 0.99;      ///< of the score: a smaller gain is noise
 constexpr double search_share = 0.5;       ///< of the time; the rest is for the passes over all data
-constexpr double trials_expected = 45;     ///< that should fit into the search
+constexpr double trials_expected = 30;     ///< that should fit into the search
 constexpr double sample_atoms = 3000.0;    ///< of the structures that settings are tried on, at first
 constexpr Index trial_references = 600;    ///< of all species
 constexpr double usual_weight = 30.0;      ///< of energies, one per structure, beside its many forces: where to start
@@ -266,18 +266,37 @@ searched:
     };
     const Index least = std::min(base.max_references, few);
     auto [pass, sized] = full_pass(least);
+    const LabelScales deviations = pass.data().training().labels().deviations();
+    const double before = trials.back().score;
     // Of what grows with the references, about half grows linearly (design rows) and half with the square (QR).
     const double left = 0.85 * (search.seconds - watch.seconds()), unit = trials.back().seconds;
     const double factor = std::sqrt(0.25 + 2.0 * std::max(0.0, left / unit)) - 0.5;
     const auto more = std::min(base.max_references, static_cast<Index>(static_cast<double>(least) * factor));
     if (more > least * 5 / 4) {
-        const double before = trials.back().score;
-        auto larger = full_pass(more);
-        if (trials.back().score <= before) {
-            pass = std::move(larger.first);
-            sized = std::move(larger.second);
-        } else {
-            trials.back().better = false;
+        auto [larger, larger_options] = full_pass(more);
+        // Fewer references of the same pass may do better: the noise of the labels limits how many pay.
+        Trial top = trials.back();
+        Index size = larger.max_references();
+        for (const double part_of : {0.7, 0.5, 0.35}) {
+            const auto m = static_cast<Index>(part_of * static_cast<double>(larger.max_references()));
+            if (m <= least) break;
+            const TrainingPass part = larger.with_references(m);
+            const Validated fit = part.validate(larger_options.regression);
+            Trial trial = judged(part, larger_options, {larger_options.regression.weights, fit, 0.0});
+            trial.score = score(fit.errors, deviations);
+            trial.microseconds = measure_speed(part.force_field(fit.solution, {}), training);
+            trial.better = trial.score < improvement * top.score;
+            search.tell(trial);
+            trials.push_back(trial);
+            if (!trial.better) break;
+            top = trial;
+            size = m;
+        }
+        if (top.score <= before) {
+            pass = larger.with_references(size);
+            sized = larger_options;
+            sized.pool = sized.candidates();
+            sized.max_references = size;
         }
     }
     return {std::move(sized), std::move(trials), std::move(pass)};

@@ -15,8 +15,6 @@ namespace {
 using Eigen::Index;
 using Eigen::MatrixXd;
 
-constexpr Index pool_factor = 3;  ///< candidates per reference that is wanted
-
 /// Order of acceptance of a pivoted Cholesky factorisation; what it does not accept comes last.
 std::vector<Index> by_information(const MatrixXd& features, int kernel_power, double tolerance, Index max_size,
                                   bool keep_rest) {
@@ -59,17 +57,15 @@ std::vector<long> count_atoms(const std::vector<LabeledStructure>& data, const s
     return n;
 }
 
-Index pool_size(long n_atoms, Index max_references) { return std::min<Index>(n_atoms, pool_factor * max_references); }
-
 std::vector<LocalReferences> sample_atoms(const std::vector<LabeledStructure>& data,
                                           const descriptors::Descriptor& descriptor, const std::vector<int>& species,
-                                          Index max_references, const Progress& progress) {
+                                          Index most, const Progress& progress) {
     const std::vector<long> n_atoms = count_atoms(data, species);
     std::vector<LocalReferences> pool(species.size());
     std::vector<double> step, next(species.size(), 0.0);
     std::vector<long> seen(species.size(), 0);
     for (std::size_t channel = 0; channel < species.size(); ++channel) {
-        const Index wanted = pool_size(n_atoms[channel], max_references);
+        const Index wanted = std::min<Index>(n_atoms[channel], most);
         pool[channel].features.resize(descriptor.size(), wanted);
         step.push_back(static_cast<double>(n_atoms[channel]) / static_cast<double>(wanted));
     }

@@ -19,14 +19,11 @@ using Progress = std::function<void(long done, long total, const std::string& wh
 /// Number of atoms of each species.
 [[nodiscard]] std::vector<long> count_atoms(const std::vector<LabeledStructure>& data, const std::vector<int>& species);
 
-/// Atoms that may become references, three per reference that is wanted: of m atoms of a species at most this many.
-[[nodiscard]] Eigen::Index pool_size(long n_atoms, Eigen::Index max_references);
-
-/// Atoms spread evenly over the data, per species as many as pool_size says; atoms without neighbours are left out.
+/// Atoms spread evenly over the data, at most `pool` of each species; atoms without neighbours are left out.
 /// @returns per channel
 [[nodiscard]] std::vector<LocalReferences> sample_atoms(const std::vector<LabeledStructure>& data,
                                                         const descriptors::Descriptor& descriptor,
-                                                        const std::vector<int>& species, Eigen::Index max_references,
+                                                        const std::vector<int>& species, Eigen::Index pool,
                                                         const Progress& progress);
 
 /// References that are given as (structure, atom), in that order; atoms without neighbours are left out.

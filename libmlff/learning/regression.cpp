@@ -64,6 +64,7 @@ void RegressionData::add(const DesignRows& rows, const LabeledStructure& item) {
                 1.0 / n_atoms;
         block(0, block.cols() - 1) = *labels.energy / n_atoms;
         energy_.add_rows(block);
+        if (energy_rows_.size() < kept_energies) energy_rows_.emplace_back(block.row(0));
     }
     if (labels.forces) {
         MatrixXd block(3 * structure.size(), n_references_ + 1);
@@ -86,16 +87,22 @@ void RegressionData::merge(const RegressionData& other) {
     energy_.merge(other.energy_);
     force_.merge(other.force_);
     stress_.merge(other.stress_);
+    for (const auto& row : other.energy_rows_)
+        if (energy_rows_.size() < kept_energies) energy_rows_.push_back(row);
 }
 
 RegressionData RegressionData::restricted_to(const std::vector<Index>& references) const {
     RegressionData part(static_cast<Index>(references.size()), species_);
     part.labels_ = labels_;
-    const auto restrict_columns = [&](const bayes::TriangularFactor& from) {
+    const auto columns_of = [&](Index n_columns) {
         std::vector<Index> columns = references;
-        for (Index column = n_references_; column < from.n_columns(); ++column) columns.push_back(column);
-        return from.restricted_to(columns);
+        for (Index column = n_references_; column < n_columns; ++column) columns.push_back(column);
+        return columns;
     };
+    const auto restrict_columns = [&](const bayes::TriangularFactor& from) {
+        return from.restricted_to(columns_of(from.n_columns()));
+    };
+    for (const auto& row : energy_rows_) part.energy_rows_.emplace_back(row(columns_of(row.size())));
     part.energy_ = restrict_columns(energy_);
     part.force_ = restrict_columns(force_);
     part.stress_ = restrict_columns(stress_);
@@ -109,8 +116,12 @@ LabelErrors RegressionData::errors(const VectorXd& weights, const VectorXd& e0) 
     all << weights, e0, -1.0;
     VectorXd without_e0(n_references_ + 1);
     without_e0 << weights, -1.0;
-    return {rms(energy_.R() * all, energy_.n_rows()), rms(force_.R() * without_e0, force_.n_rows()),
-            rms(stress_.R() * without_e0, stress_.n_rows())};
+    double absolute = 0.0;
+    for (const auto& row : energy_rows_) absolute += std::abs(row.dot(all));
+    return {.energy = rms(energy_.R() * all, energy_.n_rows()),
+            .force = rms(force_.R() * without_e0, force_.n_rows()),
+            .stress = rms(stress_.R() * without_e0, stress_.n_rows()),
+            .energy_mae = energy_rows_.empty() ? 0.0 : absolute / static_cast<double>(energy_rows_.size())};
 }
 
 std::vector<bayes::CholeskyFactor> factor_prior(Prior prior, const std::vector<LocalReferences>& references,

@@ -29,9 +29,10 @@ struct RegressionOptions {
 
 /// Root mean square differences between prediction and label, 0 for a kind without labels.
 struct LabelErrors {
-    double energy = 0.0;  ///< [eV/atom]
-    double force = 0.0;   ///< [eV/Å], over components
-    double stress = 0.0;  ///< [eV/Å³], over the six components
+    double energy = 0.0;      ///< [eV/atom]
+    double force = 0.0;       ///< [eV/Å], over components
+    double stress = 0.0;      ///< [eV/Å³], over the six components
+    double energy_mae = 0.0;  ///< [eV/atom], mean absolute: not led by a few odd structures
 };
 
 /// The design matrix of a set of structures in the only form that the fit needs: one triangular factor for each kind of
@@ -39,9 +40,12 @@ struct LabelErrors {
 ///
 ///   energy: [Φ | n_s/N | E/N]        forces: [Φ | F]        stress: [Φ | σ]
 ///
-/// Rows come structure by structure and are not kept: memory 3 · 8 N_B² bytes whatever the number of structures.
+/// Rows come structure by structure and are not kept (but for the first `kept_energies` of energies, from which the
+/// mean absolute error is taken): memory 3 · 8 N_B² bytes whatever the number of structures.
 class RegressionData {
  public:
+    static constexpr std::size_t kept_energies = 512;
+
     RegressionData(Eigen::Index n_references, std::vector<int> species);
 
     /// @throws std::invalid_argument if rows and structure do not belong together
@@ -71,6 +75,7 @@ class RegressionData {
     std::vector<int> species_;
     LabelStatistics labels_;
     bayes::TriangularFactor energy_, force_, stress_;
+    std::vector<Eigen::VectorXd> energy_rows_;  ///< the first ones, as in the factor
 };
 
 /// What the regression determines.
