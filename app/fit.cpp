@@ -33,8 +33,8 @@ struct FitSettings {
     FitOptions options;
     bool automatic = false;      ///< choose the force field
     bool choose_weight = false;  ///< choose the energy weight
-    bool references_listed = false;
-    bool compare = true;  ///< what accuracy costs: sizes and descriptors
+    std::string listed_at;       ///< place of references.candidates: listed in the settings; "": not asked for
+    bool compare = true;         ///< what accuracy costs: sizes and descriptors
     SearchOptions search;
     std::string output = "model.h5";
     std::string resolved;  ///< as YAML
@@ -91,7 +91,9 @@ FitSettings read_settings(const std::string& path) {
     references.read_choice("method", settings.options.selection.method,
                            {{"cholesky", SelectionMethod::cholesky}, {"cur", SelectionMethod::cur}});
     references.read_positive("tolerance", settings.options.selection.tolerance);
-    references.read_choice("candidates", settings.references_listed, {{"data", false}, {"listed", true}});
+    bool listed = false;
+    references.read_choice("candidates", listed, {{"data", false}, {"listed", true}});
+    if (listed) settings.listed_at = references.place("candidates");
     references.validate(settings.options.selection);
     config.read("trade_off", settings.compare);
     config.read_path("output", settings.output);
@@ -103,12 +105,15 @@ FitSettings read_settings(const std::string& path) {
 }
 
 /// Local references that the files list become the candidates.
-void use_listed_references(const LabeledData& data, FitOptions& options) {
-    if (data.references.empty())
-        throw InputError("references.candidates: listed needs an ML_AB file among the training data; use data");
+void use_listed_references(const LabeledData& data, FitSettings& settings) {
     for (const int z : species_of(data.structures)) {
         const auto found = data.references.find(z);
-        options.given.push_back(found == data.references.end() ? ReferenceList{} : found->second);
+        if (found == data.references.end() || found->second.atom.empty())
+            throw InputError(
+                fmt::format("{}: the training data list no local reference for {}; ML_AB files can, or use "
+                            "candidates: data",
+                            settings.listed_at, element_symbol(z)));
+        settings.options.given.push_back(found->second);
     }
 }
 
@@ -214,7 +219,7 @@ void fit(const std::string& config_path, const Console& console) {
     LabeledData training = load_data_files(settings.training, settings.keys, console);
     const auto validation = load_data_files(settings.validation, settings.keys, console).structures;
     require_labels(training.structures, settings.training);
-    if (settings.references_listed) use_listed_references(training, settings.options);
+    if (!settings.listed_at.empty()) use_listed_references(training, settings);
     console.info(fmt::format("mlff {} fit: {} training structures, {} for validation", version,
                              training.structures.size(), validation.size()));
     console.info(format(summarise(training.structures)));

@@ -129,7 +129,8 @@ std::vector<bayes::CholeskyFactor> factor_prior(Prior prior, const std::vector<L
     std::vector<bayes::CholeskyFactor> factors;
     if (prior == Prior::kernel)
         for (const auto& set : references)
-            factors.push_back(bayes::factor_kernel(bayes::kernel_matrix(set.features, kernel_power)));
+            if (set.size() > 0)
+                factors.push_back(bayes::factor_kernel(bayes::kernel_matrix(set.features, kernel_power)));
     return factors;
 }
 

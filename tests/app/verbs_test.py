@@ -1,6 +1,7 @@
 """The way of a user through the verbs: train, info, evaluate, predict, run, fit, select; and what every verb has."""
 import csv
 import json
+import re
 import unittest
 
 from program import FORCE_FIELD, ProgramTest, ase, np, silver_iodide, train_yaml, write_structure
@@ -129,16 +130,20 @@ class VerbsTest(ProgramTest):
         again, _ = self.mlff("fit", "found.settings.yaml")
         first, second = json_of(out), json_of(again)
         for kind in ["energy", "force", "stress"]:
-            self.assertAlmostEqual(second[kind]["rmse"], first[kind]["rmse"], delta=1e-5 * first[kind]["rmse"])
+            self.assertAlmostEqual(second[kind]["rmse"], first[kind]["rmse"], delta=1e-3 * first[kind]["rmse"])
         info, _ = self.mlff("info", "found.h5")
-        self.assertIn("calibration", info)
+        self.assertIn("BEEF × ", info)
 
     def test_fit_options(self):
         """Weights chosen, half of the angular components, references that an ML_AB file lists, leave-out parts."""
         self.make_data()
         self.mlff("convert", "data.xyz", "ML_AB")
+        self.mlff("convert", "ML_AB", "grouped.xyz")
         text = (self.folder / "ML_AB").read_text()
-        self.assertIn("Basis set for Ag", text)
+        for symbol, atoms in ase.io.read(self.folder / "grouped.xyz").symbols.indices().items():
+            text, n = re.subn(rf"(Basis set for {symbol} *\n-+\n +1 +)1\n", rf"\g<1>{atoms[0] + 1}\n", text)
+            self.assertEqual(n, 1)
+        (self.folder / "ML_AB").write_text(text)
         text = fit_yaml("ML_AB").replace("l_max: 2", "l_max: 2, keep: 0.5").replace(
             "max: 40", "max: 40, candidates: listed").replace("data: {", "data: {folds: 3, ")
         out, _ = self.mlff("fit", self.write("fit.yaml", text + "regression: {weights: auto, prior: kernel}\n"))
@@ -213,7 +218,7 @@ class VerbsTest(ProgramTest):
 
     def test_guard(self):
         self.make_data()
-        self.make_model()
+        self.mlff("fit", self.write("fit.yaml", fit_yaml("data.xyz").replace("max: 40", "max: 5")))
         drive = "force_field: model.h5"
         strict = run_yaml(drive, extra="guard: {spilling: 1e-9, every: 3}\n")
         _, err = self.mlff("run", self.write("run.yaml", strict), status=3)

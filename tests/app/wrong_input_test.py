@@ -85,7 +85,7 @@ SETTINGS = [
     ("fit", replaced(FIT, FORCE_FIELD, "force_field: {auto: {time: -1}}\n"), 2, "time"),
     ("fit", replaced(FIT, "data.xyz", "data.xyz, folds: 0"), 1, "folds"),
     ("fit", FIT + "regression: {weights: heavy}\n", 8, "auto"),
-    ("fit", replaced(FIT, "max: 5", "max: 5, candidates: listed"), 0, "ML_AB"),
+    ("fit", replaced(FIT, "max: 5", "max: 5, candidates: listed"), 6, "ML_AB"),
     ("fit", replaced(FIT, "max: 5", "max: 5, tolerance: 0"), 6, "tolerance"),
     ("select", replaced(replaced(FIT, "references: {max: 5}\n", ""), "fitted.h5", "out") +
      "learning: {block: 0}\n", 7, "block"),
