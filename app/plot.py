@@ -19,6 +19,7 @@ import sys
 
 try:
     import matplotlib
+    import matplotlib.ticker
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 except ImportError:
@@ -230,6 +231,11 @@ def trade_off(path):
             else:
                 axis.plot(x, y, ".", markersize=5, color="0.6", label="other settings tried" if k == 1 else None)
         axis.set(xscale="log", yscale="log", xlabel="time per atom and evaluation (µs)", ylabel=unit)
+        axis.margins(0.15)
+        for side in (axis.xaxis, axis.yaxis):
+            side.set_major_locator(matplotlib.ticker.LogLocator(subs=(1, 2, 3, 5, 7)))
+            side.set_major_formatter("{x:g}")
+            side.set_minor_formatter(matplotlib.ticker.NullFormatter())
         axis.legend()
     return figure
 
