@@ -22,7 +22,7 @@ def frames(path):
 
 
 def fit(mlff, folder, data, references):
-    """(references in all, forecast GB, peak GB, s)"""
+    """(references chosen, forecast GB, peak GB, s)"""
     settings = os.path.join(folder, "fit.yaml")
     with open(settings, "w", encoding="utf-8") as file:
         file.write(f"data: {{train: [{data}], folds: 1}}\n"
@@ -33,9 +33,10 @@ def fit(mlff, folder, data, references):
                    f"regression: {{prior: kernel}}\nreferences: {{max: {references}}}\ntrade_off: false\n"
                    f"output: {folder}/model.h5\n")
     out = subprocess.run([mlff, "fit", settings], capture_output=True, text=True, check=True).stdout
-    forecast = re.search(r"at most (\d+) local references, about ([\d.]+) GB", out)
+    forecast = re.search(r"local references, about ([\d.]+) GB", out)
+    chosen = re.search(r"^local references: (.*)$", out, re.MULTILINE)[1]  # "561 Li, 20 P"
     spent = re.search(r"\((\d+) s, peak memory ([\d.]+) GB\)", out)
-    return int(forecast[1]), float(forecast[2]), float(spent[2]), int(spent[1])
+    return sum(map(int, re.findall(r"\d+", chosen))), float(forecast[1]), float(spent[2]), int(spent[1])
 
 
 def main():
