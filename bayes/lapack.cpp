@@ -1,6 +1,7 @@
 #include "bayes/lapack.hpp"
 
 #include <fmt/format.h>
+#include <omp.h>
 
 #include <algorithm>
 #include <cstddef>
@@ -72,18 +73,27 @@ void check(int info, const char* operation, const Eigen::MatrixXd& A) {
 
 int workspace(double optimal) { return static_cast<int>(optimal); }
 
-}  // namespace
+/// One thread for a small problem, the caller's number otherwise. A threaded BLAS shares out even vectors of a hundred
+/// numbers; on a node with other work each of these shares then waits for a thread that has no core.
+class ThreadsFor {
+ public:
+    explicit ThreadsFor(int n) : before_(omp_get_max_threads()) {
+        if (n <= panel_width) omp_set_num_threads(1);
+    }
+    ~ThreadsFor() { omp_set_num_threads(before_); }
+    ThreadsFor(const ThreadsFor&) = delete;
+    ThreadsFor& operator=(const ThreadsFor&) = delete;
 
-void stack_rows(Eigen::MatrixXd& R, Eigen::Ref<Eigen::MatrixXd> B) {
-    require_square(R, "stacked QR");
-    if (B.cols() != R.cols())
-        throw std::invalid_argument(
-            fmt::format("lapack: rows of width {} stacked under a triangle of width {}", B.cols(), R.cols()));
-    if (B.rows() == 0) return;
+ private:
+    int before_;
+};
 
-    const int m = to_int(B.rows()), n = to_int(R.cols());
+enum class Shape { rectangle, upper_triangle };
+
+/// R ← R' with R'ᵀR' = RᵀR + BᵀB, panel by panel.
+void stack(Eigen::MatrixXd& R, Eigen::Ref<Eigen::MatrixXd> B, Shape shape) {
+    const int n = to_int(R.cols()), n_rows = to_int(B.rows());
     const int ld_r = n, ld_b = to_int(B.outerStride());
-    const int rectangular = 0;
     std::vector<double> reflectors(static_cast<std::size_t>(inner_width) * panel_width);
     std::vector<double> work(static_cast<std::size_t>(inner_width) * static_cast<std::size_t>(n));
     const auto r_at = [&](int row, int column) { return R.data() + row + static_cast<Index>(column) * ld_r; };
@@ -92,14 +102,18 @@ void stack_rows(Eigen::MatrixXd& R, Eigen::Ref<Eigen::MatrixXd> B) {
     // One team walks the panels together: inside of it a threaded BLAS works serially, as it should on the many small
     // products of a panel.
     int failed = 0;
+    const ThreadsFor threads(n);
 #pragma omp parallel if (n > panel_width)
     for (int first = 0; first < n; first += panel_width) {
         const int width = std::min(panel_width, n - first);
         const int inner = std::min(inner_width, width);
+        // Of an upper triangle, the rows below the panel are zero, and the panel's last rows are a triangle.
+        const int m = shape == Shape::rectangle ? n_rows : first + width;
+        const int trapezoid = shape == Shape::rectangle ? 0 : width;
 #pragma omp single
         {
             int info = 0;
-            dtpqrt_(&m, &width, &rectangular, &inner, r_at(first, first), &ld_r, b_at(first), &ld_b, reflectors.data(),
+            dtpqrt_(&m, &width, &trapezoid, &inner, r_at(first, first), &ld_r, b_at(first), &ld_b, reflectors.data(),
                     &inner, work.data(), &info);
             if (info != 0) failed = 1;
         }
@@ -110,8 +124,8 @@ void stack_rows(Eigen::MatrixXd& R, Eigen::Ref<Eigen::MatrixXd> B) {
             const int column = right + piece * piece_width;
             const int columns = std::min(piece_width, n - column);
             int info = 0;
-            dtpmqrt_("L", "T", &m, &columns, &width, &rectangular, &inner, b_at(first), &ld_b, reflectors.data(),
-                     &inner, r_at(first, column), &ld_r, b_at(column), &ld_b,
+            dtpmqrt_("L", "T", &m, &columns, &width, &trapezoid, &inner, b_at(first), &ld_b, reflectors.data(), &inner,
+                     r_at(first, column), &ld_r, b_at(column), &ld_b,
                      work.data() + static_cast<Index>(inner_width) * column, &info, 1, 1);
             if (info != 0) {
 #pragma omp atomic write
@@ -122,17 +136,22 @@ void stack_rows(Eigen::MatrixXd& R, Eigen::Ref<Eigen::MatrixXd> B) {
     check(failed, "QR factorisation", R);
 }
 
+}  // namespace
+
+void stack_rows(Eigen::MatrixXd& R, Eigen::Ref<Eigen::MatrixXd> B) {
+    require_square(R, "stacked QR");
+    if (B.cols() != R.cols())
+        throw std::invalid_argument(
+            fmt::format("lapack: rows of width {} stacked under a triangle of width {}", B.cols(), R.cols()));
+    if (B.rows() > 0) stack(R, B, Shape::rectangle);
+}
+
 void stack_triangle(Eigen::MatrixXd& R, Eigen::MatrixXd& B) {
     require_square(R, "stacked QR");
     if (B.rows() != R.rows() || B.cols() != R.cols())
         throw std::invalid_argument(
             fmt::format("lapack: a triangle of width {} stacked under one of width {}", B.cols(), R.cols()));
-    const int n = to_int(R.cols()), block = std::min(inner_width, n);
-    std::vector<double> reflectors(static_cast<std::size_t>(block) * static_cast<std::size_t>(n));
-    std::vector<double> work(reflectors.size());
-    int info = 0;
-    dtpqrt_(&n, &n, &n, &block, R.data(), &n, B.data(), &n, reflectors.data(), &block, work.data(), &info);
-    check(info, "QR factorisation", R);
+    stack(R, B, Shape::upper_triangle);
 }
 
 SingularProjection singular_projection(Eigen::MatrixXd A, Eigen::VectorXd b) {
@@ -144,6 +163,7 @@ SingularProjection singular_projection(Eigen::MatrixXd A, Eigen::VectorXd b) {
     if (!A.allFinite() || !b.allFinite())
         throw NumericalError("singular value decomposition", A.rows(), A.cols(), unknown_condition);
     const int n = to_int(A.rows()), one = 1, zero = 0, query = -1;
+    const ThreadsFor threads(n);
     int info = 0;
     double optimal_reduction = 0.0, optimal_rotation = 0.0;
     dgebrd_(&n, &n, nullptr, &n, nullptr, nullptr, nullptr, nullptr, &optimal_reduction, &query, &info);
@@ -168,6 +188,7 @@ SingularProjection singular_projection(Eigen::MatrixXd A, Eigen::VectorXd b) {
 SymmetricEigen symmetric_eigen(Eigen::MatrixXd A) {
     require_square(A, "eigenvalues");
     const int n = to_int(A.rows()), query = -1;
+    const ThreadsFor threads(n);
     int info = 0, n_iwork = 0;
     double optimal = 0.0;
     dsyevd_("V", "L", &n, nullptr, &n, nullptr, &optimal, &query, &n_iwork, &query, &info, 1, 1);
@@ -184,6 +205,7 @@ SymmetricEigen symmetric_eigen(Eigen::MatrixXd A) {
 bool cholesky_in_place(Eigen::MatrixXd& A) {
     require_square(A, "Cholesky factorisation");
     const int n = to_int(A.rows());
+    const ThreadsFor threads(n);
     int info = 0;
     dpotrf_("L", &n, A.data(), &n, &info, 1);
     A.triangularView<Eigen::StrictlyUpper>().setZero();

@@ -27,7 +27,8 @@ namespace mlff::bayes::lapack {
 /// R (n × n): only the upper triangle is read and written. B (m × n). Cost 2 m n², in parallel over columns.
 void stack_rows(Eigen::MatrixXd& R, Eigen::Ref<Eigen::MatrixXd> B);
 
-/// The same for an upper triangular B (n × n; only its upper triangle is read and destroyed). Cost (2/3) n³.
+/// The same for an upper triangular B (n × n; only its upper triangle is read and destroyed). Cost (2/3) n³,
+/// in parallel over columns.
 void stack_triangle(Eigen::MatrixXd& R, Eigen::MatrixXd& B);
 
 /// Singular values of A (n × n), descending, and Uᵀb for A = U S Vᵀ; neither U nor V is formed.
