@@ -252,7 +252,7 @@ void fit(const std::string& config_path, const Console& console) {
         options.regression.weights = choose_energy_weight(pass, options.regression).weights;
         console.info(fmt::format("energy weight: {:g}", options.regression.weights.energy));
     }
-    const Validated fitted = pass.validate(options.regression);
+    const Validated fitted = found ? std::move(found->fit) : pass.validate(options.regression);
     ForceField model =
         pass.force_field(fitted.solution, {.version = version,
                                            .reference = fmt::format("labels of {}", fmt::join(settings.training, ", ")),

@@ -30,8 +30,7 @@ void info(const std::string& path, const Console& console) {
         text += fmt::format("                 kept {} of {} angular components\n", d.components.size(),
                             model.descriptor().three_body()->full_size());
     text += fmt::format("                 radial weight {:g}, normalization {}, compression {}\n", d.radial_weight,
-                        d.normalization == descriptors::Normalization::joint ? "joint" : "separate",
-                        d.compression == descriptors::Compression::none ? "none" : "element");
+                        name_of(d.normalization), name_of(d.compression));
     text += fmt::format("kernel power     {}\n", model.kernel_power());
     text += fmt::format("training data    {} structures, {} atoms\n", origin.n_structures, origin.n_atoms);
     text += fmt::format("training RMSE    energy {:.3f} meV/atom, force {:.2f} meV/Å, stress {:.4f} GPa\n",

@@ -5,8 +5,7 @@
 #include <filesystem>
 #include <iterator>
 
-#include "libmlff/atoms/neighbor_list.hpp"
-#include "libmlff/errors.hpp"
+#include "app/settings.hpp"
 #include "libmlff/io/data_file.hpp"
 
 namespace mlff::app {
@@ -24,11 +23,7 @@ LabeledData load(const std::vector<std::string>& paths, const ExtxyzKeys& keys, 
                             "entropy differ by up to {:.1f} meV/atom",
                             path, 1e3 * *file.electronic_entropy));
         for (auto& item : file.structures) {
-            try {
-                NeighborList(10.0 * NeighborList::too_close).update(item.structure);
-            } catch (const InputError& error) {
-                throw InputError(fmt::format("{}: {}", item.origin, error.what()));
-            }
+            require_distances(item.structure, item.origin);
             if (item.group.empty() && paths.size() > 1) item.group = std::filesystem::path(path).filename().string();
         }
         const auto first = static_cast<int>(data.structures.size());

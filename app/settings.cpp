@@ -21,15 +21,6 @@ void read_basis(ConfigSection& section, descriptors::RadialBasisOptions& options
     section.read_positive("functions", options.functions);
 }
 
-/// @throws InputError naming the place, and the atoms that lie on top of each other
-void require_distances(const Structure& structure, const std::string& place) {
-    try {
-        NeighborList(10.0 * NeighborList::too_close).update(structure);
-    } catch (const InputError& error) {
-        throw InputError(fmt::format("{}: {}", place, error.what()));
-    }
-}
-
 }  // namespace
 
 std::int64_t default_memory() {
@@ -118,8 +109,7 @@ std::string format_force_field(const ForceFieldOptions& options) {
         "  kernel_power: {}\n  normalization: {}\n  compression: {}\n",
         basis(d.radial), basis(d.angular), d.angular.l_max,
         d.angular.filter > 0.0 ? fmt::format("{}", d.angular.filter) : "off", options.keep, d.radial_weight,
-        options.kernel_power, d.normalization == descriptors::Normalization::separate ? "separate" : "joint",
-        d.compression == descriptors::Compression::element ? "element" : "none");
+        options.kernel_power, name_of(d.normalization), name_of(d.compression));
 }
 
 RegressionSettings read_regression(ConfigSection& section, bool with_weights) {
@@ -269,6 +259,14 @@ std::optional<GuardOptions> read_guard(ConfigSection& config) {
     section.read_choice("action", options.action, {{"stop", GuardAction::stop}, {"warn", GuardAction::warn}});
     section.validate(options);
     return options;
+}
+
+void require_distances(const Structure& structure, const std::string& place) {
+    try {
+        NeighborList(10.0 * NeighborList::too_close).update(structure);
+    } catch (const InputError& error) {
+        throw InputError(fmt::format("{}: {}", place, error.what()));
+    }
 }
 
 void require_known(const Structure& structure, const Calculator& calculator, const std::string& place) {

@@ -49,6 +49,9 @@ struct LearningSettings {
 [[nodiscard]] md::TrajectoryOptions read_trajectory(ConfigSection& section);
 [[nodiscard]] std::optional<GuardOptions> read_guard(ConfigSection& config);
 
+/// @throws InputError naming the place, and the atoms closer than 0.1 Å
+void require_distances(const Structure& structure, const std::string& place);
+
 /// @throws InputError naming the place if the calculator could not handle the structure
 void require_known(const Structure& structure, const Calculator& calculator, const std::string& place);
 

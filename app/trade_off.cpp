@@ -20,11 +20,11 @@ std::string trial_line(const Trial& trial) {
         "{:4} "
         "w_E {:3g} | E {:6.2f} meV/atom  F {:6.1f} meV/Å  S {:.3f} GPa | {:5.1f} us/atom {:5.1f} s{}",
         d.radial.cutoff, d.radial.width, d.radial.functions, d.angular.cutoff, d.angular.width, d.angular.functions,
-        d.angular.l_max, d.radial_weight, d.normalization == descriptors::Normalization::joint ? "joint" : "separate",
-        trial.force_field.kernel_power, d.compression == descriptors::Compression::element ? " element" : "",
-        trial.descriptor_size, trial.n_references, trial.weights.energy, trial.errors.energy * milli,
-        trial.errors.force * milli, trial.errors.stress * units::ev_per_cubic_angstrom_in_gpa, trial.microseconds,
-        trial.seconds, trial.better ? "  better" : "");
+        d.angular.l_max, d.radial_weight, name_of(d.normalization), trial.force_field.kernel_power,
+        d.compression == descriptors::Compression::element ? " element" : "", trial.descriptor_size, trial.n_references,
+        trial.weights.energy, trial.errors.energy * milli, trial.errors.force * milli,
+        trial.errors.stress * units::ev_per_cubic_angstrom_in_gpa, trial.microseconds, trial.seconds,
+        trial.better ? "  better" : "");
 }
 
 std::string trade_off_table(const std::vector<Trial>& trials) {
@@ -48,14 +48,13 @@ void write_trade_off(const std::vector<Trial>& trials, const std::string& base_p
         "l_max,radial_weight,normalization,kernel_power,compression,keep,energy_weight,seconds\n";
     for (const Trial& trial : trials) {
         const auto& d = trial.force_field.descriptor;
-        csv += fmt::format(
-            "{},{},{:.3f},{:.6g},{:.6g},{:.6g},{},{},{},{},{},{},{},{},{},{},{},{},{},{:.2f}\n", trial.n_references,
-            trial.descriptor_size, trial.microseconds, trial.errors.energy * milli, trial.errors.force * milli,
-            trial.errors.stress * units::ev_per_cubic_angstrom_in_gpa, d.radial.cutoff, d.radial.width,
-            d.radial.functions, d.angular.cutoff, d.angular.width, d.angular.functions, d.angular.l_max,
-            d.radial_weight, d.normalization == descriptors::Normalization::joint ? "joint" : "separate",
-            trial.force_field.kernel_power, d.compression == descriptors::Compression::element ? "element" : "none",
-            trial.force_field.keep, trial.weights.energy, trial.seconds);
+        csv += fmt::format("{},{},{:.3f},{:.6g},{:.6g},{:.6g},{},{},{},{},{},{},{},{},{},{},{},{},{},{:.2f}\n",
+                           trial.n_references, trial.descriptor_size, trial.microseconds, trial.errors.energy * milli,
+                           trial.errors.force * milli, trial.errors.stress * units::ev_per_cubic_angstrom_in_gpa,
+                           d.radial.cutoff, d.radial.width, d.radial.functions, d.angular.cutoff, d.angular.width,
+                           d.angular.functions, d.angular.l_max, d.radial_weight, name_of(d.normalization),
+                           trial.force_field.kernel_power, name_of(d.compression), trial.force_field.keep,
+                           trial.weights.energy, trial.seconds);
     }
     write_file_atomically(base_path + ".csv", csv);
     draw_picture("trade_off", base_path + ".csv", base_path, console);

@@ -17,6 +17,14 @@ enum class Normalization {
     separate,  ///< x̂ = [√β X2/|X2|, √(1-β) X3/|X3|]: the balance does not depend on the scale of X2 and X3
 };
 
+/// As users write them: "joint", "separate"; "none", "element".
+[[nodiscard]] constexpr const char* name_of(Normalization normalization) {
+    return normalization == Normalization::joint ? "joint" : "separate";
+}
+[[nodiscard]] constexpr const char* name_of(Compression compression) {
+    return compression == Compression::none ? "none" : "element";
+}
+
 struct DescriptorOptions {
     RadialBasisOptions radial{.cutoff = 8.0, .width = 0.5, .functions = 12, .l_max = 0, .filter = 0.0};
     RadialBasisOptions angular{.cutoff = 5.0, .width = 0.5, .functions = 8, .l_max = 3, .filter = 0.002};

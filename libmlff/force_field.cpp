@@ -22,6 +22,18 @@ constexpr Index batch_size = 24;  ///< atoms per pair of matrix products: wide e
 
 }  // namespace
 
+LocalReferences LocalReferences::subset(const std::vector<Index>& which) const {
+    LocalReferences part;
+    part.features.resize(features.rows(), static_cast<Index>(which.size()));
+    for (std::size_t k = 0; k < which.size(); ++k) {
+        const auto old = static_cast<std::size_t>(which[k]);
+        part.features.col(static_cast<Index>(k)) = features.col(which[k]);
+        part.structure.push_back(structure[old]);
+        part.atom.push_back(atom[old]);
+    }
+    return part;
+}
+
 void ForceFieldOptions::validate() const {
     descriptor.validate();
     if (kernel_power < 1 || kernel_power > 16)

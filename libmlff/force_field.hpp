@@ -29,6 +29,7 @@ struct LocalReferences {
     std::vector<int> atom;       ///< atom of that structure, counted from 0
 
     [[nodiscard]] Eigen::Index size() const { return features.cols(); }
+    [[nodiscard]] LocalReferences subset(const std::vector<Eigen::Index>& which) const;  ///< in the order asked for
 };
 
 /// Unit of each kind of label in the regression: rows are divided by it (deviation over the training data, divided by

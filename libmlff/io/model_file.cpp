@@ -68,8 +68,8 @@ void write_model(const std::string& path, const ForceField& model) {
     write_basis(file, "descriptor/radial", options.radial);
     write_basis(file, "descriptor/angular", options.angular);
     file.write("descriptor/radial_weight", options.radial_weight);
-    file.write("descriptor/normalization", options.normalization == Normalization::joint ? "joint" : "separate");
-    file.write("descriptor/compression", options.compression == Compression::none ? "none" : "element");
+    file.write("descriptor/normalization", name_of(options.normalization));
+    file.write("descriptor/compression", name_of(options.compression));
     if (!options.components.empty()) file.write("descriptor/components", options.components);
     file.write("kernel/power", model.kernel_power());
 

@@ -62,6 +62,18 @@ RegressionData PartedData::training_without(int left_out) const {
     return std::move(*data);
 }
 
+LabelStatistics PartedData::training_labels() const {
+    LabelStatistics labels;
+    for (int k = 0; k < n_parts(); ++k) labels.merge(part(k).labels());
+    return labels;
+}
+
+LabelErrors PartedData::training_errors(const Eigen::VectorXd& weights, const Eigen::VectorXd& e0) const {
+    SquaredErrors errors;
+    for (int k = 0; k < n_parts(); ++k) errors.add(part(k).errors(weights, e0), part(k));
+    return errors.rms();
+}
+
 RegressionOptions with_precisions_of(const Solution& solution, RegressionOptions options) {
     options.evidence.mode = bayes::EvidenceMode::fixed;
     options.evidence.weight_precision = solution.posterior.evidence().weight_precision;

@@ -25,6 +25,10 @@ class PartedData {
     [[nodiscard]] RegressionData training() const { return training_without(-1); }
     [[nodiscard]] RegressionData training_without(int part) const;
 
+    /// What these say without merging the factors.
+    [[nodiscard]] LabelStatistics training_labels() const;
+    [[nodiscard]] LabelErrors training_errors(const Eigen::VectorXd& weights, const Eigen::VectorXd& e0) const;
+
     [[nodiscard]] int n_parts() const { return static_cast<int>(parts_.size()) - (held_out_ ? 1 : 0); }
     [[nodiscard]] bool held_out() const { return held_out_; }
     /// Whether there is anything that a fit has not seen: a held-out part, or at least two parts.

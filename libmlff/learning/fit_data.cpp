@@ -137,8 +137,9 @@ Validated TrainingPass::validate(const RegressionOptions& options) const {
 }
 
 ForceField TrainingPass::force_field(Solution solution, Provenance provenance) const {
-    return make_force_field(data_.training(), std::move(solution), descriptor_, kernel_power_, references_,
-                            std::move(provenance));
+    const LabelErrors errors = data_.training_errors(solution.posterior.weights(), solution.e0);
+    return make_force_field(data_.training_labels(), errors, data_.part(0).species(), std::move(solution), descriptor_,
+                            kernel_power_, references_, std::move(provenance));
 }
 
 ForceField TrainingPass::force_field_without(int part, const Solution& all, const RegressionOptions& options) const {
@@ -153,8 +154,8 @@ double score(const LabelErrors& errors, const LabelScales& deviations) {
 }
 
 WeightedFit choose_energy_weight(const TrainingPass& pass, RegressionOptions options) {
-    const RegressionData training = pass.data().training();
-    const LabelScales deviations = training.labels().deviations();
+    const LabelStatistics labels = pass.data().training_labels();
+    const LabelScales deviations = labels.deviations();
     const auto try_weight = [&](double weight) {
         options.weights.energy = weight;
         WeightedFit trial{options.weights, pass.validate(options), 0.0};
@@ -166,7 +167,7 @@ WeightedFit choose_energy_weight(const TrainingPass& pass, RegressionOptions opt
         std::lower_bound(energy_weights.begin(), energy_weights.end(), options.weights.energy) - energy_weights.begin(),
         last);
     WeightedFit best = try_weight(energy_weights[static_cast<std::size_t>(start)]);
-    if (training.energy().n_rows() == 0) return best;
+    if (labels.n_energies() == 0) return best;
     // The score has one minimum over the weight: downhill from the start, heavier first.
     for (const std::ptrdiff_t direction : {1, -1}) {
         bool improved = false;

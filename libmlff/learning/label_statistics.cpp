@@ -75,6 +75,12 @@ void LabelStatistics::merge(const LabelStatistics& other) {
     n_atoms_ += other.n_atoms_;
 }
 
+long LabelStatistics::n_energies() const {
+    double n = 0.0;
+    for (const auto& [composition, group] : groups_) n += group.n_energy;
+    return std::lround(n);
+}
+
 LabelScales LabelStatistics::deviations() const {
     LabelScales sum{0.0, 0.0, 0.0};
     double n_energy = 0.0, n_force = 0.0, n_stress = 0.0;

@@ -34,6 +34,7 @@ class LabelStatistics {
     /// composition gives that mean for each species.
     [[nodiscard]] Eigen::VectorXd composition_energies(const std::vector<int>& species) const;
 
+    [[nodiscard]] long n_energies() const;
     [[nodiscard]] long n_structures() const { return n_structures_; }
     [[nodiscard]] long n_atoms() const { return n_atoms_; }
 

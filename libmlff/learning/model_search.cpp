@@ -16,7 +16,7 @@ namespace {
 
 using Eigen::Index;
 
-constexpr double improvement = 0.99;      ///< of the score: a smaller gain is noise
+constexpr double improvement = 0.99;       ///< of the score: a smaller gain is noise
 constexpr double search_share = 0.5;       ///< of the time; the rest is for the passes over all data
 constexpr double trials_expected = 30;     ///< that should fit into the search
 constexpr double sample_atoms = 3000.0;    ///< of the structures that settings are tried on, at first
@@ -117,16 +117,40 @@ std::vector<LabeledStructure> every(const std::vector<LabeledStructure>& data, d
 
 Index total(const TrainingPass& pass) { return pass.data().part(0).n_references(); }
 
-Trial judged(const TrainingPass& pass, const FitOptions& options, const WeightedFit& fit) {
+/// @param options  with the weights of the fit;  @param data  to measure the speed on
+Trial judged(const TrainingPass& pass, const FitOptions& options, const Validated& fit,
+             const std::vector<LabeledStructure>& data) {
     Trial trial;
     trial.force_field = options.force_field;
-    trial.weights = fit.weights;
+    trial.weights = options.regression.weights;
     trial.max_references = pass.max_references();
     trial.n_references = total(pass);
     trial.descriptor_size = pass.descriptor().size();
-    trial.errors = fit.fit.errors;
-    trial.score = fit.score;
+    trial.errors = fit.errors;
+    trial.score = score(fit.errors, pass.data().training_labels().deviations());
+    trial.microseconds = measure_speed(pass.force_field(fit.solution, {}), data);
     return trial;
+}
+
+/// From `now` one setting at a time to its neighbouring values, as long as that is better and there is time.
+Settings coordinate_search(Settings now, std::size_t n_species, const std::function<bool()>& out_of_time,
+                           const std::function<bool(const Settings&)>& is_better) {
+    std::set<Settings> tried = {now};
+    for (bool moved = true; moved;) {
+        moved = false;
+        for (std::size_t setting = 0;; ++setting) {
+            const auto moves = neighbours_of(now, n_species);
+            if (setting == moves.size()) break;
+            for (const Settings& next : moves[setting]) {
+                if (out_of_time()) return now;
+                if (!tried.insert(next).second || !is_better(next)) continue;
+                now = next;
+                moved = true;
+                break;
+            }
+        }
+    }
+    return now;
 }
 
 /// Structures to try settings on: every so manyth.
@@ -158,8 +182,8 @@ Trial try_settings(const Sample& sample, FitOptions options) {
     options.force_field.descriptor = resolve_components(sample.training, species, options.force_field);
     const TrainingPass pass(sample.training, sample.validation, options, silent);
     const WeightedFit fit = choose_energy_weight(pass, options.regression);
-    Trial trial = judged(pass, options, fit);
-    trial.microseconds = measure_speed(pass.force_field(fit.fit.solution, {}), sample.training);
+    options.regression.weights = fit.weights;
+    Trial trial = judged(pass, options, fit.fit, sample.training);
     trial.seconds = watch.seconds();
     return trial;
 }
@@ -224,82 +248,63 @@ SearchResult search_model(const std::vector<LabeledStructure>& training,
         (void)run_trial(with(now));
     }
 
-    std::set<Settings> tried = {now};
-    for (bool moved = true; moved;) {
-        moved = false;
-        for (std::size_t setting = 0;; ++setting) {
-            const auto moves = neighbours_of(now, n_species);
-            if (setting == moves.size()) break;
-            for (const Settings& next : moves[setting]) {
-                if (watch.seconds() > search_share * search.seconds) goto searched;
-                if (!tried.insert(next).second) continue;
-                if (run_trial(with(next)).better) {
-                    now = next;
-                    moved = true;
-                    break;
-                }
-            }
-        }
-    }
-searched:
+    now = coordinate_search(
+        now, n_species, [&] { return watch.seconds() > search_share * search.seconds; },
+        [&](const Settings& next) { return run_trial(with(next)).better; });
     options.force_field = now.options();
     const Index few = few_references(options, n_species);
 
     // All structures, with references in steps, as far as the time goes.
+    const auto record = [&](Trial trial) {
+        search.tell(trial);
+        trials.push_back(std::move(trial));
+    };
     const auto full_pass = [&](Index references) {
         const Stopwatch own;
         FitOptions sized = options;
         sized.max_references = references;
         TrainingPass pass(training, validation, sized, progress);
         const Index enough = std::max<Index>(few, weight_references / static_cast<Index>(n_species));
-        const WeightedFit weighted = choose_energy_weight(pass.with_references(enough), options.regression);
-        sized.regression.weights = weighted.weights;
-        const Validated fit = pass.validate(sized.regression);
-        Trial trial = judged(pass, sized, {weighted.weights, fit, 0.0});
-        trial.score = score(fit.errors, pass.data().training().labels().deviations());
+        sized.regression.weights = choose_energy_weight(pass.with_references(enough), options.regression).weights;
+        Validated fit = pass.validate(sized.regression);
+        Trial trial = judged(pass, sized, fit, training);
         trial.seconds = own.seconds();
-        trial.microseconds = measure_speed(pass.force_field(fit.solution, {}), training);
         trial.better = true;
-        search.tell(trial);
-        trials.push_back(trial);
-        return std::pair{std::move(pass), sized};
+        record(trial);
+        return SearchResult{std::move(sized), {}, std::move(pass), std::move(fit)};
     };
     const Index least = std::min(base.max_references, few);
-    auto [pass, sized] = full_pass(least);
-    const LabelScales deviations = pass.data().training().labels().deviations();
+    SearchResult result = full_pass(least);
     const double before = trials.back().score;
     // Of what grows with the references, about half grows linearly (design rows) and half with the square (QR).
     const double left = 0.85 * (search.seconds - watch.seconds()), unit = trials.back().seconds;
     const double factor = std::sqrt(0.25 + 2.0 * std::max(0.0, left / unit)) - 0.5;
     const auto more = std::min(base.max_references, static_cast<Index>(static_cast<double>(least) * factor));
     if (more > least * 5 / 4) {
-        auto [larger, larger_options] = full_pass(more);
+        SearchResult larger = full_pass(more);
         // Fewer references of the same pass may do better: the noise of the labels limits how many pay.
-        Trial top = trials.back();
-        Index size = larger.max_references();
-        for (const double part_of : {0.7, 0.5, 0.35}) {
-            const auto m = static_cast<Index>(part_of * static_cast<double>(larger.max_references()));
+        const Index most = larger.pass.max_references();
+        const TrainingPass all = larger.pass;
+        double top = trials.back().score;
+        for (const double share_of_most : {0.7, 0.5, 0.35}) {
+            const auto m = static_cast<Index>(share_of_most * static_cast<double>(most));
             if (m <= least) break;
-            const TrainingPass part = larger.with_references(m);
-            const Validated fit = part.validate(larger_options.regression);
-            Trial trial = judged(part, larger_options, {larger_options.regression.weights, fit, 0.0});
-            trial.score = score(fit.errors, deviations);
-            trial.microseconds = measure_speed(part.force_field(fit.solution, {}), training);
-            trial.better = trial.score < improvement * top.score;
-            search.tell(trial);
-            trials.push_back(trial);
+            TrainingPass part = all.with_references(m);
+            Validated fit = part.validate(larger.options.regression);
+            Trial trial = judged(part, larger.options, fit, training);
+            trial.better = trial.score < improvement * top;
+            record(trial);
             if (!trial.better) break;
-            top = trial;
-            size = m;
+            top = trial.score;
+            larger.options.pool = larger.options.candidates();
+            larger.options.max_references = m;
+            larger.pass = std::move(part);
+            larger.fit = std::move(fit);
         }
-        if (top.score <= before) {
-            pass = larger.with_references(size);
-            sized = larger_options;
-            sized.pool = sized.candidates();
-            sized.max_references = size;
-        }
+        if (top <= before) result = std::move(larger);
     }
-    return {std::move(sized), std::move(trials), std::move(pass)};
+    result.trials = std::move(trials);
+    return result;
 }
 
 std::vector<Trial> compare_descriptors(const std::vector<LabeledStructure>& training,
@@ -340,17 +345,11 @@ std::vector<Trial> compare_descriptors(const std::vector<LabeledStructure>& trai
 
 std::vector<Trial> compare_sizes(const TrainingPass& pass, const Validated& fit, const FitOptions& options,
                                  const std::vector<LabeledStructure>& data) {
-    const LabelScales deviations = pass.data().training().labels().deviations();
-    const auto row = [&](const TrainingPass& part, const Validated& result) {
-        Trial trial = judged(part, options, {options.regression.weights, result, score(result.errors, deviations)});
-        trial.microseconds = measure_speed(part.force_field(result.solution, {}), data);
-        return trial;
-    };
-    std::vector<Trial> sizes = {row(pass, fit)};
+    std::vector<Trial> sizes = {judged(pass, options, fit, data)};
     Index m = pass.max_references() / 2;
     for (int k = 0; k < 4 && m >= 10; ++k, m /= 2) {
         const TrainingPass part = pass.with_references(m);
-        sizes.push_back(row(part, part.validate(options.regression)));
+        sizes.push_back(judged(part, options, part.validate(options.regression), data));
     }
     return sizes;
 }

@@ -35,6 +35,7 @@ struct SearchResult {
     FitOptions options;  ///< as given, with the force field, the weights and the number of references that were found
     std::vector<Trial> trials;
     TrainingPass pass;  ///< over all data with these options
+    Validated fit;      ///< what the options give
 };
 
 /// Chooses cutoffs, widths, basis sizes, l_max, radial weight, kernel power, compression, energy weight and number of

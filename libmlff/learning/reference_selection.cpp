@@ -29,18 +29,6 @@ std::vector<Index> by_information(const MatrixXd& features, int kernel_power, do
     return order;
 }
 
-LocalReferences pick(const LocalReferences& from, const std::vector<Index>& which) {
-    LocalReferences to;
-    to.features.resize(from.features.rows(), static_cast<Index>(which.size()));
-    for (std::size_t k = 0; k < which.size(); ++k) {
-        const auto old = static_cast<std::size_t>(which[k]);
-        to.features.col(static_cast<Index>(k)) = from.features.col(which[k]);
-        to.structure.push_back(from.structure[old]);
-        to.atom.push_back(from.atom[old]);
-    }
-    return to;
-}
-
 }  // namespace
 
 std::vector<int> species_of(const std::vector<LabeledStructure>& data) {
@@ -126,7 +114,7 @@ std::vector<LocalReferences> gather_references(const std::vector<LabeledStructur
         references[channel].structure = given[channel].structure;
         references[channel].atom = given[channel].atom;
         std::sort(usable[channel].begin(), usable[channel].end());
-        references[channel] = pick(references[channel], usable[channel]);
+        references[channel] = references[channel].subset(usable[channel]);
     }
     return references;
 }
@@ -136,10 +124,10 @@ std::vector<LocalReferences> sparsify(std::vector<LocalReferences> candidates, i
     for (auto& set : candidates) {
         if (set.size() == 0) continue;
         if (options.method == SelectionMethod::cur) {
-            set = pick(set, select(set.features, kernel_power, options, max_references));
-            set = pick(set, by_information(set.features, kernel_power, 1e-13, max_references, true));
+            set = set.subset(select(set.features, kernel_power, options, max_references));
+            set = set.subset(by_information(set.features, kernel_power, 1e-13, max_references, true));
         } else {
-            set = pick(set, by_information(set.features, kernel_power, options.tolerance, max_references, false));
+            set = set.subset(by_information(set.features, kernel_power, options.tolerance, max_references, false));
         }
     }
     return candidates;
@@ -150,7 +138,7 @@ std::vector<LocalReferences> first_references(const std::vector<LocalReferences>
     for (const auto& set : references) {
         std::vector<Index> which(static_cast<std::size_t>(std::min(m, set.size())));
         for (std::size_t k = 0; k < which.size(); ++k) which[k] = static_cast<Index>(k);
-        result.push_back(pick(set, which));
+        result.push_back(set.subset(which));
     }
     return result;
 }

@@ -169,24 +169,25 @@ Solution solve(const RegressionData& data, const std::vector<bayes::CholeskyFact
     return {bayes::fit(all.R(), n_rows, options.evidence, prior), e0, scales};
 }
 
-ForceField make_force_field(const RegressionData& data, Solution solution,
-                            std::shared_ptr<const descriptors::Descriptor> descriptor, int kernel_power,
-                            std::vector<LocalReferences> references, Provenance provenance) {
-    const LabelErrors errors = data.errors(solution.posterior.weights(), solution.e0);
-    provenance.n_structures = data.labels().n_structures();
-    provenance.n_atoms = data.labels().n_atoms();
+ForceField make_force_field(const LabelStatistics& labels, const LabelErrors& errors, const std::vector<int>& species,
+                            Solution solution, std::shared_ptr<const descriptors::Descriptor> descriptor,
+                            int kernel_power, std::vector<LocalReferences> references, Provenance provenance) {
+    provenance.n_structures = labels.n_structures();
+    provenance.n_atoms = labels.n_atoms();
     provenance.rmse_energy = errors.energy;
     provenance.rmse_force = errors.force;
     provenance.rmse_stress = errors.stress;
-    return {std::move(descriptor),         kernel_power,    data.species(),       std::move(references), solution.e0,
-            std::move(solution.posterior), solution.scales, std::move(provenance)};
+    return {std::move(descriptor), kernel_power,         species,
+            std::move(references), solution.e0,          std::move(solution.posterior),
+            solution.scales,       std::move(provenance)};
 }
 
 ForceField fit(const RegressionData& data, std::shared_ptr<const descriptors::Descriptor> descriptor, int kernel_power,
                std::vector<LocalReferences> references, const RegressionOptions& options, Provenance provenance) {
     Solution solution = solve(data, factor_prior(options.prior, references, kernel_power), options);
-    return make_force_field(data, std::move(solution), std::move(descriptor), kernel_power, std::move(references),
-                            std::move(provenance));
+    const LabelErrors errors = data.errors(solution.posterior.weights(), solution.e0);
+    return make_force_field(data.labels(), errors, data.species(), std::move(solution), std::move(descriptor),
+                            kernel_power, std::move(references), std::move(provenance));
 }
 
 }  // namespace mlff

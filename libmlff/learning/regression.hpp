@@ -97,7 +97,9 @@ struct Solution {
                              const RegressionOptions& options);
 
 /// The force field of a solution. Fills the counts and training errors of `provenance`.
-[[nodiscard]] ForceField make_force_field(const RegressionData& data, Solution solution,
+/// @param labels  of the training data;  @param errors  on them
+[[nodiscard]] ForceField make_force_field(const LabelStatistics& labels, const LabelErrors& errors,
+                                          const std::vector<int>& species, Solution solution,
                                           std::shared_ptr<const descriptors::Descriptor> descriptor, int kernel_power,
                                           std::vector<LocalReferences> references, Provenance provenance);
 

@@ -93,17 +93,8 @@ std::vector<TrainingSet::Change> TrainingSet::learn(std::vector<Candidate> candi
         before.push_back(references_[channel].size());
         kept.push_back(from.size() > 0 ? select(from.features, kernel_power_, options, capacity)
                                        : std::vector<Index>{});
-        LocalReferences& to = references_[channel];
-        to.features.resize(descriptor_->size(), static_cast<Index>(kept.back().size()));
-        to.structure.clear();
-        to.atom.clear();
-        for (std::size_t k = 0; k < kept.back().size(); ++k) {
-            const Index old = kept.back()[k];
-            to.features.col(static_cast<Index>(k)) = from.features.col(old);
-            to.structure.push_back(from.structure[static_cast<std::size_t>(old)]);
-            to.atom.push_back(from.atom[static_cast<std::size_t>(old)]);
-        }
-        changes.push_back({before.back(), from.size() - before.back(), to.size()});
+        references_[channel] = from.subset(kept.back());
+        changes.push_back({before.back(), from.size() - before.back(), references_[channel].size()});
     }
     update_rows(kept, before, n_old_structures);
     return changes;

@@ -87,7 +87,7 @@ TEST(ModelSearch, EnergyWeightTradesEnergiesForForces) {
     EXPECT_GT(trained(a).rmse_energy, trained(b).rmse_energy);
     EXPECT_LT(trained(a).rmse_force, trained(b).rmse_force);
     const WeightedFit best = choose_energy_weight(pass, options.regression);
-    const LabelScales deviations = pass.data().training().labels().deviations();
+    const LabelScales deviations = pass.data().training_labels().deviations();
     EXPECT_LE(best.score, score(pass.validate(options.regression).errors, deviations));
     EXPECT_LE(best.score, score(b.errors, deviations));
 }
