@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "analysis/path_history.hpp"
 #include "analysis/trajectory_reader.hpp"
 
 namespace mlff::analysis {
@@ -57,7 +58,7 @@ class MeanSquareDisplacement {
     /// @throws InputError as validate()
     explicit MeanSquareDisplacement(const DiffusionOptions& options);
 
-    /// Frames of one run as TrajectoryReader gives them: unwrapped, equally spaced.
+    /// Frames of one run as TrajectoryReader gives them: with their paths, equally spaced.
     /// @throws InputError if a species asked for is not there
     void add(const Frame& frame);
 
@@ -65,25 +66,16 @@ class MeanSquareDisplacement {
     [[nodiscard]] std::vector<Diffusion> result() const;
 
  private:
-    struct Curve;
-    struct Estimate;
-    void begin(const Frame& frame);
-    [[nodiscard]] Curve curve(std::size_t first, std::size_t n_frames) const;
-    [[nodiscard]] Estimate estimate(const Curve& curve, Eigen::Index species) const;
-
     DiffusionOptions options_;
-    std::vector<int> species_;
-    std::vector<Eigen::Index> atoms_;       ///< numbers of the atoms followed, species after species
-    std::vector<Eigen::Index> first_atom_;  ///< of each species in atoms_, and the end
-    Eigen::VectorXd weights_;               ///< of each atom of the structure in the framework's centre of mass
-
-    /// A frame that is kept.
-    struct Moment {
-        double time;           ///< [fs]
-        Eigen::ArrayX3d path;  ///< u_i of the atoms followed [Å], n × 3
-    };
-    long n_seen_ = 0, stride_ = 1;  ///< frames seen; of which every stride-th is kept
-    std::vector<Moment> moments_;
+    SpeciesMembers members_;
+    Eigen::VectorXd weights_;  ///< of each atom of the structure in the framework's centre of mass
+    History<PathMoment> history_;
 };
+
+/// The same of any walkers: those among the rows of the moments' paths; `name` is for warnings
+/// and `species` for the result.
+/// @throws InputError if there are too few moments for three points in the window
+[[nodiscard]] Diffusion displacement_of(const History<PathMoment>& history, Eigen::Index first, Eigen::Index last,
+                                        const DiffusionOptions& options, const std::string& name);
 
 }  // namespace mlff::analysis

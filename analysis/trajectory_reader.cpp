@@ -10,7 +10,6 @@
 #include "libmlff/atoms/elements.hpp"
 #include "libmlff/atoms/units.hpp"
 #include "libmlff/errors.hpp"
-#include "libmlff/io/text_file.hpp"
 
 namespace mlff::analysis {
 namespace {
@@ -20,14 +19,6 @@ constexpr double highest_temperature = 5.0e4;  ///< [K] no condensed matter is h
 
 [[noreturn]] void fail(const std::string& origin, const std::string& message) {
     throw InputError(origin + ": " + message);
-}
-
-std::optional<double> number(const ExtxyzFrame& frame, const char* key) {
-    const auto text = frame.find(key);
-    if (!text) return std::nullopt;
-    const auto value = parse_double(*text);
-    if (!value) fail(frame.origin, fmt::format("{} must be a finite number, got {}", key, show(*text)));
-    return value;
 }
 
 }  // namespace
@@ -46,23 +37,25 @@ TrajectoryReader::TrajectoryReader(std::vector<std::string> files, const Traject
 
 std::optional<Frame> TrajectoryReader::next() {
     while (true) {
-        if (!reader_) {
+        if (!source_) {
             if (next_file_ == files_.size()) return std::nullopt;
-            reader_.emplace(files_[next_file_++]);
+            source_ = open_frames(files_[next_file_++], options_.species);
             file_begins_ = true;
         }
-        std::optional<ExtxyzFrame> read = reader_->next();
+        std::optional<SourceFrame> read = source_->next();
         if (!read) {
-            reader_.reset();
+            source_.reset();
             continue;
         }
         check_atoms(*read);
         const double time = time_of(*read);
-        if (std::exchange(file_begins_, false) && repeats_last(time)) continue;
+        same_file_ = !std::exchange(file_begins_, false);
+        if (!same_file_ && repeats_last(time)) continue;
         check_clock(*read, time);
 
-        Frame frame{time, std::move(read->structure), std::move(read->velocities), std::move(read->origin)};
-        unwrap(frame.structure);
+        Frame frame{time, std::move(read->structure), std::move(read->velocities), std::move(read->origin),
+                    {},   read->temperature};
+        extend_path(frame);
         check_speed(frame);
         if (n_read_++ == 0) first_time_ = time;
         last_ = frame;
@@ -73,19 +66,19 @@ std::optional<Frame> TrajectoryReader::next() {
     }
 }
 
-double TrajectoryReader::time_of(const ExtxyzFrame& frame) const {
-    if (const auto time = number(frame, "time")) return *time;
-    if (const auto step = number(frame, "step"); step && options_.timestep) return *step * *options_.timestep;
+double TrajectoryReader::time_of(const SourceFrame& frame) const {
+    if (frame.time) return *frame.time;
+    if (frame.step && options_.timestep) return *frame.step * *options_.timestep;
     if (options_.spacing) return static_cast<double>(n_read_) * *options_.spacing;
-    fail(frame.origin, frame.find("step") ? "the frame tells its step but no time; give the timestep [fs] of the run"
-                                          : "the frame tells no time; give the spacing [fs] of the frames");
+    fail(frame.origin, frame.step ? "the frame tells its step but no time; give the timestep [fs] of the run"
+                                  : "the frame tells no time; give the spacing [fs] of the frames");
 }
 
 bool TrajectoryReader::repeats_last(double time) const {
     return n_read_ > 0 && std::abs(time - last_.time) <= time_tolerance * spacing_;
 }
 
-void TrajectoryReader::check_atoms(const ExtxyzFrame& frame) const {
+void TrajectoryReader::check_atoms(const SourceFrame& frame) const {
     if (n_read_ == 0 || frame.structure.species == last_.structure.species) return;
     fail(frame.origin,
          fmt::format("the atoms are not those of the frames before ({} after {}, or another order); one run keeps its "
@@ -93,10 +86,15 @@ void TrajectoryReader::check_atoms(const ExtxyzFrame& frame) const {
                      formula(frame.structure), formula(last_.structure)));
 }
 
-void TrajectoryReader::check_clock(const ExtxyzFrame& frame, double time) {
-    const auto step = number(frame, "step");
-    const auto last_step = std::exchange(last_step_, step);
+void TrajectoryReader::check_clock(const SourceFrame& frame, double time) {
+    const auto step = frame.step, last_step = std::exchange(last_step_, step);
     if (n_read_ == 0) return;
+    if (same_file_ && step && last_step) {
+        if (!step_spacing_) step_spacing_ = *step - *last_step;
+        if (!(*step > *last_step) || *step - *last_step != *step_spacing_)
+            fail(frame.origin,
+                 fmt::format("step {} follows step {}; frames must be equally spaced and in order", *step, *last_step));
+    }
     const double elapsed = time - last_.time;
     if (!(elapsed > 0.0))
         fail(frame.origin,
@@ -123,33 +121,38 @@ void TrajectoryReader::check_clock(const ExtxyzFrame& frame, double time) {
                          last_.time, time, spacing_));
 }
 
-void TrajectoryReader::unwrap(Structure& structure) {
+void TrajectoryReader::extend_path(Frame& frame) {
+    const Structure& structure = frame.structure;
     // Rows of a lattice vector that is not given are zero, so nothing happens along it.
     const Matrix3 inverse = structure.cell.completeOrthogonalDecomposition().pseudoInverse();
     Matrix3X fractional = inverse * structure.positions;
+    Matrix3X outside = structure.positions - structure.cell * fractional;
     if (n_read_ == 0) {
-        shifts_ = Matrix3X::Zero(3, structure.size());
+        frame.path = structure.positions;
     } else {
+        Matrix3X moved = fractional - last_fractional_;
         for (Eigen::Index i = 0; i < structure.size(); ++i) {
             bool jumped = false;
             for (int axis = 0; axis < 3; ++axis) {
                 if (!structure.periodic[static_cast<std::size_t>(axis)]) continue;
-                const double cells = std::nearbyint(fractional(axis, i) - last_fractional_(axis, i));
-                shifts_(axis, i) -= cells;
+                const double cells = std::nearbyint(moved(axis, i));
+                moved(axis, i) -= cells;
                 jumped = jumped || cells != 0.0;
             }
             if (jumped) ++n_jumps_;
         }
-        structure.positions += structure.cell * shifts_;
+        const Matrix3 cell = 0.5 * (last_.structure.cell + structure.cell);
+        frame.path = last_.path + cell * moved + (outside - last_outside_);
     }
     last_fractional_ = std::move(fractional);
+    last_outside_ = std::move(outside);
 }
 
 /// The mean velocity between two frames bounds the true one from below, Σ m |Δr/Δt|² ≤ Σ m <v²>: a temperature from it
 /// that is absurd proves a wrong unit of time (or length).
 void TrajectoryReader::check_speed(const Frame& frame) const {
     if (n_read_ == 0) return;
-    const Matrix3X moved = frame.structure.positions - last_.structure.positions;
+    const Matrix3X moved = frame.path - last_.path;
     double twice_kinetic = 0.0;  // [eV]
     for (Eigen::Index i = 0; i < moved.cols(); ++i)
         twice_kinetic += atomic_mass(frame.structure.species[static_cast<std::size_t>(i)]) * moved.col(i).squaredNorm();

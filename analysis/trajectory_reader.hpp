@@ -1,12 +1,13 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "analysis/frame_source.hpp"
 #include "libmlff/atoms/structure.hpp"
-#include "libmlff/io/extxyz.hpp"
 
 namespace mlff::analysis {
 
@@ -14,6 +15,7 @@ struct TrajectoryReaderOptions {
     double skip = 0.0;                    ///< [fs] left out at the beginning (equilibration), ≥ 0
     std::optional<double> timestep = {};  ///< [fs] > 0; the time of frames that tell `step` but no `time`
     std::optional<double> spacing = {};   ///< [fs] > 0 between frames; the time of frames that tell neither
+    std::vector<int> species = {};        ///< atomic number of each LAMMPS type, for a dump without elements
 
     /// @throws InputError naming field, value and bound
     void validate() const;
@@ -22,27 +24,37 @@ struct TrajectoryReaderOptions {
 /// The atoms at one moment of a run.
 struct Frame {
     double time = 0.0;                   ///< [fs]
-    Structure structure;                 ///< positions unwrapped: an atom that leaves the cell keeps going
+    Structure structure;                 ///< as the file has it: any image of an atom may stand for it
     std::optional<Matrix3X> velocities;  ///< [Å/fs], 3 × n_atoms
     std::string origin;                  ///< "file:line", for messages
+    Matrix3X path;  ///< unwrapped positions [Å], 3 × n_atoms: an atom that leaves the cell goes on
+    std::optional<double> temperature = {};  ///< [K], if the file tells it
 };
 
-/// Reads the frames of one run from extended XYZ files, one file after the other, in the memory of one frame. What it
-/// hands out is fit for time averages: the same atoms in the same order, at equal distances in time.
+/// Reads the frames of one run (formats: open_frames), one file after the other, in the memory of two frames (of a
+/// vasprun.xml: of all its steps). What it hands out is fit for time averages: the same atoms in the same order, at
+/// equal distances in time.
 ///
-/// Time is the info key `time` [fs]; without it `step` × timestep; without both, the number of the frame × spacing. A
-/// timestep or spacing that is given besides `time` is compared with it, and so is the speed of the atoms with any
-/// conceivable temperature: both uncover a wrong unit. A file may begin with the frame that the one before ended with.
+/// Time is what the frame says; without it `step` × timestep; without both, the number of the frame × spacing. A
+/// timestep or spacing that is given besides a time is compared with it, steps must be equally far apart, and the speed
+/// of the atoms is compared with any conceivable temperature: all this uncovers a wrong unit, and frames that are
+/// missing or out of order. A file may begin with the frame that the one before ended with.
 ///
-/// Positions that jump by more than half a cell between frames come from a program that wraps them into the cell; the
-/// lattice vectors are added back (minimum image, exact while no atom moves half a cell between frames).
+/// Paths add up the displacements from frame to frame, each in units of the cell (minimum image, so exact while no atom
+/// moves half a cell between frames, wrapped or not) times the mean of the two cells:
+///
+///     u(t+δ) = u(t) + ½(H(t) + H(t+δ)) · [Δs − round(Δs)],   Δs = H⁻¹(t+δ) r(t+δ) − H⁻¹(t) r(t).
+///
+/// With a changing cell this leaves out what the cell does to all atoms alike. To add whole lattice vectors to
+/// positions instead would let an atom n cells away jump with n times every fluctuation of the cell: a spurious
+/// diffusion. Source: von Bülow, Bullerjahn & Hummer, J. Chem. Phys. 153, 021101 (2020).
 class TrajectoryReader {
  public:
     /// @throws InputError as validate(); std::invalid_argument if there are no files
     explicit TrajectoryReader(std::vector<std::string> files, const TrajectoryReaderOptions& options = {});
 
     /// Next frame at or after the first time + skip; none after the last.
-    /// @throws InputError, `file:line: what; what would be right`, from ExtxyzReader, or if the atoms change, a time is
+    /// @throws InputError, `file:line: what; what would be right`, from the file, or if the atoms change, a time is
     ///         missing or not one spacing after the last, or the atoms are impossibly fast
     [[nodiscard]] std::optional<Frame> next();
 
@@ -50,25 +62,26 @@ class TrajectoryReader {
     [[nodiscard]] long n_jumps() const { return n_jumps_; }    ///< times an atom was unwrapped, skipped frames included
 
  private:
-    [[nodiscard]] double time_of(const ExtxyzFrame& frame) const;
+    [[nodiscard]] double time_of(const SourceFrame& frame) const;
     [[nodiscard]] bool repeats_last(double time) const;
-    void check_atoms(const ExtxyzFrame& frame) const;
-    void check_clock(const ExtxyzFrame& frame, double time);
-    void unwrap(Structure& structure);
+    void check_atoms(const SourceFrame& frame) const;
+    void check_clock(const SourceFrame& frame, double time);
+    void extend_path(Frame& frame);
     void check_speed(const Frame& frame) const;
 
     std::vector<std::string> files_;
     TrajectoryReaderOptions options_;
     std::size_t next_file_ = 0;
-    std::optional<ExtxyzReader> reader_;
+    std::unique_ptr<FrameSource> source_;
     bool file_begins_ = false;
+    bool same_file_ = false;  ///< as the frame before
 
     long n_read_ = 0, n_frames_ = 0, n_jumps_ = 0;
     double first_time_ = 0.0, spacing_ = 0.0;  ///< [fs]; the spacing is known from the second frame on
-    std::optional<double> last_step_;
+    std::optional<double> last_step_, step_spacing_;
     Frame last_;
-    Matrix3X last_fractional_;  ///< H⁻¹ r as the file has it, 3 × n_atoms
-    Matrix3X shifts_;           ///< lattice vectors added to each atom (whole numbers), 3 × n_atoms
+    Matrix3X last_fractional_;  ///< H⁻¹ r of the last frame, 3 × n_atoms
+    Matrix3X last_outside_;     ///< r − H H⁻¹ r: what lattice vectors that are not given leave [Å], 3 × n_atoms
 };
 
 }  // namespace mlff::analysis

@@ -52,6 +52,18 @@ int main(int argc, char** argv) {
         return sub;
     };
 
+    InitArguments init_arguments;
+    CLI::App* first = verb("init", "write a commented train.yaml, and the input of the code that it learns from",
+                           "mlff init --reference cp2k --functional PBE --quality demo structure.xyz");
+    first->add_option("STRUCTURE", init_arguments.structure, "extxyz or POSCAR")->required();
+    first->add_option("--reference", init_arguments.reference, "code: cp2k (default)");
+    first->add_option("--functional", init_arguments.functional, "PBE (default), PBE-D3, PBEsol, or xTB (tight binding)");
+    first->add_option("--quality", init_arguments.quality,
+                    "demo (default): seconds a call, shows how it works; good: to converge from");
+    first->add_option("--ranks", init_arguments.ranks, "MPI processes of the code (default 1)")->check(CLI::PositiveNumber);
+    first->add_flag("--force", init_arguments.force, "replace files that exist");
+    first->callback([&] { job = [&](const Console& console) { init(init_arguments, console); }; });
+
     std::string config;
     const auto with_config = [&](const char* name, const char* description, const char* example,
                                  void (*action)(const std::string&, const Console&)) {
@@ -128,6 +140,19 @@ int main(int argc, char** argv) {
                     "elements of the atom types of LAMMPS, such as Ag,I (default: by the masses, or a column element)")
         ->delimiter(',');
     sub->callback([&] { job = [&](const Console& console) { convert(convert_arguments, console); }; });
+
+    ReportArguments report_arguments;
+    sub = verb("report", "one self-contained HTML page of a run, an analysis or a study", "mlff report runs/agi");
+    sub->add_option("DIR", report_arguments.directory, "directory of a train, run, analyze or study, or one that holds some")
+        ->required();
+    sub->add_option("--output", report_arguments.output, "file to write (default: DIR/report.html)");
+    sub->callback([&] { job = [&](const Console& console) { report(report_arguments, console); }; });
+
+    StudyArguments study_arguments;
+    sub = verb("study", "train, run, compare with the reference, report: all in one", "mlff study examples/agi/study.yaml --quick");
+    sub->add_option("FILE.yaml", study_arguments.config, "settings")->required();
+    sub->add_flag("--quick", study_arguments.quick, "fewer steps and runs (key quick), for minutes instead of an hour");
+    sub->callback([&] { job = [&](const Console& console) { study(study_arguments, console); }; });
 
     std::string model;
     sub = verb("info", "what is inside a model", "mlff info model.h5");

@@ -3,6 +3,9 @@
 
     plot.py rdf      rdf.csv    rdf         pair correlation functions, runs overlaid, one panel per pair
     plot.py msd      msd.csv    msd         mean square displacements, one panel per species
+    plot.py vdos     vdos.csv   vdos        vibrational densities of states; likewise autocorrelation, theta, omega,
+                                            conductivity and arrhenius from the tables of mlff analyze
+    plot.py van_hove_self v.csv v           maps of distance and time; likewise van_hove_distinct, distance_angle
     plot.py learning log        learning    error estimate of the forces against the step, from the log of a training
     plot.py parity   parity.csv parity      forces of the model against the reference, from mlff evaluate --parity
     plot.py calibration c.csv c             error estimates against errors, from mlff evaluate --calibration
@@ -85,18 +88,29 @@ def save(figure, out):
         figure.savefig(name, metadata=metadata)
 
 
+def band(group, errors):
+    """Half width of the shaded band: the error, or with several runs the deviation between them."""
+    return [e * math.sqrt(float(row.get("runs") or 1)) for e, row in zip(errors, group)]
+
+
+def run_style(rows, label):
+    """Style of a run; the reference is a black line."""
+    labels = list(dict.fromkeys(row["label"] for row in rows if row.get("role") != "reference"))
+    return style(labels.index(label)) if label in labels else {"color": "black", "linestyle": "-"}
+
+
 def overlay(rows, panel_key, x, y, error, x_unit=1.0):
-    """One panel per value of panel_key, one line with its band of errors per label."""
+    """One panel per value of panel_key, one line with its band per label."""
     names = list(dict.fromkeys(row[panel_key] for row in rows))
-    labels = list(dict.fromkeys(row["label"] for row in rows))
     figure, axes = panels(len(names))
     for (name, label), group in grouped(rows, panel_key, "label").items():
         axis = axes[names.index(name)]
-        xs, ys, errors = numbers(group, x, x_unit), numbers(group, y), numbers(group, error)
-        k = labels.index(label)
-        axis.plot(xs, ys, label=label, **style(k))
-        axis.fill_between(xs, [v - e for v, e in zip(ys, errors)], [v + e for v, e in zip(ys, errors)],
-                          color=style(k)["color"], alpha=0.2, linewidth=0)
+        xs, ys = numbers(group, x, x_unit), numbers(group, y)
+        half = band(group, numbers(group, error)) if error else [math.nan] * len(ys)
+        look = run_style(rows, label)
+        axis.plot(xs, ys, label=label, **look)
+        axis.fill_between(xs, [v - e for v, e in zip(ys, half)], [v + e for v, e in zip(ys, half)],
+                          color=look["color"], alpha=0.2, linewidth=0)
     for name, axis in zip(names, axes):
         axis.set_title(name, fontsize=9)
         axis.set_xlim(left=0)
@@ -123,6 +137,112 @@ def msd(path):
         axis.set_xlabel("t (ps)")
         axis.set_ylabel("MSD (Å$^2$)")
     return figure
+
+
+def vdos(path):
+    rows = read_csv(path, ["label", "species", "wavenumber_per_cm", "vdos_smooth_cm", "vdos_error_cm"])
+    figure, axes = overlay(rows, "species", "wavenumber_per_cm", "vdos_smooth_cm", "vdos_error_cm")
+    # Up to where a thousandth of the largest density is left.
+    highest = max(numbers(rows, "vdos_smooth_cm"))
+    end = max(float(row["wavenumber_per_cm"]) for row in rows if float(row["vdos_smooth_cm"]) > 1e-3 * highest)
+    for axis in axes:
+        axis.set(xlabel="wavenumber (cm$^{-1}$)", ylabel="modes per cm$^{-1}$", xlim=(0, 1.1 * end))
+    return figure
+
+
+def autocorrelation(path):
+    rows = read_csv(path, ["label", "species", "time_fs", "autocorrelation", "autocorrelation_error"])
+    figure, axes = overlay(rows, "species", "time_fs", "autocorrelation", "autocorrelation_error", x_unit=1e-3)
+    for axis in axes:
+        axis.axhline(0.0, color="0.7", linewidth=0.6, zorder=0)
+        axis.set(xlabel="t (ps)", ylabel="velocity autocorrelation", ylim=(-1, 1))
+    return figure
+
+
+def theta(path):
+    rows = read_csv(path, ["label", "angles", "theta_degrees", "density_per_degree", "density_error_per_degree"])
+    figure, axes = overlay(rows, "angles", "theta_degrees", "density_per_degree", "density_error_per_degree")
+    shown = [float(row["theta_degrees"]) for row in rows if float(row["density_per_degree"]) > 0.0]
+    for axis in axes:
+        axis.set(xlabel="θ (degrees)", ylabel="ρ(θ) (1/degree)", xlim=(max(0, min(shown) - 5), min(180, max(shown) + 5)))
+    return figure
+
+
+def omega(path):
+    rows = read_csv(path, ["label", "angles", "omega_degrees_per_fs", "density_fs_per_degree"])
+    figure, axes = overlay(rows, "angles", "omega_degrees_per_fs", "density_fs_per_degree",
+                           "density_error_fs_per_degree")
+    reach = max(abs(float(row["omega_degrees_per_fs"])) for row in rows if float(row["density_fs_per_degree"]) > 0.0)
+    for axis in axes:
+        axis.set(xlabel="ω (degrees/fs)", ylabel="ρ(ω) (fs/degree)", xlim=(-reach, reach))
+    return figure
+
+
+def conductivity(path):
+    rows = read_csv(path, ["label", "quantity", "time_fs", "charge_displacement_e2_A2"])
+    figure, axes = overlay(rows, "quantity", "time_fs", "charge_displacement_e2_A2", None, x_unit=1e-3)
+    for axis in axes:
+        axis.set(xlabel="t (ps)", ylabel="<|ΔP|$^2$> (e$^2$ Å$^2$)")
+    return figure
+
+
+def arrhenius(path):
+    """D against 1000/T with error bars and the line of the fit, one panel per species."""
+    rows = read_csv(path, ["species", "temperature_K", "D_cm2_per_s", "D_error_cm2_per_s"])
+    groups = grouped(rows, "species")
+    figure, axes = panels(len(groups))
+    for axis, ((species,), group) in zip(axes, groups.items()):
+        inverse = [1000.0 / t for t in numbers(group, "temperature_K")]
+        rates, errors = numbers(group, "D_cm2_per_s"), numbers(group, "D_error_cm2_per_s")
+        axis.errorbar(inverse, rates, yerr=errors, fmt="o", markersize=4, color=COLOURS[0], capsize=2)
+        axis.set(yscale="log", xlabel="1000/T (1/K)", ylabel="D (cm$^2$/s)", title=species)
+    return figure
+
+
+def maps(path, panel, x, y, value, x_label, y_label, value_label, x_unit=1.0, transform=None):
+    """One panel per label and value of `panel`: the value as colour over x and y, one scale for each row of panels."""
+    rows = read_csv(path, ["label", panel, x, y, value])
+    names = list(dict.fromkeys(row[panel] for row in rows))
+    labels = list(dict.fromkeys(row["label"] for row in rows))
+    figure, grid = plt.subplots(len(names), len(labels), figsize=(3.2 * len(labels) + 0.6, 2.6 * len(names)),
+                                squeeze=False, sharex=True, sharey=True)
+    groups = grouped(rows, panel, "label")
+    for name, line in zip(names, grid):
+        drawn = {}
+        for label in labels:
+            group = groups.get((name, label), [])
+            xs = sorted({float(row[x]) for row in group})
+            ys = sorted({float(row[y]) for row in group})
+            place = {(float(row[x]), float(row[y])): float(row[value]) for row in group}
+            values = [[place[a, b] * (transform(b) if transform else 1.0) for a in xs] for b in ys]
+            drawn[label] = ([a * x_unit for a in xs], ys, values)
+        top = max((v for _, _, values in drawn.values() for line_ in values for v in line_), default=1.0)
+        for axis, label in zip(line, labels):
+            xs, ys, values = drawn[label]
+            if len(xs) > 1 and len(ys) > 1:
+                image = axis.pcolormesh(xs, ys, values, shading="nearest", cmap="viridis", vmin=0.0, vmax=top or 1.0,
+                                        rasterized=True)
+            axis.set_title(f"{name}, {label}", fontsize=9)
+        figure.colorbar(image, ax=list(line), label=value_label)
+    for axis in grid[-1]:
+        axis.set_xlabel(x_label)
+    for axis in grid[:, 0]:
+        axis.set_ylabel(y_label)
+    return figure
+
+
+def van_hove_self(path):
+    return maps(path, "species", "time_fs", "r_A", "G_s_per_A3", "t (ps)", "r (Å)", "4πr$^2$G$_s$ (1/Å)", 1e-3,
+                lambda r: 4.0 * math.pi * r * r)
+
+
+def van_hove_distinct(path):
+    return maps(path, "pair", "time_fs", "r_A", "G_d_per_A3", "t (ps)", "r (Å)", "G$_d$ (Å$^{-3}$)", 1e-3)
+
+
+def distance_angle(path):
+    return maps(path, "angle", "r_A", "phi_degrees", "density_per_A_degree", "r (Å)", "φ (degrees)",
+                "ρ (1/(Å degree))")
 
 
 def read_learning_log(path):
@@ -242,8 +362,10 @@ def trade_off(path):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    kinds = {"rdf": rdf, "msd": msd, "learning": learning, "parity": parity, "calibration": calibration,
-             "trade_off": trade_off}
+    kinds = {"rdf": rdf, "msd": msd, "vdos": vdos, "autocorrelation": autocorrelation, "theta": theta, "omega": omega,
+             "conductivity": conductivity, "arrhenius": arrhenius, "van_hove_self": van_hove_self,
+             "van_hove_distinct": van_hove_distinct, "distance_angle": distance_angle, "learning": learning,
+             "parity": parity, "calibration": calibration, "trade_off": trade_off}
     parser.add_argument("kind", choices=kinds)
     parser.add_argument("input")
     parser.add_argument("output")

@@ -4,6 +4,7 @@
 
 #include "app/dynamics_session.hpp"
 #include "app/interrupt.hpp"
+#include "app/reference_settings.hpp"
 #include "app/settings.hpp"
 #include "app/verbs.hpp"
 #include "libmlff/errors.hpp"
@@ -31,7 +32,7 @@ void run(const std::string& config_path, const Console& console) {
         calculator = std::make_unique<ForceFieldCalculator>(read_model(model));
         guard = read_guard(config);
     } else {
-        calculator = read_reference(config.section("reference"));
+        calculator = read_reference(config.section("reference"), output, console).calculator;
     }
     const md::DynamicsOptions dynamics = read_dynamics(config.section("dynamics"), static_cast<std::uint64_t>(seed));
     const md::TrajectoryOptions trajectory = read_trajectory(config.section("trajectory"));

@@ -54,10 +54,13 @@ void RunDirectory::require_same_settings(const std::string& resolved,
     const auto before = lines_of(read_text_file(file(settings_name))), now = lines_of(resolved);
     const auto fixed = [&](const std::vector<std::string>& lines) {
         std::vector<std::string> kept;
+        bool in_free_section = false;
         for (const auto& line : lines) {
             const auto begin = line.find_first_not_of(' ');
             const std::string key = begin == std::string::npos ? "" : line.substr(begin, line.find(':') - begin);
-            if (std::find(may_change.begin(), may_change.end(), key) == may_change.end()) kept.push_back(line);
+            const bool may = std::find(may_change.begin(), may_change.end(), key) != may_change.end();
+            if (begin == 0) in_free_section = may;
+            if (!may && !in_free_section) kept.push_back(line);
         }
         return kept;
     };

@@ -24,7 +24,7 @@ class RunDirectory {
     [[nodiscard]] bool has(const std::string& name) const;
 
     /// Compares the resolved settings with those the directory was made with (settings.yaml).
-    /// @param may_change  keys (last part of the path) that may differ
+    /// @param may_change  keys (last part of the path) that may differ, and sections with all that is in them
     /// @throws InputError naming the first setting that differs
     void require_same_settings(const std::string& resolved, const std::vector<std::string>& may_change) const;
     void write_settings(const std::string& resolved) const;

@@ -10,7 +10,6 @@
 #include "libmlff/atoms/neighbor_list.hpp"
 #include "libmlff/errors.hpp"
 #include "libmlff/io/vasp.hpp"
-#include "reference/embedded/catalogue.hpp"
 
 namespace mlff::app {
 namespace {
@@ -172,26 +171,6 @@ LearningSettings read_learning(ConfigSection& section) {
     section.read("start_from", settings.initial_data);
     section.validate(options);
     return settings;
-}
-
-std::unique_ptr<Calculator> read_reference(ConfigSection& section) {
-    enum class Type { embedded, socket, program, data, lammps } type = Type::embedded;
-    section.read_choice("type", type,
-                        {{"embedded", Type::embedded},
-                         {"socket", Type::socket},
-                         {"program", Type::program},
-                         {"data", Type::data},
-                         {"lammps", Type::lammps}});
-    if (type != Type::embedded)
-        section.fail("type", "is not available yet; 'embedded' is (stand-ins for first principles: " +
-                                 fmt::format("{}", fmt::join(reference::embedded_names(), ", ")) + ")");
-    std::string potential;
-    section.require("potential", potential);
-    try {
-        return reference::make_embedded(potential);
-    } catch (const InputError& error) {
-        section.fail("potential", error.what());
-    }
 }
 
 md::DynamicsOptions read_dynamics(ConfigSection& section, std::uint64_t seed) {

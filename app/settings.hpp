@@ -43,7 +43,6 @@ struct LearningSettings {
     std::vector<std::string> initial_data;  ///< labelled structures of an earlier training
 };
 [[nodiscard]] LearningSettings read_learning(ConfigSection& section);
-[[nodiscard]] std::unique_ptr<Calculator> read_reference(ConfigSection& section);
 /// @param seed of the run
 [[nodiscard]] md::DynamicsOptions read_dynamics(ConfigSection& section, std::uint64_t seed);
 [[nodiscard]] md::TrajectoryOptions read_trajectory(ConfigSection& section);

@@ -3,6 +3,7 @@
 #include "app/dynamics_session.hpp"
 #include "app/interrupt.hpp"
 #include "app/labeled_data.hpp"
+#include "app/reference_settings.hpp"
 #include "app/settings.hpp"
 #include "app/training.hpp"
 #include "app/verbs.hpp"
@@ -18,14 +19,14 @@ struct TrainSettings {
     StructureSettings structure;
     std::string output = "training";
     std::uint64_t seed = 1;
-    std::unique_ptr<Calculator> reference;
+    ReferenceSettings reference;
     LearningSettings learning;
     md::DynamicsOptions dynamics;
     md::TrajectoryOptions trajectory;
     std::string resolved;
 };
 
-TrainSettings read_settings(const std::string& path) {
+TrainSettings read_settings(const std::string& path, const Console& console) {
     auto config = ConfigSection::from_file(path);
     TrainSettings settings;
     settings.structure = read_structure_settings(config);
@@ -37,7 +38,7 @@ TrainSettings read_settings(const std::string& path) {
     const RegressionSettings regression = read_regression(config.section("regression"));
     if (!config.has("reference"))
         config.fail("reference", "is missing; e.g. reference: {type: embedded, potential: agi}");
-    settings.reference = read_reference(config.section("reference"));
+    settings.reference = read_reference(config.section("reference"), settings.output, console);
     settings.learning = read_learning(config.section("learning"));
     settings.learning.options.force_field = force_field;
     settings.learning.options.regression = regression.options;
@@ -52,7 +53,8 @@ TrainSettings read_settings(const std::string& path) {
 }  // namespace
 
 void train(const std::string& config_path, const Console& console) {
-    TrainSettings settings = read_settings(config_path);
+    TrainSettings settings = read_settings(config_path, console);
+    Calculator& reference = *settings.reference.calculator;
     md::State initial = load_state(settings.structure, settings.dynamics.given_velocities);
     auto initial_data = load_data(settings.learning.initial_data, {});
     std::vector<int> species = species_present(initial.structure);
@@ -63,7 +65,7 @@ void train(const std::string& config_path, const Console& console) {
         species = std::move(all);
     }
 
-    require_known(initial.structure, *settings.reference, settings.structure.path);
+    require_known(initial.structure, reference, settings.structure.path);
 
     RunDirectory directory(settings.output);
     Journal journal(directory.file("journal"));
@@ -72,7 +74,10 @@ void train(const std::string& config_path, const Console& console) {
     // Without a journal entry only a checkpoint before the first call (a continued training) is of use.
     if (checkpoint && n_entries == 0 && checkpoint->n_reference_calls > 0) checkpoint.reset();
     const bool resuming = n_entries > 0 || checkpoint;
-    std::vector<std::string> may_change = {"memory"};
+    const std::string record = reference_of_record(settings.reference, directory, n_entries > 0, settings.learning.initial_data);
+    settings.resolved = reference_line(record) + settings.resolved;
+    // Of the reference only what it is has to stay, not how it is run; the line above sees to that.
+    std::vector<std::string> may_change = {"memory", "reference", "# reference"};
     if (settings.dynamics.temperature_start == settings.dynamics.temperature_end) may_change.emplace_back("steps");
     directory.require_same_settings(settings.resolved, may_change);
     directory.write_settings(settings.resolved);
@@ -84,7 +89,7 @@ void train(const std::string& config_path, const Console& console) {
     console.info(fmt::format("mlff {} train: {}, {} atoms, {} steps of {} fs, {:.0f} to {:.0f} K", version,
                              formula(initial.structure), initial.size(), n_steps, settings.dynamics.timestep,
                              settings.dynamics.temperature_start, settings.dynamics.temperature_end));
-    console.info("reference: " + settings.reference->description());
+    console.info("reference: " + record);
     console.info("settings: " + directory.file("settings.yaml"));
     if (checkpoint && checkpoint->done_steps == n_steps && checkpoint->n_reference_calls == n_entries &&
         directory.has("model.h5") && directory.has("status.json")) {
@@ -111,14 +116,14 @@ void train(const std::string& config_path, const Console& console) {
             event, set.species(),
             event.retrained ? set.force_errors(event.retrained->posterior().weights()) : Eigen::VectorXd()));
         if (event.changes.empty()) return;
-        write_results(directory, *learner_view);
+        write_results(directory, *learner_view, record);
         progress.temperature = session_view->temperature();
         write_status(directory, *learner_view, progress);
     };
     const Provenance provenance{
-        .version = version, .reference = settings.reference->description(), .settings = settings.resolved};
+        .version = version, .reference = record, .settings = settings.resolved};
     Learner learner(
-        *settings.reference, settings.learning.options, species, provenance, &journal,
+        reference, settings.learning.options, species, provenance, &journal,
         [&] { return session_view->checkpoint().encode(); }, observe);
     DynamicsSession session(directory, console, learner, std::move(initial), settings.dynamics, settings.trajectory);
     learner_view = &learner;
@@ -127,7 +132,7 @@ void train(const std::string& config_path, const Console& console) {
     // What the learner knew before step 0 comes first, then what the journal holds, then the dynamics go on.
     if (!resuming) {
         session.begin();
-        session.log(fmt::format("# mlff {} train\n# reference: {}\n", version, settings.reference->description()));
+        session.log(fmt::format("# mlff {} train\n# reference: {}\n", version, record));
         session.log(learning_log_header());
     }
     replaying = resuming;
@@ -152,7 +157,7 @@ void train(const std::string& config_path, const Console& console) {
     const auto finish = [&](const char* state) {
         progress.state = state;
         progress.temperature = session.temperature();
-        write_results(directory, learner);
+        write_results(directory, learner, record);
         write_status(directory, learner, progress);
     };
     const auto status = [&](const md::StepReport& report) {

@@ -40,8 +40,13 @@ void write_status(const RunDirectory& directory, const Learner& learner, const P
     write_file_atomically(directory.file("status.json"), status.dump(2) + "\n");
 }
 
-void write_results(const RunDirectory& directory, const Learner& learner) {
-    write_extxyz(directory.file("training.xyz"), learner.training_set().structures());
+void write_results(const RunDirectory& directory, const Learner& learner, const std::string& reference) {
+    std::vector<ExtxyzFrame> frames;
+    for (const auto& item : learner.training_set().structures()) {
+        static_cast<LabeledStructure&>(frames.emplace_back()) = item;
+        if (!reference.empty()) frames.back().info = {{"reference", reference}};
+    }
+    write_extxyz(directory.file("training.xyz"), frames);
     if (learner.model()) write_model(directory.file("model.h5"), *learner.model());
 }
 

@@ -21,7 +21,8 @@ struct Progress {
 void write_status(const RunDirectory& directory, const Learner& learner, const Progress& progress);
 
 /// Writes model.h5 and training.xyz, atomically.
-void write_results(const RunDirectory& directory, const Learner& learner);
+/// @param reference  what labelled the structures; kept with each of them. "" where the labels are not ours
+void write_results(const RunDirectory& directory, const Learner& learner, const std::string& reference = {});
 
 /// Lines that say how it ended, for people. `evaluations` counts step 0 as well.
 [[nodiscard]] std::string summary(const Learner& learner, long evaluations);

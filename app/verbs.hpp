@@ -8,6 +8,14 @@
 /// One function and one file per verb. They throw; main turns what they throw into a message and an exit status.
 namespace mlff::app {
 
+struct InitArguments {
+    std::string structure;
+    std::string reference = "cp2k", functional = "PBE", quality = "demo";
+    int ranks = 1;       ///< MPI processes of the code
+    bool force = false;  ///< replace files that exist
+};
+void init(const InitArguments& arguments, const Console& console);
+
 void train(const std::string& config_path, const Console& console);
 void select(const std::string& config_path, const Console& console);
 void fit(const std::string& config_path, const Console& console);
@@ -37,6 +45,17 @@ struct ConvertArguments {
     long frame = 0;  ///< from 1; 0: the last
 };
 void convert(const ConvertArguments& arguments, const Console& console);
+
+struct ReportArguments {
+    std::string directory, output;
+};
+void report(const ReportArguments& arguments, const Console& console);
+
+struct StudyArguments {
+    std::string config;
+    bool quick = false;
+};
+void study(const StudyArguments& arguments, const Console& console);
 
 void info(const std::string& model, const Console& console);
 

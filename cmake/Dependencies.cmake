@@ -13,6 +13,11 @@ find_package(CLI11 REQUIRED)
 find_package(nlohmann_json REQUIRED)
 enable_language(C)                     # FindHDF5 compiles C to look the library up
 find_package(HDF5 REQUIRED COMPONENTS C)
+# FFTW makes the correlations of the analysis fast; where it is missing the transform that comes with Eigen serves.
+find_package(PkgConfig)
+if(PKG_CONFIG_FOUND)
+  pkg_check_modules(FFTW fftw3)
+endif()
 
 # One Eigen configuration and one instruction set for the whole program: mixing them between translation units
 # breaks the one-definition rule and the alignment of Eigen's types.

@@ -2,9 +2,10 @@
 # Installs the Debian packages that are missing; says nothing and needs no rights if there are none.
 set -eu
 packages="g++ cmake ninja-build make git ca-certificates
-  libeigen3-dev libopenblas-openmp-dev liblapack-dev libyaml-cpp-dev libhdf5-dev libfmt-dev libcli11-dev nlohmann-json3-dev zlib1g-dev libexpat1-dev
+  libeigen3-dev libopenblas-openmp-dev liblapack-dev libyaml-cpp-dev libhdf5-dev libfmt-dev libcli11-dev nlohmann-json3-dev zlib1g-dev libexpat1-dev pkg-config libfftw3-dev
   libgtest-dev libbenchmark-dev
-  python3 python3-numpy python3-matplotlib python3-ase python3-h5py"
+  python3 python3-numpy python3-matplotlib python3-ase python3-h5py
+  cp2k cp2k-data lammps"
 command -v dpkg-query >/dev/null || { echo "not Debian: please install the equivalents of: $packages" >&2; exit 0; }
 missing=""
 for package in $packages; do

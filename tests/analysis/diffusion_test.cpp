@@ -17,6 +17,7 @@ namespace {
 
 using mlff::testing::empty_cell;
 using mlff::testing::error_of;
+using mlff::testing::frame_of;
 using mlff::testing::RandomWalk;
 using mlff::testing::triclinic;
 
@@ -65,8 +66,8 @@ TEST(MeanSquareDisplacement, FreeFlightIsExact) {
 
     MeanSquareDisplacement msd({});
     for (int k = 0; k <= 60; ++k) {
-        Frame frame{100.0 + 4.0 * k, start, std::nullopt, ""};
-        frame.structure.positions += 4.0 * k * velocities;
+        Frame frame = frame_of(100.0 + 4.0 * k, start);
+        frame.path += 4.0 * k * velocities;
         msd.add(frame);
     }
     const auto results = msd.result();
@@ -215,7 +216,7 @@ TEST(MeanSquareDisplacement, DriftIsRemoved) {
         MeanSquareDisplacement msd({.framework = framework});
         for (int k = 0; k < 100; ++k) {
             Frame frame = walk.next(only_silver(start));
-            frame.structure.positions.colwise() += velocity * frame.time;
+            frame.path.colwise() += velocity * frame.time;
             msd.add(frame);
         }
         return msd.result();
@@ -237,8 +238,8 @@ TEST(MeanSquareDisplacement, BoundAtomsGiveAPlateauAndAWarning) {
     std::normal_distribution<double> normal(0.0, sigma);
     MeanSquareDisplacement msd({.species = {47}, .framework = {53}});
     for (int k = 0; k < 400; ++k) {
-        Frame frame{5.0 * k, start, std::nullopt, ""};
-        for (double& x : frame.structure.positions.leftCols(40).reshaped()) x += normal(random);
+        Frame frame = frame_of(5.0 * k, start);
+        for (double& x : frame.path.leftCols(40).reshaped()) x += normal(random);
         msd.add(frame);
     }
     const Diffusion d = msd.result().at(0);
@@ -255,7 +256,7 @@ TEST(MeanSquareDisplacement, WarnsOfRunsThatSayNothing) {
     MeanSquareDisplacement brief({.species = {47}}), frozen({});
     for (int k = 0; k < 20; ++k) {
         brief.add(walk.next(only_silver(start)));
-        frozen.add({2.0 * k, start, std::nullopt, ""});
+        frozen.add(frame_of(2.0 * k, start));
     }
     const Diffusion d = brief.result().at(0);
     EXPECT_FALSE(d.fit_error);
@@ -300,7 +301,7 @@ TEST(MeanSquareDisplacement, RefusesWhatItCannotDo) {
     const auto complaint = [&](const DiffusionOptions& options, int n_frames) {
         return error_of<InputError>([&] {
             MeanSquareDisplacement msd(options);
-            for (int k = 0; k < n_frames; ++k) msd.add({2.0 * k, start, std::nullopt, "run.xyz:1"});
+            for (int k = 0; k < n_frames; ++k) msd.add(frame_of(2.0 * k, start, "run.xyz:1"));
             (void)msd.result();
         });
     };

@@ -27,6 +27,11 @@ inline Matrix3 triclinic(double size) {
     return size * cell;
 }
 
+/// A frame whose paths are its positions.
+inline analysis::Frame frame_of(double time, const Structure& structure, const std::string& origin = "frame") {
+    return {time, structure, std::nullopt, origin, structure.positions};
+}
+
 /// Atoms with independent random steps: a discretised Brownian motion of diffusion coefficient D [Å²/fs].
 class RandomWalk {
  public:
@@ -35,7 +40,7 @@ class RandomWalk {
 
     /// The frame at the present time; then every atom with flag true makes a step.
     analysis::Frame next(const std::vector<bool>& moves) {
-        analysis::Frame frame{static_cast<double>(n_++) * interval_, structure_, std::nullopt, "walk"};
+        analysis::Frame frame = frame_of(static_cast<double>(n_++) * interval_, structure_, "walk");
         for (Eigen::Index i = 0; i < structure_.size(); ++i)
             if (moves[static_cast<std::size_t>(i)])
                 for (int axis = 0; axis < 3; ++axis) structure_.positions(axis, i) += step_(random_);

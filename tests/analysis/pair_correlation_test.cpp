@@ -18,7 +18,7 @@ using mlff::testing::empty_cell;
 using mlff::testing::error_of;
 using mlff::testing::triclinic;
 
-Frame frame_of(const Structure& structure) { return {0.0, structure, std::nullopt, "run.xyz:1"}; }
+Frame frame_of(const Structure& structure) { return mlff::testing::frame_of(0.0, structure, "run.xyz:1"); }
 
 std::vector<PairCorrelation> of_one(const Structure& structure, const PairCorrelationOptions& options) {
     PairCorrelations pairs(options);

@@ -108,11 +108,42 @@ TEST(TrajectoryReader, UnwrapsWhatAProgramHasWrapped) {
     std::size_t k = 0;
     while (const auto frame = reader.next()) {
         const Matrix3X expected = begin.positions + atoms_at(times[k]).positions - atoms_at(0.0).positions;
-        ASSERT_LE((frame->structure.positions - expected).norm(), 1e-9) << "frame " << k;
+        ASSERT_LE((frame->path - expected).norm(), 1e-9) << "frame " << k;
         ++k;
     }
     EXPECT_EQ(k, frames.size());
     EXPECT_GT(reader.n_jumps(), 8);
+}
+
+TEST(TrajectoryReader, ABreathingCellMovesNoPath) {
+    // Atoms at rest in units of the cell, but one that wanders 2 % of the cell each frame; the file is wrapped or not.
+    const TemporaryDirectory folder;
+    for (const bool wrap : {false, true}) {
+        std::vector<ExtxyzFrame> frames;
+        Vector3 expected = Vector3::Zero();
+        Matrix3 last_cell;
+        for (int k = 0; k < 300; ++k) {
+            Structure s = atoms_at(0.0);
+            const Matrix3X fractional = s.cell.inverse() * s.positions;
+            Matrix3 strain = Matrix3::Identity();
+            strain(0, 0) += 0.05 * std::sin(0.7 * k);
+            strain(0, 1) += 0.03 * std::cos(0.4 * k);
+            s.cell = strain * s.cell;
+            s.positions = s.cell * fractional;
+            const Vector3 step(0.02, -0.01, 0.015);
+            s.positions.col(2) += s.cell * (k * step);
+            if (k > 0) expected += 0.5 * (last_cell + s.cell) * step;
+            last_cell = s.cell;
+            frames.push_back(recorded(wrap ? wrapped(s) : s, {{"time", fmt::format("{}", 20.0 * k)}}));
+        }
+        const auto read = read_all({folder.file("run.xyz", text_of(frames))});
+        const Matrix3X moved = read.back().path - read.front().path;
+        EXPECT_LE(moved.col(0).norm() + moved.col(1).norm() + moved.col(3).norm(), 1e-9) << wrap;
+        EXPECT_LE((moved.col(2) - expected).norm(), 1e-9) << wrap;
+        EXPECT_GT(expected.norm(), 30.0);
+        // What stands in the file stays as it is, for distances.
+        EXPECT_TRUE(read[7].structure.positions.isApprox(frames[7].structure.positions, 1e-12));
+    }
 }
 
 TEST(TrajectoryReader, LeavesUnwrappedPathsAsTheyAre) {
@@ -158,6 +189,11 @@ TEST(TrajectoryReader, RefusesUnequalSpacing) {
               std::string::npos);
     EXPECT_NE(complaint({frame_at(0), frame_at(10), frame_at(10)}).find("from 10 fs to 10 fs"), std::string::npos);
     EXPECT_NE(complaint({frame_at(0), frame_at(10), frame_at(0)}).find("in order"), std::string::npos);
+    // Two frames exchanged, told by their steps.
+    std::vector<ExtxyzFrame> steps;
+    for (const int step : {0, 5, 15, 10, 20})
+        steps.push_back(recorded(atoms_at(0), {{"step", fmt::format("{}", step)}}));
+    EXPECT_NE(complaint(steps, {.spacing = 10.0}).find("step 15 follows step 5"), std::string::npos);
     // Rounding of the times is not unequal spacing.
     EXPECT_EQ(complaint({frame_at(0), frame_at(0.3333), frame_at(0.6667), frame_at(1)}), "no error");
 }

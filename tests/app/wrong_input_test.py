@@ -60,7 +60,7 @@ SETTINGS = [
     ("train", replaced(TRAIN, "dynamics:\n", "dynamics:\n  ensemble: npt\n"), 11, "npt"),
     ("train", replaced(TRAIN, "langevin", "langevine"), 11, "langevin"),
     ("train", replaced(TRAIN, "agi-6.5", "agi-7"), 8, "agi-6.5"),
-    ("train", replaced(TRAIN, "embedded", "socket"), 8, "embedded"),
+    ("train", replaced(TRAIN, "embedded", "socket"), 8, "an address is needed"),
     ("train", replaced(TRAIN, "agi-6.5", "si"), 0, "no parameters"),
     ("train", replaced(TRAIN, "seed: 3", "seed: -3"), 3, "seed"),
     ("train", "supercell: [1, 0, 1]\n" + TRAIN, 1, "three positive"),

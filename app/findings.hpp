@@ -1,0 +1,83 @@
+#pragma once
+
+#include <Eigen/Core>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+/// What observables say of runs, in one form for all of them: curves and maps for the CSV, numbers with errors for the
+/// summary; averaged over independent runs and compared with a reference alike.
+namespace mlff::app {
+
+/// A column of values, and the one of their standard errors beside it.
+struct ValueColumn {
+    std::string name;
+    std::string error = {};  ///< "": none
+};
+
+/// How the rows of a CSV look: label, keys, coordinates, values, then `runs` (how many were averaged) and `role`.
+struct TableLayout {
+    std::string suffix;                    ///< of the file name; "" for the first table of an observable
+    std::string picture;                   ///< what plot.py calls it; "": not drawn
+    std::vector<std::string> keys;         ///< columns of text that tell curves apart, such as pair
+    std::vector<std::string> coordinates;  ///< r_A, time_fs, …
+    std::vector<ValueColumn> values;
+    bool radial = false;  ///< the last coordinate is a distance of a density in space: integrals weigh with r²
+};
+
+/// A curve, or a map row after row.
+struct Series {
+    std::size_t table = 0;  ///< which of the observable's layouts
+    std::vector<std::string> keys;
+    std::vector<Eigen::ArrayXd> coordinates;            ///< one array for each coordinate, all of one length
+    std::vector<Eigen::ArrayXd> values;                 ///< likewise
+    std::vector<std::optional<Eigen::ArrayXd>> errors;  ///< of each value
+};
+
+/// A number of the summary.
+struct Scalar {
+    std::string name;  ///< in JSON; "a/b" is b inside of a
+    std::string text;  ///< for the reader, such as "D by fit"
+    std::string unit = {};
+    std::optional<double> value = {};  ///< none: the run does not tell
+    std::optional<double> error = {};  ///< standard error
+    std::string error_name = {};       ///< in JSON; "": the number has no error
+};
+
+/// All numbers about one thing, such as a pair of species.
+struct Entry {
+    std::string name;
+    std::vector<Scalar> scalars;
+    nlohmann::ordered_json details = nlohmann::ordered_json::object();  ///< what else the summary says of it
+};
+
+/// What one observable says of one run, or of several.
+struct Finding {
+    std::vector<Series> series;
+    std::vector<Entry> entries;
+    std::vector<std::string> warnings;
+    int runs = 1;
+};
+
+/// Mean over independent runs; errors are those of the mean, from the scatter between the runs. Of curves of unequal
+/// length the common part is kept.
+/// @throws InputError naming the label if the runs cannot be averaged: other curves, or another grid
+[[nodiscard]] Finding average(const std::vector<Finding>& runs, const std::string& label);
+
+/// Lines of the CSV of one table.
+[[nodiscard]] std::string csv_header(const TableLayout& layout);
+[[nodiscard]] std::string csv_lines(const Finding& finding, std::size_t table, const TableLayout& layout,
+                                    const std::string& label, bool is_reference);
+/// The numbers as JSON: {entry: {name: value, …}}; with several runs also the number of them.
+[[nodiscard]] nlohmann::ordered_json to_json(const Finding& finding);
+/// One line per entry.
+[[nodiscard]] std::string to_text(const Finding& finding, const std::string& label);
+
+/// How far a finding is from the reference's. Of numbers: difference, and how many standard errors (of both together)
+/// that is. Of the first values of curves that share their coordinates: the largest deviation and where it is, the
+/// integral of |a − b| relative to that of the reference, and the overlap ∫ min(a,b) / ∫ ½(a+b).
+[[nodiscard]] nlohmann::ordered_json compare(const Finding& finding, const Finding& reference,
+                                             const std::vector<TableLayout>& layouts);
+
+}  // namespace mlff::app

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "analysis/trajectory_reader.hpp"
+#include "app/findings.hpp"
+#include "libmlff/io/config.hpp"
+
+namespace mlff::app {
+
+/// An observable as the settings ask for it: fed with the frames of one run after the other.
+class Observable {
+ public:
+    Observable() = default;
+    Observable(const Observable&) = delete;
+    Observable& operator=(const Observable&) = delete;
+    virtual ~Observable() = default;
+
+    [[nodiscard]] virtual std::string kind() const = 0;  ///< as in the settings
+    [[nodiscard]] virtual std::vector<TableLayout> layouts() const = 0;
+    /// A run begins. @param temperature [K] as the settings give it; none: as the frames tell
+    virtual void begin(std::optional<double> temperature) = 0;
+    virtual void add(const analysis::Frame& frame) = 0;
+    [[nodiscard]] virtual Finding result() const = 0;
+    /// What only all runs together tell, by label; nothing for most.
+    [[nodiscard]] virtual std::optional<Finding> across(
+        const std::vector<std::pair<std::string, Finding>>& findings) const {
+        (void)findings;
+        return std::nullopt;
+    }
+};
+
+/// The observable of one entry of `observables:`; its `type` is one of rdf, msd, vdos, van_hove, tetrahedra,
+/// distance_angle, conductivity, arrhenius.
+/// @throws InputError file:line if the entry is wrong
+[[nodiscard]] std::unique_ptr<Observable> read_observable(ConfigSection& section);
+
+/// Atomic numbers of a list of symbols (or a single one) under `key`; empty if absent.
+[[nodiscard]] std::vector<int> read_elements(ConfigSection& config, const std::string& key);
+
+}  // namespace mlff::app

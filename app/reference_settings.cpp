@@ -1,0 +1,302 @@
+#include "app/reference_settings.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <sstream>
+
+#include "app/interrupt.hpp"
+#include "app/labeled_data.hpp"
+#include "libmlff/errors.hpp"
+#include "libmlff/io/data_file.hpp"
+#include "libmlff/io/extxyz.hpp"
+#include "libmlff/io/text_file.hpp"
+#include "reference/cp2k.hpp"
+#include "reference/data.hpp"
+#include "reference/embedded/catalogue.hpp"
+#include "reference/program.hpp"
+#include "reference/socket.hpp"
+#include "reference/supervision.hpp"
+
+namespace mlff::app {
+namespace {
+
+constexpr const char* line_begin = "# reference: ";
+constexpr const char* record_key = "reference";  ///< of extended XYZ
+
+/// Codes whose ways are known; any other works too.
+enum class Code { other, cp2k, quantum_espresso, lammps, vasp };
+
+/// Lets a call that has begun go on for a while when the program is told to stop: what was paid for is kept. Longer
+/// than that a batch system does not wait.
+reference::Poll stop_after(double grace) {
+    using SteadyClock = std::chrono::steady_clock;
+    return [grace, since = std::optional<SteadyClock::time_point>()]() mutable {
+        if (!interrupted()) return;
+        if (!since) since = SteadyClock::now();
+        if (std::chrono::duration<double>(SteadyClock::now() - *since).count() >= grace) throw Interrupted{};
+    };
+}
+
+/// What all external codes have in common.
+struct ExternalSettings {
+    Code code = Code::other;
+    std::string command, method;
+    reference::InputFiles inputs;
+    std::string folder;
+    double time_limit = 7200.0;
+    int threads = 1;
+    reference::Poll poll;
+
+    /// "cp2k over a socket: PBE, DZVP-MOLOPT-SR-GTH, cutoff 280 Ry; input cp2k.inp 0123456789abcdef"
+    [[nodiscard]] std::string description(const char* name, const char* way) const {
+        std::string text = fmt::format("{} {}", name, way);
+        if (!method.empty()) text += ": " + method;
+        if (inputs.empty()) return method.empty() ? text + ": method not stated" : text;
+        if (method.empty() && code == Code::cp2k) text += ": " + reference::cp2k_method(inputs.text());
+        return fmt::format("{}; input {} {}", text, inputs.main(0), inputs.fingerprint());
+    }
+};
+
+reference::Poll read_grace(ConfigSection& section) {
+    double grace = 10.0;
+    section.read_duration("grace", grace);
+    return stop_after(grace);
+}
+
+ExternalSettings read_external(ConfigSection& section, Code code, const std::string& output) {
+    ExternalSettings settings;
+    settings.code = code;
+    settings.folder = (std::filesystem::path(output) / "reference").string();
+    if (code == Code::cp2k && section.has("input")) settings.command = "cp2k -i {{input}} -o {{output}}";
+    if (section.has("command")) section.read("command", settings.command);
+    if (section.has("method")) section.read("method", settings.method);
+    std::vector<std::string> input, retries;
+    section.read("input", input);
+    section.read("retries", retries);
+    if (input.empty() && !retries.empty()) section.fail("retries", "has no meaning without input");
+    if (!input.empty()) {
+        std::vector<std::vector<std::string>> rungs = {input};
+        for (const auto& path : retries) rungs.push_back({path});
+        settings.inputs = reference::InputFiles(rungs);
+    }
+    section.read_duration("time_limit", settings.time_limit);
+    section.read_positive("threads", settings.threads);
+    settings.poll = read_grace(section);
+    return settings;
+}
+
+reference::SupervisionOptions read_supervision(ConfigSection& section, const ExternalSettings& external) {
+    reference::SupervisionOptions options;
+    options.folder = external.folder;
+    if (external.code == Code::cp2k) options.unconverged = {"SCF run NOT converged"};
+    if (external.code == Code::quantum_espresso) options.unconverged = {"convergence NOT achieved"};
+    std::vector<std::string> more;
+    section.read("unconverged", more);
+    options.unconverged.insert(options.unconverged.end(), more.begin(), more.end());
+    section.read_positive("attempts", options.attempts);
+    section.read_positive("max_force", options.max_force);
+    section.read_positive("max_force_sum", options.max_force_sum);
+    section.read_positive("max_energy_jump", options.max_energy_jump);
+    section.read("stress", options.stress);
+    section.read("stress_check", options.stress_check);
+    section.read_non_negative("audit", options.audit);
+    return options;
+}
+
+std::unique_ptr<Calculator> supervised(ConfigSection& section, const ExternalSettings& external,
+                                       std::unique_ptr<reference::ExternalCode> code, const Console& console) {
+    const auto supervision = read_supervision(section, external);
+    section.validate(supervision);
+    return std::make_unique<reference::Supervised>(
+        std::move(code), supervision,
+        [&console](const std::string& text, bool worrying) { worrying ? console.warn(text) : console.info(text); });
+}
+
+std::unique_ptr<Calculator> read_socket(ConfigSection& section, const std::string& output, const Console& console) {
+    Code code = Code::other;
+    section.read_choice("code", code,
+                        {{"other", Code::other},
+                         {"cp2k", Code::cp2k},
+                         {"quantum-espresso", Code::quantum_espresso},
+                         {"lammps", Code::lammps}});
+    const ExternalSettings external = read_external(section, code, output);
+    reference::SocketOptions options;
+    options.command = external.command;
+    options.inputs = external.inputs;
+    options.folder = external.folder;
+    options.time_limit = external.time_limit;
+    options.threads = external.threads;
+    if (section.has("address")) section.read("address", options.address);
+    double start_limit = 0.0;
+    if (section.has("start_limit") && section.read_duration("start_limit", start_limit))
+        options.start_limit = start_limit;
+    std::string name = "client";
+    if (code != Code::other) section.read("code", name);
+    options.description = external.description(name.c_str(), "over a socket");
+    section.validate(options);
+    auto socket = std::make_unique<reference::SocketCode>(options, external.poll);
+    if (options.command.empty())
+        console.info(fmt::format("the reference is awaited on {}", socket->listener().address()));
+    return supervised(section, external, std::move(socket), console);
+}
+
+std::unique_ptr<Calculator> read_program(ConfigSection& section, const std::string& output, const Console& console) {
+    Code code = Code::other;
+    section.read_choice("code", code, {{"other", Code::other}, {"cp2k", Code::cp2k}, {"vasp", Code::vasp}});
+    const ExternalSettings external = read_external(section, code, output);
+    reference::ProgramOptions options;
+    using Format = reference::ProgramFormat;
+    options.format = code == Code::cp2k ? Format::cp2k : code == Code::vasp ? Format::vasp : Format::extxyz;
+    options.command = external.command;
+    if (options.command.empty()) section.require("command", options.command);
+    if (options.format != Format::extxyz && external.inputs.empty())
+        section.fail("input", "is missing: the input file of the code, or a folder with all of them");
+    options.inputs = external.inputs;
+    options.folder = external.folder;
+    options.time_limit = external.time_limit;
+    options.threads = external.threads;
+    if (code == Code::cp2k) options.keep = {"*.wfn"};
+    if (code == Code::vasp) options.keep = {"WAVECAR", "CHGCAR"};
+    section.read("keep", options.keep);
+    std::string name = "program";
+    if (code != Code::other) section.read("code", name);
+    options.description = external.description(name.c_str(), "as a program");
+    section.validate(options);
+    return supervised(section, external, std::make_unique<reference::ProgramCode>(options, external.poll), console);
+}
+
+/// LAMMPS over a socket, with an input of ours around the commands that define the potential. In a process of its own,
+/// as it ends the process where it meets an error.
+std::unique_ptr<Calculator> read_lammps(ConfigSection& section, const std::string& output, const Console& console) {
+    std::vector<std::string> commands, files;
+    section.require("commands", commands);
+    section.read("files", files);
+    ExternalSettings external;
+    external.code = Code::lammps;
+    external.folder = (std::filesystem::path(output) / "reference").string();
+    if (!files.empty()) external.inputs = reference::InputFiles({files});
+    external.inputs.add("structure.data", "{{lammps_data}}\n");
+    external.inputs.add("in.lammps", fmt::format("units metal\natom_style atomic\natom_modify map yes\nboundary p p p\n"
+                                                 "box tilt large\nread_data structure.data\n{}\n"
+                                                 "neigh_modify every 1 delay 0 check yes\n"
+                                                 "fix mlff all ipi {{{{socket}}}} 31415 unix\nrun 100000000\n",
+                                                 fmt::join(commands, "\n")));
+    external.method = fmt::format("{}", fmt::join(commands, "; "));
+    reference::SocketOptions options;
+    options.command = "lmp -in in.lammps -log none";
+    section.read("command", options.command);
+    section.read_duration("time_limit", options.time_limit);
+    section.read_positive("threads", options.threads);
+    options.inputs = external.inputs;
+    options.folder = external.folder;
+    options.description = external.description("lammps", "over a socket");
+    section.validate(options);
+    return supervised(section, external,
+                      std::make_unique<reference::SocketCode>(std::move(options), read_grace(section)), console);
+}
+
+std::unique_ptr<Calculator> read_data_reference(ConfigSection& section) {
+    std::vector<std::string> files;
+    section.require("files", files);
+    const ExtxyzKeys keys = read_keys(section);
+    double tolerance = 1e-5;
+    section.read_positive("tolerance", tolerance);
+    return std::make_unique<reference::StoredData>(load_data(files, keys),
+                                                   fmt::format("stored data of {}", fmt::join(files, ", ")), tolerance);
+}
+
+std::unique_ptr<Calculator> read_embedded(ConfigSection& section) {
+    std::string potential;
+    section.require("potential", potential);
+    try {
+        return reference::make_embedded(potential);
+    } catch (const InputError& error) {
+        section.fail("potential", error.what());
+    }
+}
+
+/// The reference that a run directory keeps; none if it keeps none.
+std::optional<std::string> recorded(const RunDirectory& directory) {
+    if (!directory.has("settings.yaml")) return {};
+    std::istringstream in(read_text_file(directory.file("settings.yaml")));
+    for (std::string line; std::getline(in, line);)
+        if (line.starts_with(line_begin)) return line.substr(std::string_view(line_begin).size());
+    return {};
+}
+
+/// References that the frames of a file name, each once.
+std::vector<std::string> references_in(const std::string& path) {
+    std::vector<std::string> found;
+    if (detect_format(path) != DataFormat::extxyz) return found;
+    ExtxyzReader reader(path);
+    while (const auto frame = reader.next())
+        if (const auto name = frame->find(record_key);
+            name && std::find(found.begin(), found.end(), *name) == found.end())
+            found.push_back(*name);
+    return found;
+}
+
+}  // namespace
+
+ReferenceSettings read_reference(ConfigSection& section, const std::string& output, const Console& console) {
+    enum class Type { embedded, socket, program, data, lammps } type = Type::embedded;
+    section.read_choice("type", type,
+                        {{"embedded", Type::embedded},
+                         {"socket", Type::socket},
+                         {"program", Type::program},
+                         {"data", Type::data},
+                         {"lammps", Type::lammps}});
+    ReferenceSettings settings;
+    section.read("allow_change", settings.allow_change);
+    switch (type) {
+        case Type::embedded:
+            settings.calculator = read_embedded(section);
+            break;
+        case Type::socket:
+            settings.calculator = read_socket(section, output, console);
+            break;
+        case Type::program:
+            settings.calculator = read_program(section, output, console);
+            break;
+        case Type::data:
+            settings.calculator = read_data_reference(section);
+            break;
+        case Type::lammps:
+            settings.calculator = read_lammps(section, output, console);
+            break;
+    }
+    return settings;
+}
+
+std::string reference_line(const std::string& reference) { return line_begin + reference + "\n"; }
+
+std::string reference_of_record(const ReferenceSettings& settings, const RunDirectory& directory, bool has_answers,
+                                const std::vector<std::string>& initial_data) {
+    const std::string now = settings.calculator->description();
+    std::vector<std::pair<std::string, std::string>> others;  // place and reference
+    const auto compare = [&](const std::string& place, const std::string& before) {
+        if (before == now) return;
+        if (!settings.allow_change)
+            throw InputError(fmt::format(
+                "{}: the reference has changed: '{}' before, '{}' now; their energies and forces do not belong "
+                "together. Give it back, choose another output, or set reference.allow_change: on",
+                place, before, now));
+        others.emplace_back(place, before);
+    };
+    if (const auto before = has_answers ? recorded(directory) : std::nullopt) {
+        if (settings.allow_change && before->starts_with(now)) return *before;  // changed in an earlier session
+        compare(directory.file("settings.yaml"), *before);
+    }
+    for (const auto& path : initial_data)
+        for (const auto& before : references_in(path)) compare(path, before);
+    std::string all = now;
+    for (const auto& [place, before] : others)
+        if (all.find(before) == std::string::npos) all += " (and before: " + before + ")";
+    return all;
+}
+
+}  // namespace mlff::app

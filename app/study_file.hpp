@@ -1,0 +1,44 @@
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+namespace mlff::app {
+
+/// What a study.yaml asks for, as the settings of the verbs it is made of. Sections are handed on as they are written,
+/// so that every key of train.yaml, run.yaml and analyze.yaml can be used in them:
+///
+///     structure: agi.xyz                              also supercell; of training and production
+///     output: studies/agi                             with --quick "-quick" is appended
+///     reference: {type: embedded, potential: agi}
+///     start_from: studies/other                       another study whose training data are learned first
+///     force_field_of: studies/other                   in place of train: the force field of another study
+///     runs: 5                                         production runs with the force field, seeds 101, 102, …
+///     skip: 2000                                      fs of each run that the analysis leaves out
+///     quick: 20                                       --quick divides steps (and skip) by this, and makes 2 runs
+///     train: {…}                                      train.yaml without structure, reference, output
+///     production: {…}                                 run.yaml without force_field, reference, output, seed; its
+///                                                     structure and supercell, if given, replace those above
+///     analysis: {…}                                   analyze.yaml without trajectories, output
+struct StudyPlan {
+    std::string output;
+    double skip = 0.0;              ///< [fs]
+    std::string train;              ///< text of train.yaml; "" with force_field_of
+    std::string model;              ///< file of the force field
+    std::string reference;          ///< text of the run.yaml of the reference
+    std::vector<std::string> runs;  ///< of the force field's
+    std::string analysis;           ///< text of analyze.yaml
+};
+
+/// @throws InputError file:line if a key is unknown or missing
+[[nodiscard]] StudyPlan read_study(const std::string& path, bool quick);
+
+/// A YAML file cut at its keys: the text of each, key included, comments and all. For block style, as files are
+/// written by hand.
+[[nodiscard]] std::map<std::string, std::string> top_level_blocks(const std::string& text);
+/// What stands under the key of a block, moved to the left margin; of a flow map {…} the entries in block style.
+/// @throws InputError if it is neither
+[[nodiscard]] std::string content_of_block(const std::string& block);
+
+}  // namespace mlff::app

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "libmlff/atoms/structure.hpp"
+
+namespace mlff::reference {
+
+/// Replaces every `{{name}}` of a text by its value.
+/// @param place  for messages
+/// @throws InputError naming a word that is not among the values, and those that are
+[[nodiscard]] std::string fill_in(std::string_view text, const std::map<std::string, std::string>& values,
+                                  const std::string& place);
+
+/// What a template may say about a structure, one line per vector or atom:
+///   cell          lattice vectors one after the other, "5.0 0.0 0.0" [Å]
+///   cell_cp2k     the same as keywords A, B and C
+///   coordinates   "Ag 0.0 0.0 0.1" [Å]
+///   n_atoms
+///   lammps_data   a data file for read_data, atom_style atomic; only for a right-handed cell
+///   lammps_types  the elements of its types, such as "Ag I", for pair_coeff * * FILE
+[[nodiscard]] std::map<std::string, std::string> structure_values(const Structure& structure);
+
+/// Input files of a code: those of the user, filled in and written into the folder that the code works in.
+///
+/// The first rung is the usual input; each further one holds the files that replace it when a call is to be tried in
+/// another way. A path that is a folder stands for all files in it.
+class InputFiles {
+ public:
+    InputFiles() = default;  ///< none: the code needs no files
+    /// @param rungs  paths of each rung
+    /// @throws InputError if a path does not exist, or is a folder without files
+    explicit InputFiles(const std::vector<std::vector<std::string>>& rungs);
+
+    /// A further file of the usual input; the first one added to none is the main one.
+    void add(const std::string& name, const std::string& content);
+
+    [[nodiscard]] bool empty() const { return rungs_.front().empty(); }
+    [[nodiscard]] std::size_t n_rungs() const { return rungs_.size(); }
+    /// Name of the main input of a rung in the working folder: its first file; "" without files.
+    [[nodiscard]] std::string main(std::size_t rung) const;
+    /// Writes the files of rung 0 and, over them, those of `rung`.
+    /// @throws InputError for an unknown {{name}}; std::runtime_error if the disk refuses
+    void write(const std::string& folder, std::size_t rung, const std::map<std::string, std::string>& values) const;
+    /// Text of all files of rung 0 that are text.
+    [[nodiscard]] std::string text() const;
+    /// Of names and contents of rung 0, without comments and blanks: what is computed has changed if it has.
+    [[nodiscard]] std::string fingerprint() const;
+
+ private:
+    struct File {
+        std::string path, name, content;
+    };
+    std::vector<std::vector<File>> rungs_ = {{}};
+};
+
+}  // namespace mlff::reference

@@ -1,0 +1,182 @@
+#include "reference/process.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <sstream>
+#include <stdexcept>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+namespace mlff::reference {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+/// Our environment, with the threads of the program.
+std::vector<std::string> environment(int threads) {
+    constexpr std::string_view key = "OMP_NUM_THREADS=";
+    std::vector<std::string> all;
+    for (char** entry = environ; *entry != nullptr; ++entry)
+        if (!std::string_view(*entry).starts_with(key)) all.emplace_back(*entry);
+    all.push_back(fmt::format("{}{}", key, threads));
+    return all;
+}
+
+/// Ends the process group `group` when the other end of the pipe closes, that is when the program that holds it dies,
+/// however it dies. A process of its own, after a fork: only system calls.
+[[noreturn]] void guard(int pipe_end, pid_t group) {
+    setpgid(0, group);
+    std::signal(SIGTERM, SIG_IGN);  // so that it outlives its first blow
+    std::signal(SIGINT, SIG_IGN);
+    dup2(pipe_end, STDIN_FILENO);
+    close_range(STDIN_FILENO + 1, ~0U, 0);  // it would keep locks and sockets of the dead alive
+    char byte = 0;
+    while (read(STDIN_FILENO, &byte, 1) < 0 && errno == EINTR) {
+    }
+    kill(-group, SIGTERM);
+    sleep(2);
+    kill(-group, SIGKILL);
+    _exit(0);
+}
+
+}  // namespace
+
+ChildProcess::ChildProcess(const Options& options) {
+    // All that allocates comes before the fork: the child of a program with threads may only make system calls.
+    std::vector<std::string> variables = environment(options.threads);
+    std::vector<char*> variable_pointers;
+    variable_pointers.reserve(variables.size() + 1);
+    for (auto& variable : variables) variable_pointers.push_back(variable.data());
+    variable_pointers.push_back(nullptr);
+    const std::string log = (std::filesystem::path(options.directory) / options.log).string();
+    const int output = open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+    if (output < 0) throw std::runtime_error(fmt::format("{}: cannot be written: {}", log, std::strerror(errno)));
+    const int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+    int ends[2] = {-1, -1};
+    if (pipe2(ends, O_CLOEXEC) != 0) throw std::runtime_error(fmt::format("no pipe: {}", std::strerror(errno)));
+
+    id_ = fork();
+    if (id_ == 0) {
+        setpgid(0, 0);
+        sigset_t none;
+        sigemptyset(&none);
+        sigprocmask(SIG_SETMASK, &none, nullptr);
+        std::signal(SIGINT, SIG_DFL);
+        std::signal(SIGTERM, SIG_DFL);
+        if (chdir(options.directory.c_str()) != 0) _exit(126);
+        if (nothing >= 0) dup2(nothing, STDIN_FILENO);
+        dup2(output, STDOUT_FILENO);
+        dup2(output, STDERR_FILENO);
+        execle("/bin/sh", "sh", "-c", options.command.c_str(), nullptr, variable_pointers.data());
+        _exit(127);
+    }
+    const int error = errno;
+    close(output);
+    if (nothing >= 0) close(nothing);
+    lifeline_ = ends[1];
+    if (id_ > 0) {
+        setpgid(id_, id_);  // here as well: whoever comes first
+        guardian_ = fork();
+        if (guardian_ == 0) guard(ends[0], id_);
+        if (guardian_ > 0) setpgid(guardian_, id_);
+    }
+    close(ends[0]);
+    if (id_ < 0) {
+        close(lifeline_);
+        throw std::runtime_error(fmt::format("'{}' cannot be started: {}", options.command, std::strerror(error)));
+    }
+}
+
+bool ChildProcess::running() {
+    if (ended_) return false;
+    siginfo_t info{};
+    // Not reaped before `end`, so that the number of the process group stays ours.
+    if (waitid(P_PID, static_cast<id_t>(id_), &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0) return true;
+    ended_ = true;
+    killed_ = info.si_code != CLD_EXITED;
+    status_ = info.si_status;
+    return false;
+}
+
+bool ChildProcess::wait(double seconds, const Poll& poll) {
+    const auto start = Clock::now();
+    auto pause = std::chrono::milliseconds(1);
+    while (running()) {
+        if (seconds_since(start) > seconds) return false;
+        std::this_thread::sleep_for(pause);
+        pause = std::min(2 * pause, std::chrono::milliseconds(100));
+        if (poll) poll();
+    }
+    return true;
+}
+
+bool ChildProcess::succeeded() const { return ended_ && !killed_ && status_ == 0; }
+
+std::string ChildProcess::how_it_ended() const {
+    if (!ended_) return "not yet";
+    if (killed_) return fmt::format("by signal {} ({})", status_, strsignal(status_));
+    if (status_ == 127) return "with exit status 127 (no such command, or a library of it is missing)";
+    if (status_ > 128 && status_ < 160)  // the way a shell reports it
+        return fmt::format("with exit status {} (signal {}, {})", status_, status_ - 128, strsignal(status_ - 128));
+    return fmt::format("with exit status {}", status_);
+}
+
+void ChildProcess::end(double patience) noexcept {
+    if (id_ <= 0) return;
+    if (running()) {
+        kill(-id_, SIGTERM);
+        wait(patience);
+    }
+    kill(-id_, SIGKILL);  // and whatever it has left behind
+    int ignored = 0;
+    waitpid(id_, &ignored, 0);
+    if (guardian_ > 0) waitpid(guardian_, &ignored, 0);
+    close(lifeline_);
+    ended_ = true;
+    id_ = -1;
+}
+
+std::string last_lines(const std::string& text, int n_lines) {
+    std::vector<std::string> lines;
+    std::istringstream in(text);
+    for (std::string line; std::getline(in, line);) {
+        const auto begin = line.find_first_not_of(" \t\r"), end = line.find_last_not_of(" \t\r");
+        if (begin == std::string::npos || line.find_first_not_of(" \t\r*-=_#") == std::string::npos) continue;
+        lines.push_back(line.substr(begin, end - begin + 1));
+    }
+    std::string shown;
+    const auto n = static_cast<int>(lines.size());
+    for (int k = std::max(0, n - n_lines); k < n; ++k)
+        shown += (shown.empty() ? "" : " / ") + lines[static_cast<std::size_t>(k)];
+    return shown;
+}
+
+std::string text_from(const std::string& path, std::int64_t begin) {
+    std::ifstream in(path, std::ios::binary);
+    in.seekg(begin);
+    if (!in) return {};
+    return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+}
+
+std::int64_t size_of(const std::string& path) {
+    std::error_code error;
+    const auto size = std::filesystem::file_size(path, error);
+    return error ? 0 : static_cast<std::int64_t>(size);
+}
+
+}  // namespace mlff::reference

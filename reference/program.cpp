@@ -1,0 +1,184 @@
+#include "reference/program.hpp"
+
+#include <fmt/format.h>
+#include <fnmatch.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <stdexcept>
+
+#include "libmlff/atoms/elements.hpp"
+#include "libmlff/errors.hpp"
+#include "libmlff/io/extxyz.hpp"
+#include "libmlff/io/outcar.hpp"
+#include "libmlff/io/output_file.hpp"
+#include "libmlff/io/text_file.hpp"
+#include "libmlff/io/vasp.hpp"
+#include "libmlff/io/vasp_output.hpp"
+#include "libmlff/io/vasprun.hpp"
+#include "reference/cp2k.hpp"
+
+namespace mlff::reference {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* log_name = "program.log";
+constexpr const char* output_name = "program.out";
+
+/// Elements of a POSCAR of the structure: each once, in the order of first occurrence.
+std::vector<int> poscar_species(const Structure& structure) {
+    std::vector<int> kinds;
+    for (const int z : structure.species)
+        if (std::find(kinds.begin(), kinds.end(), z) == kinds.end()) kinds.push_back(z);
+    return kinds;
+}
+
+/// Atoms in the order of a POSCAR.
+std::vector<Eigen::Index> poscar_order(const Structure& structure) {
+    std::vector<Eigen::Index> order;
+    for (const int kind : poscar_species(structure))
+        for (Eigen::Index i = 0; i < structure.size(); ++i)
+            if (structure.species[static_cast<std::size_t>(i)] == kind) order.push_back(i);
+    return order;
+}
+
+/// VASP takes the potentials one after the other and trusts that they are those of the POSCAR.
+void require_potcar_order(const std::string& path, const Structure& structure) {
+    std::vector<int> titles;
+    LineReader lines(path);
+    for (std::string line; lines.next(line);) {
+        const auto title = line.find("TITEL");
+        const auto equals = title == std::string::npos ? title : line.find('=', title);
+        if (equals == std::string::npos) continue;
+        titles.push_back(potential_species(std::string_view(line).substr(equals + 1)).value_or(0));
+    }
+    const auto names = [](const std::vector<int>& numbers) {
+        std::string text;
+        for (const int z : numbers) text += (text.empty() ? "" : " ") + (z > 0 ? element_symbol(z) : std::string("?"));
+        return text;
+    };
+    if (const auto kinds = poscar_species(structure); titles != kinds)
+        throw InputError(fmt::format("{}: potentials of {}, but the structure has {} in this order", path,
+                                     names(titles), names(kinds)));
+}
+
+/// The labels of a structure that a program has written, in the order of ours.
+Evaluation evaluation_of(const LabeledStructure& answer, const Structure& structure,
+                         const std::vector<Eigen::Index>& order) {
+    if (answer.structure.size() != structure.size())
+        throw InputError(fmt::format("{}: {} atoms, but {} were asked for", answer.origin, answer.structure.size(),
+                                     structure.size()));
+    if (!answer.labels.energy || !answer.labels.forces)
+        throw CallFailure(fmt::format("{}: no energy or forces", answer.origin));
+    Evaluation result;
+    result.energy = *answer.labels.energy;
+    result.forces.resize(3, structure.size());
+    for (Eigen::Index k = 0; k < structure.size(); ++k) {
+        const Eigen::Index i = order[static_cast<std::size_t>(k)];
+        if (answer.structure.species[static_cast<std::size_t>(k)] != structure.species[static_cast<std::size_t>(i)])
+            throw InputError(fmt::format("{}: atom {} is {}, but {} was asked for; the order of the atoms must stay",
+                                         answer.origin, k + 1,
+                                         element_symbol(answer.structure.species[static_cast<std::size_t>(k)]),
+                                         element_symbol(structure.species[static_cast<std::size_t>(i)])));
+        result.forces.col(i) = answer.labels.forces->col(k);
+    }
+    result.stress = answer.labels.stress;
+    return result;
+}
+
+}  // namespace
+
+void ProgramOptions::validate() const {
+    if (command.empty()) throw std::invalid_argument("command must say how the program is started");
+    if (!(time_limit > 0.0))
+        throw std::invalid_argument(fmt::format("time_limit must be positive, got {}", time_limit));
+    if (threads < 1) throw std::invalid_argument(fmt::format("threads must be at least 1, got {}", threads));
+}
+
+ProgramCode::ProgramCode(ProgramOptions options, Poll poll)
+    : options_((options.validate(), std::move(options))), poll_(std::move(poll)) {}
+
+std::string ProgramCode::file(const std::string& name) const {
+    return (fs::path(options_.folder) / "work" / name).string();
+}
+
+void ProgramCode::check(const Structure& structure) const {
+    if (options_.format != ProgramFormat::extxyz && !structure.has_volume())
+        throw InputError("this reference needs three lattice vectors; give a molecule a large box");
+}
+
+std::string ProgramCode::output() const { return text_from(file(log_name)) + text_from(file(output_name)); }
+
+void ProgramCode::quarantine(const std::string& folder) {
+    std::error_code error;
+    fs::rename(file(""), fs::path(folder) / "work", error);
+    if (error) throw std::runtime_error(fmt::format("{}: {}", file(""), error.message()));
+}
+
+void ProgramCode::prepare(const Structure& structure, const Attempt& attempt) const {
+    fs::create_directories(file(""));
+    const auto kept = [&](const std::string& name) {
+        return std::any_of(options_.keep.begin(), options_.keep.end(),
+                           [&](const std::string& pattern) { return fnmatch(pattern.c_str(), name.c_str(), 0) == 0; });
+    };
+    std::vector<fs::path> old;
+    for (const auto& entry : fs::directory_iterator(file("")))
+        if (attempt.afresh || !kept(entry.path().filename().string())) old.push_back(entry.path());
+    for (const auto& path : old) fs::remove_all(path);
+
+    if (options_.format == ProgramFormat::vasp) write_poscar(file("POSCAR"), structure);
+    if (options_.format == ProgramFormat::extxyz)
+        write_file_atomically(file("structure.xyz"), format_extxyz(LabeledStructure{structure, {}, {}}));
+}
+
+void ProgramCode::run(const Structure& structure, const Attempt& attempt) const {
+    auto values = structure_values(structure);
+    values["input"] = options_.inputs.main(attempt.rung);
+    values["output"] = output_name;
+    options_.inputs.write(file(""), attempt.rung, values);
+    if (options_.format == ProgramFormat::vasp && fs::exists(file("POTCAR")))
+        require_potcar_order(file("POTCAR"), structure);
+    ChildProcess program({.command = fill_in(options_.command, values, "command"),
+                          .directory = file(""),
+                          .log = log_name,
+                          .threads = options_.threads});
+    if (!program.wait(options_.time_limit, poll_))
+        throw CallFailure(fmt::format("the program was not done within time_limit {} s", options_.time_limit));
+    if (!program.succeeded()) throw CallFailure(fmt::format("the program ended {}", program.how_it_ended()));
+}
+
+Evaluation ProgramCode::call(const Structure& structure, const Attempt& attempt) {
+    try {
+        prepare(structure, attempt);
+        run(structure, attempt);
+        return read(structure);
+    } catch (const CallFailure& failure) {
+        const std::string last = last_lines(output());
+        throw CallFailure(failure.what() + (last.empty() ? "" : "; its last words: " + last));
+    }
+}
+
+Evaluation ProgramCode::read(const Structure& structure) const {
+    if (options_.format == ProgramFormat::cp2k) return read_cp2k_output(output(), structure);
+    const bool vasp = options_.format == ProgramFormat::vasp;
+    const std::string name = !vasp ? "result.xyz" : fs::exists(file("vasprun.xml")) ? "vasprun.xml" : "OUTCAR";
+    if (!fs::exists(file(name))) throw CallFailure(fmt::format("the program ended well, but left no {}", name));
+    std::vector<LabeledStructure> answers;
+    try {
+        answers = !vasp                   ? read_extxyz(file(name))
+                  : name == "vasprun.xml" ? read_vasprun(file(name)).structures
+                                          : read_outcar(file(name)).structures;
+    } catch (const InputError& error) {  // cut off, unconverged: of this call, not of the user's input
+        throw CallFailure(error.what());
+    }
+    if (answers.size() != 1)
+        throw InputError(
+            fmt::format("{}: {} structures, but one was asked for (VASP: NSW = 0)", file(name), answers.size()));
+    std::vector<Eigen::Index> order = poscar_order(structure);
+    if (!vasp)
+        for (std::size_t k = 0; k < order.size(); ++k) order[k] = static_cast<Eigen::Index>(k);
+    return evaluation_of(answers.front(), structure, order);
+}
+
+}  // namespace mlff::reference

@@ -1,0 +1,86 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "reference/external_code.hpp"
+#include "reference/input_files.hpp"
+#include "reference/stream.hpp"
+
+namespace mlff::reference {
+
+struct SocketOptions {
+    std::string address;  ///< as Listener; "" is a unix socket with a name of its own (then there must be a command)
+    std::string command;  ///< starts the client in `folder`; "" waits for one that somebody else starts
+    InputFiles inputs;    ///< files of the client
+    std::string folder;   ///< the client works in; made if there is none
+    std::string description;            ///< one line: the code and what it computes
+    double time_limit = 7200.0;         ///< of one call [s]
+    std::optional<double> start_limit;  ///< until a client connects [s]; default 300, and no limit without a command
+    int threads = 1;                    ///< OMP_NUM_THREADS of the client
+    double patience = 5.0;  ///< for the client to end by itself, and again when it is asked to, before it is killed [s]
+
+    /// @throws std::invalid_argument naming field, value and bound
+    void validate() const;
+};
+
+/// A code that is asked over a socket, by the protocol of i-PI: we listen, the client connects and computes.
+///
+///     we: STATUS                                     client: READY, NEEDINIT or HAVEDATA (12 bytes, padded)
+///     we: INIT, replica, n_bytes, bytes              only if it said NEEDINIT
+///     we: POSDATA, H, H⁻¹, n_atoms, positions        bohr, native doubles; H by rows, lattice vectors in columns
+///     we: STATUS                                     client, when it has computed: HAVEDATA
+///     we: GETFORCE                                   client: FORCEREADY, energy, n_atoms, forces, virial, n_bytes,
+///     bytes we: EXIT
+///
+/// in atomic units; virial = −dE/dε. The structure is sent in the orientation that all clients understand, H upper
+/// triangular with a positive diagonal, and the answer is turned back.
+///
+/// Measured peculiarities: pw.x 6.7 takes INIT only with one byte; pw.x and ASE want INIT at each step; LAMMPS sends
+/// the upper triangle of the virial only; CP2K sends zeros for the virial without STRESS_TENSOR ANALYTICAL.
+/// The protocol does not carry species: where the client reads them from an input file of ours, {{coordinates}} gives
+/// it the right ones in the right order.
+///
+/// A client that died since the last call is replaced silently; in mid-call it is a CallFailure.
+/// Words for input files and command, besides structure_values: socket (NAME or HOST), port, unix (T or F), input,
+/// output (a file whose text belongs to output()).
+/// Source: M. Ceriotti et al., Comput. Phys. Commun. 185, 1019 (2014); V. Kapil et al., ibid. 236, 214 (2019); clients.
+class SocketCode final : public ExternalCode {
+ public:
+    /// Listens at once, so that a taken address is told before anything is computed.
+    /// @throws InputError for a bad address
+    SocketCode(SocketOptions options, Poll poll);
+    ~SocketCode() override;
+
+    [[nodiscard]] Evaluation call(const Structure& structure, const Attempt& attempt) override;
+    [[nodiscard]] std::string output() const override;
+    [[nodiscard]] std::size_t n_rungs() const override { return options_.inputs.n_rungs(); }
+    void quarantine(const std::string& folder) override;
+    /// @throws InputError if there is no cell with a volume
+    void check(const Structure& structure) const override;
+    [[nodiscard]] std::string description() const override { return options_.description; }
+
+    [[nodiscard]] const Listener& listener() const { return listener_; }
+
+ private:
+    void connect(const Structure& structure, std::size_t rung);
+    void start_client(const Structure& structure, std::size_t rung);
+    [[nodiscard]] bool says_hello(Clock::time_point deadline);
+    /// @param listening  it waits for a message and can be sent home; else it is in the middle of something
+    void end_client(bool listening) noexcept;
+    [[nodiscard]] Evaluation exchange(const Structure& structure);
+    void watch() const;
+    [[nodiscard]] std::string file(const std::string& name) const;
+
+    SocketOptions options_;
+    Poll poll_;
+    Listener listener_;
+    std::unique_ptr<ChildProcess> client_;
+    std::unique_ptr<Connection> connection_;
+    std::size_t rung_ = 0;
+    std::int64_t log_begin_ = 0, output_begin_ = 0;  ///< bytes before the call in progress
+};
+
+}  // namespace mlff::reference

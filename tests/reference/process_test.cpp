@@ -1,0 +1,100 @@
+#include "reference/process.hpp"
+
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <filesystem>
+
+#include "support/files.hpp"
+
+namespace mlff::reference {
+namespace {
+
+using mlff::testing::content_of;
+using mlff::testing::TemporaryDirectory;
+
+ChildProcess::Options options(const TemporaryDirectory& folder, const std::string& command) {
+    return {.command = command, .directory = folder.file(""), .log = "log", .threads = 3};
+}
+
+TEST(ChildProcess, RunsInItsFolderWithItsThreadsAndKeepsWhatItSays) {
+    const TemporaryDirectory folder;
+    ChildProcess child(
+        options(folder, "echo out $OMP_NUM_THREADS; echo err >&2; pwd > here; OMP_NUM_THREADS=5 env | grep OMP_NUM"));
+    ASSERT_TRUE(child.wait(10.0));
+    EXPECT_EQ(content_of(folder.file("log")), "out 3\nerr\nOMP_NUM_THREADS=5\n");
+    EXPECT_TRUE(std::filesystem::equivalent(
+        content_of(folder.file("here")).substr(0, content_of(folder.file("here")).size() - 1), folder.file("")));
+    EXPECT_TRUE(child.succeeded());
+}
+
+TEST(ChildProcess, SaysHowItEnded) {
+    const TemporaryDirectory folder;
+    for (const auto& [command, how] : {std::pair{"exit 3", "with exit status 3"},
+                                       {"kill -9 $$", "by signal 9 (Killed)"},
+                                       {"no-such-command-of-ours", "exit status 127 (no such command"},
+                                       {"sh -c 'kill -11 $$'; exit $?", "signal 11"}}) {
+        ChildProcess child(options(folder, command));
+        ASSERT_TRUE(child.wait(10.0)) << command;
+        EXPECT_NE(child.how_it_ended().find(how), std::string::npos) << child.how_it_ended();
+        EXPECT_FALSE(child.succeeded());
+    }
+}
+
+TEST(ChildProcess, EndsWithAllThatItStarted) {
+    const TemporaryDirectory folder;
+    {
+        ChildProcess child(options(folder, "trap '' TERM; sleep 1000 & echo $! > grandchild; wait; sleep 1000"));
+        for (int k = 0; k < 1000 && content_of(folder.file("grandchild")).empty(); ++k) (void)child.wait(0.005);
+        ASSERT_FALSE(content_of(folder.file("grandchild")).empty());
+        EXPECT_TRUE(child.running());
+        EXPECT_EQ(child.how_it_ended(), "not yet");
+        child.end(0.2);
+    }
+    const int grandchild = std::stoi(content_of(folder.file("grandchild")));
+    // It may stay a zombie where nobody reaps orphans; it does not run.
+    const std::string stat = content_of("/proc/" + std::to_string(grandchild) + "/stat");
+    EXPECT_TRUE(stat.empty() || stat.find(") Z ") != std::string::npos) << stat;
+}
+
+TEST(ChildProcess, EndsIfWeAreKilled) {
+    const TemporaryDirectory folder;
+    const pid_t we = fork();
+    if (we == 0) {
+        ChildProcess child(options(folder, "sleep 1000 & echo $! > grandchild; wait"));
+        (void)child.wait(1000.0);
+        _exit(0);
+    }
+    const auto told = [&] { return content_of(folder.file("grandchild")).find('\n') != std::string::npos; };
+    for (int k = 0; k < 2000 && !told(); ++k) usleep(5000);
+    ASSERT_TRUE(told());
+    kill(we, SIGKILL);
+    waitpid(we, nullptr, 0);
+    const std::string path = "/proc/" + std::to_string(std::stoi(content_of(folder.file("grandchild")))) + "/stat";
+    const auto gone = [&] {
+        const std::string state = content_of(path);
+        return state.empty() || state.find(") Z ") != std::string::npos;
+    };
+    for (int k = 0; k < 1000 && !gone(); ++k) usleep(5000);
+    EXPECT_TRUE(gone());
+}
+
+TEST(ChildProcess, HasAGroupOfItsOwn) {
+    const TemporaryDirectory folder;
+    ChildProcess child(options(folder, "sleep 1000"));
+    EXPECT_EQ(getpgid(child.id()), child.id());
+    EXPECT_NE(getpgid(0), child.id());
+    struct Stop {};
+    EXPECT_THROW((void)child.wait(10.0, [] { throw Stop{}; }), Stop);
+    EXPECT_FALSE(child.wait(0.05));
+}
+
+TEST(LastLines, LeavesOutDecoration) {
+    EXPECT_EQ(last_lines("one\n*** two ***\n\n-----\n  three \n", 2), "*** two *** / three");
+    EXPECT_EQ(last_lines("", 2), "");
+}
+
+}  // namespace
+}  // namespace mlff::reference
