@@ -18,7 +18,7 @@ namespace {
 
 using Eigen::Index;
 
-constexpr Index batch_size = 24;  ///< atoms per pair of matrix products: wide enough for gemm, small enough for cache
+constexpr Index batch_size = 64;  ///< atoms per pair of matrix products: wide enough for gemm, small enough for cache
 
 }  // namespace
 
