@@ -28,6 +28,9 @@ using Eigen::Index;
 constexpr Index calibration_atoms = 2000;
 
 struct FitSettings {
+    explicit FitSettings(const std::string& path) : config(ConfigSection::from_file(path)) {}
+
+    ConfigSection config;  ///< says what is in force
     std::vector<std::string> training, validation;
     ExtxyzKeys keys;
     FitOptions options;
@@ -37,7 +40,6 @@ struct FitSettings {
     bool compare = true;         ///< what accuracy costs: sizes and descriptors
     SearchOptions search;
     std::string output = "model.h5";
-    std::string resolved;  ///< as YAML
 };
 
 /// force_field: auto, or {auto: {time: 15 min}}, or the settings themselves.
@@ -62,8 +64,8 @@ void read_force_field_or_auto(ConfigSection& config, FitSettings& settings) {
 }
 
 FitSettings read_settings(const std::string& path) {
-    auto config = ConfigSection::from_file(path);
-    FitSettings settings;
+    FitSettings settings(path);
+    ConfigSection& config = settings.config;
     ConfigSection& data = config.section("data");
     data.require("train", settings.training);
     data.read("validation", settings.validation);
@@ -100,7 +102,6 @@ FitSettings read_settings(const std::string& path) {
     config.finish();
     config.validate(settings.options);
     require_writable(settings.output);
-    settings.resolved = config.resolved();
     return settings;
 }
 
@@ -195,20 +196,16 @@ ErrorReport errors_on(const ForceField& model, const std::vector<LabeledStructur
     return report;
 }
 
-/// Settings that repeat the fit without a search, as a file to be run.
-std::string repeat_yaml(const FitSettings& settings, const FitOptions& options) {
-    const auto list = [](const std::vector<std::string>& names) { return fmt::format("[{}]", fmt::join(names, ", ")); };
-    std::string text = fmt::format("# found by mlff {} fit\ndata:\n  train: {}\n", version, list(settings.training));
-    if (!settings.validation.empty()) text += fmt::format("  validation: {}\n", list(settings.validation));
-    const auto& w = options.regression.weights;
-    text += format_force_field(options.force_field);
-    text += fmt::format("regression:\n  prior: {}\n  weights: {{energy: {}, force: {}, stress: {}}}\n",
-                        options.regression.prior == Prior::kernel ? "kernel" : "identity", w.energy, w.force, w.stress);
-    text += fmt::format("references: {{max: {}, pool: {}, method: {}, tolerance: {}}}\noutput: {}\n",
-                        options.max_references, options.candidates(),
-                        options.selection.method == SelectionMethod::cur ? "cur" : "cholesky",
-                        options.selection.tolerance, settings.output);
-    return text;
+/// Puts what the search has chosen in force, so that the settings repeat the fit without a search.
+void resolve(ConfigSection& config, const FitOptions& found) {
+    config.resolve("force_field", format_force_field(found.force_field));
+    ConfigSection& regression = config.section("regression");
+    regression.resolve("prior", found.regression.prior == Prior::kernel ? "kernel" : "identity");
+    const auto& w = found.regression.weights;
+    regression.resolve("weights", fmt::format("{{energy: {}, force: {}, stress: {}}}", w.energy, w.force, w.stress));
+    ConfigSection& references = config.section("references");
+    references.resolve("max", fmt::format("{}", found.max_references));
+    references.resolve("pool", fmt::format("{}", found.candidates()));
 }
 
 }  // namespace
@@ -235,7 +232,9 @@ void fit(const std::string& config_path, const Console& console) {
         settings.search.tell = [&](const Trial& trial) { console.info(trial_line(trial)); };
         found = search_model(training.structures, validation, options, settings.search, progress);
         options = found->options;
-        write_file_atomically(base + ".settings.yaml", repeat_yaml(settings, options));
+        resolve(settings.config, options);
+        write_file_atomically(base + ".settings.yaml", fmt::format("# found by mlff {} fit {}\n{}", version,
+                                                                   config_path, settings.config.resolved()));
         console.info(fmt::format("settings found: {}.settings.yaml", base));
     }
     options.force_field.descriptor =
@@ -256,7 +255,7 @@ void fit(const std::string& config_path, const Console& console) {
     ForceField model =
         pass.force_field(fitted.solution, {.version = version,
                                            .reference = fmt::format("labels of {}", fmt::join(settings.training, ", ")),
-                                           .settings = found ? repeat_yaml(settings, options) : settings.resolved});
+                                           .settings = settings.config.resolved()});
     write_model(settings.output, model);
 
     std::string references_text;

@@ -39,6 +39,13 @@ void info(const std::string& path, const Console& console) {
     text += fmt::format("regression       s_w {:.4e}, s_v {:.4e}, gamma {:.1f} of {}, log evidence {:.1f} ({})\n",
                         evidence.weight_precision, evidence.noise_precision, evidence.gamma, model.n_references(),
                         evidence.log_evidence, bayes::describe(evidence.end));
+    if (const auto& form = model.production()) {
+        std::vector<Eigen::Index> sizes;
+        for (const auto& weights : form->weights) sizes.push_back(weights.size());
+        text +=
+            fmt::format("production form  {} terms, {} precision, loss {:.3f} % on {}\n", fmt::join(sizes, ", "),
+                        form->single_precision ? "single" : "double", 100.0 * form->loss, form->measured_on);
+    }
     const Calibration& factors = model.calibration();
     if (factors.energy == 1.0 && factors.force == 1.0 && factors.stress == 1.0)
         text += "error estimates  not calibrated on validation data\n";

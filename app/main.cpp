@@ -98,11 +98,10 @@ int main(int argc, char** argv) {
     sub->add_option("MODEL", predict_arguments.model, "force field (model.h5)")->required();
     sub->add_option("IN", predict_arguments.input, "structures (extxyz or POSCAR)")->required();
     sub->add_option("OUT", predict_arguments.output, "extxyz to write")->required();
-    sub->add_flag(
-        "--uncertainty", predict_arguments.uncertainty,
-        "also error estimates and spilling factors: per atom force_error, the force error to expect [eV/Å] "
-        "(BEEF times the model's calibration), beef and force_deviation (both raw), spilling; per structure "
-        "energy_error_per_atom [eV] and stress_error [eV/Å³] likewise, and the raw deviations");
+    sub->add_flag("--uncertainty", predict_arguments.uncertainty,
+                  "also error estimates and spilling factors: per atom force_error, the force error to expect [eV/Å] "
+                  "(BEEF times the model's calibration), beef and force_deviation (both raw), spilling; per structure "
+                  "energy_error_per_atom [eV] and stress_error [eV/Å³] likewise, and the raw deviations");
     sub->callback([&] { job = [&](const Console& console) { predict(predict_arguments, console); }; });
 
     SimilarityArguments similarity_arguments;
@@ -125,7 +124,8 @@ int main(int argc, char** argv) {
                     "extxyz, POSCAR, XDATCAR, vasprun.xml, OUTCAR, ML_AB, LAMMPS data or dump (each also with .gz), or "
                     "a folder of DeePMD")
         ->required();
-    sub->add_option("OUT", convert_arguments.output, "extxyz, POSCAR, XDATCAR, ML_AB or LAMMPS data (*.lmp); replaced if it exists")
+    sub->add_option("OUT", convert_arguments.output,
+                    "extxyz, POSCAR, XDATCAR, ML_AB or LAMMPS data (*.lmp); replaced if it exists")
         ->required();
     sub->add_option("--from", convert_arguments.from,
                     "format of IN (extxyz, poscar, xdatcar, vasprun, outcar, ml_ab, deepmd, lammps_data, "
@@ -134,7 +134,8 @@ int main(int argc, char** argv) {
                     "format of OUT (extxyz, poscar, xdatcar, ml_ab, lammps_data); default: what its name tells");
     sub->add_option("--every", convert_arguments.every, "take the first structure and every N-th after it")
         ->check(CLI::PositiveNumber);
-    sub->add_option("--frame", convert_arguments.frame, "take one structure, counted from 1 (POSCAR, LAMMPS data: default the last)")
+    sub->add_option("--frame", convert_arguments.frame,
+                    "take one structure, counted from 1 (POSCAR, LAMMPS data: default the last)")
         ->check(CLI::PositiveNumber);
     sub->add_option("--species", convert_arguments.species,
                     "elements of the atom types of LAMMPS, such as Ag,I (default: by the masses, or a column element)")
@@ -153,6 +154,18 @@ int main(int argc, char** argv) {
     sub->add_option("FILE.yaml", study_arguments.config, "settings")->required();
     sub->add_flag("--quick", study_arguments.quick, "fewer steps and runs (key quick), for minutes instead of an hour");
     sub->callback([&] { job = [&](const Console& console) { study(study_arguments, console); }; });
+
+    CompileArguments compile_arguments;
+    sub = verb("compile", "a cheaper form of a force field for molecular dynamics, with a measured loss",
+               "mlff compile model.h5 production.h5 --data validation.xyz --max-loss 1%");
+    sub->add_option("MODEL", compile_arguments.model, "force field (model.h5)")->required();
+    sub->add_option("OUT", compile_arguments.output, "force field with its production form to write")->required();
+    sub->add_option("--data", compile_arguments.data,
+                    "labelled structures to measure the loss on (default: training.xyz beside MODEL)");
+    sub->add_option("--max-loss", compile_arguments.max_loss,
+                    "growth of the RMSE of forces and energies that is allowed: 1% (default) or 0.01; 0 only changes "
+                    "the precision");
+    sub->callback([&] { job = [&](const Console& console) { compile(compile_arguments, console); }; });
 
     std::string model;
     sub = verb("info", "what is inside a model", "mlff info model.h5");

@@ -104,8 +104,9 @@ std::string format_force_field(const ForceFieldOptions& options) {
         return fmt::format("cutoff: {}, width: {}, functions: {}", b.cutoff, b.width, b.functions);
     };
     return fmt::format(
-        "force_field:\n  radial: {{{}}}\n  angular: {{{}, l_max: {}, filter: {}, keep: {}}}\n  radial_weight: {}\n"
-        "  kernel_power: {}\n  normalization: {}\n  compression: {}\n",
+        "{{radial: {{{}}},\n  angular: {{{}, l_max: {}, filter: {}, keep: {}}},\n  radial_weight: {}, kernel_power: "
+        "{}, "
+        "normalization: {}, compression: {}}}",
         basis(d.radial), basis(d.angular), d.angular.l_max,
         d.angular.filter > 0.0 ? fmt::format("{}", d.angular.filter) : "off", options.keep, d.radial_weight,
         options.kernel_power, name_of(d.normalization), name_of(d.compression));

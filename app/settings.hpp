@@ -29,7 +29,7 @@ struct StructureSettings {
 /// @param data_at_hand  the data to learn from are known beforehand, so that angular.keep can be resolved
 ///                      (resolve_components); refused otherwise
 [[nodiscard]] ForceFieldOptions read_force_field(ConfigSection& section, bool data_at_hand = false);
-/// The section as YAML, to be read back.
+/// The section as a YAML flow map, to be read back.
 [[nodiscard]] std::string format_force_field(const ForceFieldOptions& options);
 struct RegressionSettings {
     RegressionOptions options;

@@ -57,6 +57,13 @@ struct StudyArguments {
 };
 void study(const StudyArguments& arguments, const Console& console);
 
+struct CompileArguments {
+    std::string model, output;
+    std::vector<std::string> data;
+    std::string max_loss = "1%";
+};
+void compile(const CompileArguments& arguments, const Console& console);
+
 void info(const std::string& model, const Console& console);
 
 }  // namespace mlff::app

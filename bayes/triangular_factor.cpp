@@ -59,8 +59,15 @@ void TriangularFactor::merge(const TriangularFactor& other, double scale) {
     const Index n_merged = other.n_rows_;
     Eigen::MatrixXd waiting(0, n_columns());
     if (other.n_waiting_ > 0) waiting = scale * other.panel_.topRows(other.n_waiting_);
-    Eigen::MatrixXd triangle = scale * other.R_;
-    lapack::stack_triangle(R_, triangle);
+    // A factor of few rows (energies) is zero below them.
+    const Index n_factored = other.n_rows_ - other.n_waiting_;
+    if (3 * n_factored < n_columns()) {
+        Eigen::MatrixXd rows = scale * other.R_.topRows(n_factored);
+        lapack::stack_rows(R_, rows);
+    } else {
+        Eigen::MatrixXd triangle = scale * other.R_;
+        lapack::stack_triangle(R_, triangle);
+    }
     add_rows(waiting);
     n_rows_ += n_merged - waiting.rows();
 }

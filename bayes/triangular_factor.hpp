@@ -24,7 +24,8 @@ class TriangularFactor {
     /// Stack a block of rows (m × n). @throws std::invalid_argument if its width is not n or a value is not finite
     void add_rows(const Eigen::Ref<const Eigen::MatrixXd>& block);
 
-    /// Stack scale × everything another factor has seen; both sides of a merge are triangles, cost (2/3) n³.
+    /// Stack scale × everything another factor has seen; both sides of a merge are triangles, cost (2/3) n³;
+    /// less if the other has few rows.
     /// @throws std::invalid_argument if the widths differ or scale is not finite
     void merge(const TriangularFactor& other, double scale = 1.0);
 

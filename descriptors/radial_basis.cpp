@@ -1,6 +1,7 @@
 #include "descriptors/radial_basis.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <numbers>
 #include <stdexcept>
@@ -146,9 +147,11 @@ RadialBasis::RadialBasis(const RadialBasisOptions& options) : options_(options) 
     const double R = options_.cutoff, sigma = options_.width;
     const auto zeros = spherical_bessel_zeros(options_.l_max, options_.functions * pi);
     offset_.push_back(0);
-    for (int l = 0; l <= options_.l_max; ++l)
+    place_.push_back(0);
+    for (int l = 0; l <= options_.l_max; ++l) {
         offset_.push_back(offset_.back() + static_cast<Eigen::Index>(zeros[static_cast<std::size_t>(l)].size()));
-    padded_ = (size() + 7) / 8 * 8;
+        place_.push_back(place_.back() + width(l));
+    }
 
     const double shortest = std::min(sigma, R / (pi * options_.functions));
     const int panels = static_cast<int>(std::ceil(R / (2.0 * shortest)));
@@ -176,24 +179,18 @@ RadialBasis::RadialBasis(const RadialBasisOptions& options) : options_(options) 
 
     n_intervals_ = static_cast<Eigen::Index>(std::ceil(R / shortest * knots_per_length));
     spacing_ = R / static_cast<double>(n_intervals_);
-    table_.assign(static_cast<std::size_t>(n_intervals_ * 6 * padded_), 0.0);
-    Eigen::MatrixX3d left = integrate(0.0);
-    for (Eigen::Index interval = 0; interval < n_intervals_; ++interval) {
+    const Eigen::Index stride = padded_size();
+    table_.assign(static_cast<std::size_t>((n_intervals_ + 1) * 3 * stride), 0.0);
+    for (Eigen::Index knot = 0; knot <= n_intervals_; ++knot) {
         // The last knot is the cutoff itself: the limit from inside keeps the curvature of f_cut there.
-        Eigen::MatrixX3d right = interval + 1 < n_intervals_ ? integrate(spacing_ * static_cast<double>(interval + 1))
-                                                             : integrate(std::nextafter(R, 0.0));
-        double* row = table_.data() + interval * 6 * padded_;
-        for (Eigen::Index f = 0; f < size(); ++f) {
-            const double y0 = left(f, 0), d0 = left(f, 1) * spacing_, c0 = left(f, 2) * spacing_ * spacing_;
-            const double y1 = right(f, 0), d1 = right(f, 1) * spacing_, c1 = right(f, 2) * spacing_ * spacing_;
-            row[0 * padded_ + f] = y0;
-            row[1 * padded_ + f] = d0;
-            row[2 * padded_ + f] = 0.5 * c0;
-            row[3 * padded_ + f] = 10.0 * (y1 - y0) - 6.0 * d0 - 4.0 * d1 - 1.5 * c0 + 0.5 * c1;
-            row[4 * padded_ + f] = -15.0 * (y1 - y0) + 8.0 * d0 + 7.0 * d1 + 1.5 * c0 - c1;
-            row[5 * padded_ + f] = 6.0 * (y1 - y0) - 3.0 * (d0 + d1) - 0.5 * (c0 - c1);
-        }
-        left = std::move(right);
+        const Eigen::MatrixX3d exact =
+            integrate(knot < n_intervals_ ? spacing_ * static_cast<double>(knot) : std::nextafter(R, 0.0));
+        double scale = 1.0;
+        for (Eigen::Index derivative = 0; derivative < 3; ++derivative, scale *= spacing_)
+            for (int l = 0; l <= options_.l_max; ++l)
+                for (Eigen::Index n = 0; n < count(l); ++n)
+                    table_[static_cast<std::size_t>((knot * 3 + derivative) * stride + place(l) + n)] =
+                        scale * exact(offset(l) + n, derivative);
     }
 }
 
@@ -229,33 +226,48 @@ Eigen::MatrixX3d RadialBasis::integrate(double r) const {
 
 void RadialBasis::evaluate(double r, double* h, double* dh) const {
     if (!(r < options_.cutoff)) {
-        std::fill(h, h + padded_, 0.0);
-        std::fill(dh, dh + padded_, 0.0);
+        std::fill(h, h + padded_size(), 0.0);
+        std::fill(dh, dh + padded_size(), 0.0);
         return;
     }
     const double position = r / spacing_;
     const Eigen::Index interval = std::min(static_cast<Eigen::Index>(position), n_intervals_ - 1);
-    const double t = position - static_cast<double>(interval), scale = 1.0 / spacing_;
-    const double* c = table_.data() + interval * 6 * padded_;
-    const Eigen::Index n = padded_;
-#pragma omp simd
-    for (Eigen::Index f = 0; f < n; ++f) {
-        const double c0 = c[f], c1 = c[n + f], c2 = c[2 * n + f], c3 = c[3 * n + f], c4 = c[4 * n + f],
-                     c5 = c[5 * n + f];
-        h[f] = c0 + t * (c1 + t * (c2 + t * (c3 + t * (c4 + t * c5))));
-        dh[f] = scale * (c1 + t * (2.0 * c2 + t * (3.0 * c3 + t * (4.0 * c4 + t * 5.0 * c5))));
+    const double t = position - static_cast<double>(interval), u = 1.0 - t, t2 = t * t, u2 = u * u;
+    const double scale = 1.0 / spacing_;
+    // Quintic Hermite polynomials of value, slope and curvature at the left knot; those at the right one are their
+    // mirror images, and the slopes of both follow.
+    const std::array<double, 6> weight = {
+        u2 * u * (1.0 + 3.0 * t + 6.0 * t2), u2 * u * t * (1.0 + 3.0 * t),  0.5 * u2 * u * t2,
+        t2 * t * (1.0 + 3.0 * u + 6.0 * u2), -t2 * t * u * (1.0 + 3.0 * u), 0.5 * t2 * t * u2};
+    const std::array<double, 6> slope = {
+        -30.0 * scale * t2 * u2, scale * u2 * (1.0 + 2.0 * t - 15.0 * t2), scale * 0.5 * t * u2 * (2.0 - 5.0 * t),
+        30.0 * scale * t2 * u2,  scale * t2 * (1.0 + 2.0 * u - 15.0 * u2), -scale * 0.5 * u * t2 * (2.0 - 5.0 * u)};
+    const Eigen::Index n = padded_size();
+    const double* c = table_.data() + interval * 3 * n;
+    for (Eigen::Index f = 0; f < n; f += n_lanes) {
+        Lanes value = Lanes::Zero(), derivative = Lanes::Zero();
+        for (std::size_t k = 0; k < weight.size(); ++k) {
+            const Lanes v = lanes(c + static_cast<Eigen::Index>(k) * n + f);
+            value += weight[k] * v;
+            derivative += slope[k] * v;
+        }
+        lanes(h + f) = value;
+        lanes(dh + f) = derivative;
     }
 }
 
 double RadialBasis::interpolation_error() const {
-    Eigen::VectorXd h(padded_), dh(padded_);
+    Eigen::VectorXd h(padded_size()), dh(padded_size());
     double largest = 0.0, error = 0.0;
     for (Eigen::Index interval = 0; interval < n_intervals_; ++interval) {
         const double r = spacing_ * (static_cast<double>(interval) + 0.5);
         evaluate(r, h.data(), dh.data());
         const Eigen::MatrixX3d exact = integrate(r);
         largest = std::max(largest, exact.col(0).cwiseAbs().maxCoeff());
-        error = std::max(error, (h.head(size()) - exact.col(0)).cwiseAbs().maxCoeff());
+        for (int l = 0; l <= options_.l_max; ++l)
+            error = std::max(
+                error,
+                (h.segment(place(l), count(l)) - exact.col(0).segment(offset(l), count(l))).cwiseAbs().maxCoeff());
     }
     return error / largest;
 }

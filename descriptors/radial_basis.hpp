@@ -3,6 +3,8 @@
 #include <Eigen/Core>
 #include <vector>
 
+#include "descriptors/lanes.hpp"
+
 namespace mlff::descriptors {
 
 struct RadialBasisOptions {
@@ -34,9 +36,13 @@ class RadialBasis {
     [[nodiscard]] double cutoff() const { return options_.cutoff; }
     [[nodiscard]] int l_max() const { return options_.l_max; }
     [[nodiscard]] Eigen::Index size() const { return offset_.back(); }                   ///< Σ_l count(l)
-    [[nodiscard]] Eigen::Index padded_size() const { return padded_; }                   ///< size of the outputs below
     [[nodiscard]] Eigen::Index count(int l) const { return offset(l + 1) - offset(l); }  ///< functions of this l
     [[nodiscard]] Eigen::Index offset(int l) const { return offset_[static_cast<std::size_t>(l)]; }
+
+    /// In the outputs of `evaluate` the functions of each l take whole lanes: width(l) places from place(l) on.
+    [[nodiscard]] Eigen::Index width(int l) const { return padded(count(l)); }
+    [[nodiscard]] Eigen::Index place(int l) const { return place_[static_cast<std::size_t>(l)]; }
+    [[nodiscard]] Eigen::Index padded_size() const { return place_.back(); }  ///< Σ_l width(l)
 
     /// h_nl(r) and dh_nl/dr [1/Å] from the table; both arrays hold padded_size() doubles (the padding is set to zero).
     /// @param r  distance [Å], 0 ≤ r; zero beyond the cutoff
@@ -55,12 +61,11 @@ class RadialBasis {
     };
 
     RadialBasisOptions options_;
-    std::vector<Eigen::Index> offset_;
-    Eigen::Index padded_ = 0;
+    std::vector<Eigen::Index> offset_, place_;
     Quadrature quadrature_;
     double spacing_ = 0.0;  ///< of the knots [Å]
     Eigen::Index n_intervals_ = 0;
-    std::vector<double> table_;  ///< [interval][power 0..5][function], in t = (r - knot)/spacing
+    std::vector<double> table_;  ///< [knot][h, h' spacing, h'' spacing²][place]
 };
 
 /// Zeros of j_l in (0, limit], ascending, for every l = 0..l_max.

@@ -27,39 +27,49 @@ SphericalHarmonics::SphericalHarmonics(int l_max) : l_max_(l_max) {
         }
 }
 
-void SphericalHarmonics::evaluate(const Eigen::Vector3d& u, double* y, double* gradient) const {
-    const double x = u[0], v = u[1], z = u[2];
+template <class Real>
+void SphericalHarmonics::evaluate(const Real& x, const Real& y, const Real& z, Real* value, Real* gradient) const {
     // c_m + i s_m = (x + i y)^m; Q_lm = d^m P_l/dz^m, so dQ_lm/dz = Q_l,m+1.
-    std::array<double, largest_l + 2> c{}, s{};
-    c[0] = 1.0;
+    std::array<Real, largest_l + 1> c, s;
+    const Real zero = 0.0 * x, one = zero + 1.0;
+    c[0] = one;
+    s[0] = zero;
     for (std::size_t m = 1; m <= static_cast<std::size_t>(l_max_); ++m) {
-        c[m] = x * c[m - 1] - v * s[m - 1];
-        s[m] = x * s[m - 1] + v * c[m - 1];
+        c[m] = x * c[m - 1] - y * s[m - 1];
+        s[m] = x * s[m - 1] + y * c[m - 1];
     }
-    std::array<double, (largest_l + 2) * (largest_l + 3) / 2> Q{};
+    std::array<Real, (largest_l + 1) * (largest_l + 2) / 2> Q;
     double diagonal = 1.0;
     for (int m = 0; m <= l_max_; ++m) {
         if (m > 0) diagonal *= 2.0 * m - 1.0;
-        Q[triangle(m, m)] = diagonal;
-        if (m < l_max_) Q[triangle(m + 1, m)] = (2.0 * m + 1.0) * z * diagonal;
+        Q[triangle(m, m)] = diagonal * one;
+        if (m < l_max_) Q[triangle(m + 1, m)] = (2.0 * m + 1.0) * diagonal * z;
         for (int l = m + 2; l <= l_max_; ++l)
             Q[triangle(l, m)] =
-                ((2.0 * l - 1.0) * z * Q[triangle(l - 1, m)] - (l + m - 1.0) * Q[triangle(l - 2, m)]) / (l - m);
+                (2.0 * l - 1.0) / (l - m) * z * Q[triangle(l - 1, m)] - (l + m - 1.0) / (l - m) * Q[triangle(l - 2, m)];
     }
     for (int l = 0; l <= l_max_; ++l)
         for (int m = 0; m <= l; ++m) {
             const auto k = static_cast<std::size_t>(m);
-            const double K = factor_[triangle(l, m)], q = K * Q[triangle(l, m)];
-            const double dq = m < l ? K * Q[triangle(l, m + 1)] : 0.0;
-            const double before_c = m > 0 ? m * c[k - 1] : 0.0, before_s = m > 0 ? m * s[k - 1] : 0.0;
-            const auto store = [&](Eigen::Index index, double angular, double d_x, double d_y) {
-                const Eigen::Vector3d full(q * d_x, q * d_y, dq * angular);
-                y[index] = q * angular;
-                Eigen::Map<Eigen::Vector3d>(gradient + 3 * index) = full - u * u.dot(full);
+            const double K = factor_[triangle(l, m)];
+            const Real q = K * Q[triangle(l, m)];
+            const Real dq = m < l ? Real(K * Q[triangle(l, m + 1)]) : zero;
+            const Real before_c = m > 0 ? Real(static_cast<double>(m) * c[k - 1]) : zero;
+            const Real before_s = m > 0 ? Real(static_cast<double>(m) * s[k - 1]) : zero;
+            const auto write = [&](Eigen::Index index, const Real& angular, const Real& d_x, const Real& d_y) {
+                const Real g_x = q * d_x, g_y = q * d_y, g_z = dq * angular;
+                const Real along = x * g_x + y * g_y + z * g_z;
+                value[index] = q * angular;
+                gradient[3 * index] = g_x - x * along;
+                gradient[3 * index + 1] = g_y - y * along;
+                gradient[3 * index + 2] = g_z - z * along;
             };
-            store(l * l + l + m, c[k], before_c, -before_s);
-            if (m > 0) store(l * l + l - m, s[k], before_s, before_c);
+            write(l * l + l + m, c[k], before_c, -before_s);
+            if (m > 0) write(l * l + l - m, s[k], before_s, before_c);
         }
 }
+
+template void SphericalHarmonics::evaluate(const double&, const double&, const double&, double*, double*) const;
+template void SphericalHarmonics::evaluate(const Lanes&, const Lanes&, const Lanes&, Lanes*, Lanes*) const;
 
 }  // namespace mlff::descriptors

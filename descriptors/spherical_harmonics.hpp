@@ -3,6 +3,8 @@
 #include <Eigen/Core>
 #include <vector>
 
+#include "descriptors/lanes.hpp"
+
 namespace mlff::descriptors {
 
 /// Real, orthonormal spherical harmonics Y_lm on the unit sphere, m = -l..l, index l² + l + m:
@@ -17,10 +19,11 @@ class SphericalHarmonics {
     [[nodiscard]] int l_max() const { return l_max_; }
     [[nodiscard]] Eigen::Index size() const { return (l_max_ + 1) * (l_max_ + 1); }
 
-    /// Y and r ∇Y at the direction of the unit vector u (unchecked): y holds size() values, gradient 3 × size(): the
-    /// tangential gradient on the unit sphere, column-major; divide by r for the derivative of Y_lm(r̂) with respect to
-    /// r.
-    void evaluate(const Eigen::Vector3d& u, double* y, double* gradient) const;
+    /// Y and r ∇Y at the direction of the unit vector (x, y, z) (unchecked): `value` holds size() numbers, `gradient`
+    /// 3 × size(): the tangential gradient on the unit sphere, column-major; divide by r for the derivative of
+    /// Y_lm(r̂) with respect to r. Real: double, or Lanes for four directions at once.
+    template <class Real>
+    void evaluate(const Real& x, const Real& y, const Real& z, Real* value, Real* gradient) const;
 
  private:
     int l_max_;

@@ -27,16 +27,26 @@ enum class Compression {
 /// as absent everywhere.   Source: method.md section 1; [D22] Darby, Kermode, Csányi (2022).
 class ThreeBody {
  public:
-    /// Intermediates of one environment, kept from `value` for the derivatives. Grows, never shrinks.
+    /// Intermediates of one environment, kept from `value` for the derivatives. Grows, never shrinks. Functions of one
+    /// l and channel take whole lanes, the rest of them zero.
     struct Workspace {
-        std::vector<Eigen::Index> neighbor;  ///< index in the environment of each neighbour within R
+        std::vector<Eigen::Index> neighbor;  ///< index in the environment of each neighbour within R, by channel
+        std::vector<Eigen::Index> first;     ///< of each channel in `neighbor`, and the end
         std::vector<double> h, dh;           ///< h_nl and slopes [1/Å], basis().padded_size() per neighbour
-        std::vector<double> y;               ///< Y_lm, harmonics size per neighbour
-        Eigen::Matrix3Xd dy;                 ///< r ∇Y_lm, harmonics size columns per neighbour
-        std::vector<double> c;               ///< c_alm: for each l, for each m, all a
+        std::vector<Lanes> y;                ///< Y_lm of four neighbours, harmonics size per four
+        std::vector<Lanes> dy;               ///< r ∇Y_lm likewise, x, y, z for each lm
+        std::vector<double> c;               ///< c_alm: for each l, for each m, all a = (J, n)
         std::vector<double> c_all;           ///< element compression: Σ_J c_nlm^J, for each l, each m, all n
-        // scratch of value, adjoint and jacobian; packed: all components where only some are kept
+        // scratch of value, adjoint and jacobian; packed: all components, before some are chosen
         std::vector<double> packed, self, weight, self_weight, gradient_c, summed, projected;
+
+        /// Y_lm (lm = l² + l + m) of the k-th neighbour are at 4 lm, the derivatives at 4 (3 lm + x).
+        [[nodiscard]] const double* harmonics(Eigen::Index k, Eigen::Index n_lm) const {
+            return y[static_cast<std::size_t>(k / n_lanes * n_lm)].data() + k % n_lanes;
+        }
+        [[nodiscard]] const double* harmonic_gradients(Eigen::Index k, Eigen::Index n_lm) const {
+            return dy[static_cast<std::size_t>(k / n_lanes * 3 * n_lm)].data() + k % n_lanes;
+        }
     };
 
     /// @param components  those kept, counted in the order above from 0, ascending; empty: all
@@ -61,7 +71,30 @@ class ThreeBody {
     void jacobian(const Environment& environment, Workspace& work, Eigen::Ref<Eigen::MatrixXd> out) const;
 
  private:
+    /// Neighbours within R with their h_nl and Y_lm.
+    void evaluate_neighbors(const Environment& environment, Workspace& work) const;
+    /// Adds neighbours k .. k + Q - 1, all of one channel, to c and to the self terms.
+    template <int Q>
+    void accumulate(Workspace& work, Eigen::Index channel, Eigen::Index k) const;
+    /// dE/dc_alm and the weights of the self terms, from dE/dp.
+    void adjoint_of_products(Workspace& work, const double* g) const;
+    /// What one l and one neighbour contribute to a gradient; Q lanes of functions from b on.
+    struct PairTerms {
+        Eigen::Index n_m, n, width, row;
+        const double *y, *dy, *h, *dh, *gradient, *self;
+        double self_factor;
+    };
+    template <int Q>
+    static void pair_gradient(const PairTerms& term, Eigen::Index b, Lanes& radial, std::array<Lanes, 3>& tangential);
+    /// dE/dr of the k-th neighbour.
+    [[nodiscard]] Eigen::Vector3d pair_gradient(const Workspace& work, Eigen::Index channel, Eigen::Index k,
+                                                const Eigen::Vector3d& unit, double r) const;
+
     [[nodiscard]] Eigen::Index channels_times(int l) const { return n_channels_ * basis_.count(l); }
+    [[nodiscard]] Eigen::Index row_size(int l) const { return n_channels_ * basis_.width(l); }  ///< of c, for each m
+    [[nodiscard]] Eigen::Index c_offset(int l) const { return c_offset_[static_cast<std::size_t>(l)]; }
+    [[nodiscard]] Eigen::Index c_all_offset(int l) const { return c_all_offset_[static_cast<std::size_t>(l)]; }
+    [[nodiscard]] Eigen::Index self_offset(int l) const { return self_offset_[static_cast<std::size_t>(l)]; }
     [[nodiscard]] Eigen::Index block_size(int l) const;  ///< descriptor components of this l, kept or not
     [[nodiscard]] bool all_kept() const { return kept_.empty(); }
     [[nodiscard]] double kappa(int l) const { return kappa_[static_cast<std::size_t>(l)]; }
@@ -73,7 +106,7 @@ class ThreeBody {
     std::vector<double> kappa_;               ///< sqrt(8π²/(2l+1))
     std::vector<Eigen::Index> c_offset_;      ///< of the block of l in Workspace::c
     std::vector<Eigen::Index> c_all_offset_;  ///< of the block of l in Workspace::c_all
-    std::vector<Eigen::Index> self_offset_;   ///< of the blocks (J, n, n') of l in Workspace::self
+    std::vector<Eigen::Index> self_offset_;   ///< of the blocks (J, n, n') of l in self and self_weight
     Eigen::Index full_size_ = 0;
     std::vector<int> kept_;                 ///< components, ascending; empty: all, and so are the next two
     std::vector<Eigen::Index> first_kept_;  ///< of each l

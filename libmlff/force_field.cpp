@@ -18,7 +18,7 @@ namespace {
 
 using Eigen::Index;
 
-constexpr Index batch_size = 24;  ///< atoms per pair of matrix products: wide enough for gemm, small enough for cache
+constexpr Index batch_size = 64;  ///< atoms per pair of matrix products: wide enough for gemm, small enough for cache
 
 }  // namespace
 
@@ -81,7 +81,30 @@ ForceField::ForceField(std::shared_ptr<const descriptors::Descriptor> descriptor
 }
 
 ForceField ForceField::with_calibration(const Calibration& calibration) const {
-    return {descriptor_, kernel_power_, species_, references_, e0_, posterior_, scales_, provenance_, calibration};
+    ForceField result(descriptor_, kernel_power_, species_, references_, e0_, posterior_, scales_, provenance_,
+                      calibration);
+    result.production_ = production_;
+    return result;
+}
+
+ForceField ForceField::with_production(std::optional<ProductionForm> form) const {
+    if (form) {
+        if (form->terms.size() != species_.size() || form->weights.size() != species_.size())
+            throw std::invalid_argument("a production form needs terms and weights for each species");
+        for (std::size_t s = 0; s < species_.size(); ++s) {
+            const auto& terms = form->terms[s];
+            const auto& weights = form->weights[s];
+            if (terms.rows() != descriptor_->size() || terms.cols() != weights.size())
+                throw std::invalid_argument(
+                    fmt::format("production form: {} x {} terms with {} weights; the descriptor has {} components",
+                                terms.rows(), terms.cols(), weights.size(), descriptor_->size()));
+            if (!terms.allFinite() || !weights.allFinite())
+                throw std::invalid_argument("the production form is not finite");
+        }
+    }
+    ForceField result = *this;
+    result.production_ = std::move(form);
+    return result;
 }
 
 Eigen::MatrixXd compute_features(const descriptors::Descriptor& descriptor, const Environments& environments) {
@@ -96,9 +119,20 @@ Eigen::MatrixXd compute_features(const descriptors::Descriptor& descriptor, cons
     return features;
 }
 
+template <class Real>
+struct ForceFieldCalculator::Products {
+    Eigen::MatrixX<Real> features;    ///< x̂, D × n
+    Eigen::MatrixX<Real> similarity;  ///< x̂·t, n_terms × n
+    Eigen::MatrixX<Real> slope;       ///< dE/d(x̂·t)
+    Eigen::MatrixX<Real> gradient;    ///< dE/dx̂, D × n
+};
+
 struct ForceFieldCalculator::ThreadScratch {
     std::vector<descriptors::Descriptor::Workspace> work{static_cast<std::size_t>(batch_size)};
-    Eigen::MatrixXd features, similarity, slope, gradient;
+    Eigen::MatrixXd features;
+    Products<double> in_double;
+    Products<float> in_single;
+    Eigen::VectorXd gradient;
     Matrix3X pairs;
     Matrix3X forces;
     Matrix3 virial;  ///< Σ r_ij ⊗ dE/dr_ij [eV]
@@ -106,37 +140,63 @@ struct ForceFieldCalculator::ThreadScratch {
 
 ForceFieldCalculator::ForceFieldCalculator(ForceField force_field, double skin)
     : force_field_(std::move(force_field)),
-      environments_(force_field_.species(), force_field_.descriptor().cutoff(), skin) {}
+      environments_(force_field_.species(), force_field_.descriptor().cutoff(), skin) {
+    if (const auto& form = force_field_.production(); form && form->single_precision)
+        for (std::size_t s = 0; s < form->terms.size(); ++s) {
+            single_terms_.emplace_back(form->terms[s].cast<float>());
+            single_weights_.emplace_back(form->weights[s].cast<float>());
+        }
+}
 
 ForceFieldCalculator::~ForceFieldCalculator() = default;
 
 void ForceFieldCalculator::predict_batch(int channel, std::span<const Index> atoms, ThreadScratch& scratch,
                                          Evaluation& result) const {
+    const auto s = static_cast<std::size_t>(channel);
+    if (!single_terms_.empty())
+        predict_batch(channel, atoms, single_terms_[s], single_weights_[s], scratch.in_single, scratch, result);
+    else if (const auto& form = force_field_.production())
+        predict_batch(channel, atoms, form->terms[s], form->weights[s], scratch.in_double, scratch, result);
+    else
+        predict_batch(channel, atoms, force_field_.references(channel).features,
+                      force_field_.posterior().weights().segment(force_field_.first(channel),
+                                                                 force_field_.references(channel).size()),
+                      scratch.in_double, scratch, result);
+}
+
+template <class Real, class Terms, class Weights>
+void ForceFieldCalculator::predict_batch(int channel, std::span<const Index> atoms, const Terms& terms,
+                                         const Weights& weights, Products<Real>& products, ThreadScratch& scratch,
+                                         Evaluation& result) const {
     const auto& descriptor = force_field_.descriptor();
-    const auto& B = force_field_.references(channel).features;
-    const auto weights = force_field_.posterior().weights().segment(force_field_.first(channel),
-                                                                    force_field_.references(channel).size());
     const auto n = static_cast<Index>(atoms.size());
     scratch.features.resize(descriptor.size(), n);
     for (Index k = 0; k < n; ++k)
         descriptor.value(environments_.environment(atoms[static_cast<std::size_t>(k)]),
                          scratch.work[static_cast<std::size_t>(k)], scratch.features.col(k));
-    scratch.similarity.noalias() = B.transpose() * scratch.features;
-    scratch.slope.resize(scratch.similarity.rows(), n);
-    bayes::kernel_value_and_derivative(scratch.similarity, scratch.slope, force_field_.kernel_power());
-    for (Index k = 0; k < n; ++k)
+    products.features = scratch.features.template cast<Real>();
+    products.similarity.noalias() = terms.transpose() * products.features;
+    products.slope.resize(terms.cols(), n);
+    for (Index k = 0; k < n; ++k) {
+        // v s^(ζ-1), column by column so that it stays in cache
+        auto slope = products.slope.col(k).array();
+        const auto similarity = products.similarity.col(k).array();
+        slope = weights.array();
+        for (int power = 1; power < force_field_.kernel_power(); ++power) slope *= similarity;
         result.atom_energies[atoms[static_cast<std::size_t>(k)]] =
-            force_field_.e0()[channel] + weights.dot(scratch.similarity.col(k));
-    scratch.slope.array().colwise() *= weights.array();
-    scratch.gradient.noalias() = B * scratch.slope;
+            force_field_.e0()[channel] + (slope * similarity).template cast<double>().sum();
+        slope *= static_cast<Real>(force_field_.kernel_power());
+    }
+    products.gradient.noalias() = terms * products.slope;
     const NeighborList& neighbors = environments_.neighbors();
     for (Index k = 0; k < n; ++k) {
         const Index i = atoms[static_cast<std::size_t>(k)], first = neighbors.first(i);
         const auto environment = environments_.environment(i);
         if (scratch.pairs.cols() < environment.size()) scratch.pairs.resize(3, 2 * environment.size());
         auto pairs = scratch.pairs.leftCols(environment.size());
+        scratch.gradient = products.gradient.col(k).template cast<double>();
         descriptor.adjoint(environment, scratch.work[static_cast<std::size_t>(k)], scratch.features.col(k),
-                           scratch.gradient.col(k), pairs);
+                           scratch.gradient, pairs);
         Vector3 total = Vector3::Zero();
         for (Index p = 0; p < environment.size(); ++p) {
             const Vector3 g = pairs.col(p);
@@ -236,10 +296,14 @@ void ForceFieldCalculator::check(const Structure& structure) const { environment
 
 std::string ForceFieldCalculator::description() const {
     std::vector<std::string> parts;
-    for (int channel = 0; channel < force_field_.n_channels(); ++channel)
-        parts.push_back(fmt::format("{} {}", force_field_.references(channel).size(),
-                                    element_symbol(force_field_.species()[static_cast<std::size_t>(channel)])));
-    return fmt::format("machine-learned force field, local references {}, trained on {}", fmt::join(parts, ", "),
+    const auto& form = force_field_.production();
+    for (int channel = 0; channel < force_field_.n_channels(); ++channel) {
+        const auto s = static_cast<std::size_t>(channel);
+        parts.push_back(fmt::format("{} {}", form ? form->weights[s].size() : force_field_.references(channel).size(),
+                                    element_symbol(force_field_.species()[s])));
+    }
+    return fmt::format("machine-learned force field, {} {}, trained on {}",
+                       form ? "production form, terms" : "local references", fmt::join(parts, ", "),
                        force_field_.provenance().reference);
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -46,6 +47,17 @@ struct Calibration {
     double energy = 1.0, force = 1.0, stress = 1.0;
 };
 
+/// A cheaper form of a force field for molecular dynamics (production.hpp), the same energy with fewer terms:
+///
+///   E_i = e0(s_i) + Σ_k v_k (x̂_i · t_k)^ζ
+struct ProductionForm {
+    std::vector<Eigen::MatrixXd> terms;    ///< t_k, one per column, D × n_terms, per channel
+    std::vector<Eigen::VectorXd> weights;  ///< v_k [eV], n_terms, per channel
+    bool single_precision = true;          ///< of the products with the terms; sums over atoms and terms are double
+    double loss = 0.0;                     ///< growth of the force RMSE on the data named, as a share of it
+    std::string measured_on;               ///< these data
+};
+
 /// Where a force field comes from and how well it reproduces its training data.
 struct Provenance {
     std::string version;    ///< of the program that fitted it
@@ -78,6 +90,12 @@ class ForceField {
     /// @throws std::invalid_argument if a factor is not positive
     [[nodiscard]] ForceField with_calibration(const Calibration& calibration) const;
 
+    /// The same force field, evaluated by its production form; error estimates and spilling factors stay those of the
+    /// local references. Or, with none, by the local references.
+    /// @throws std::invalid_argument if the sizes disagree or a number is not finite
+    [[nodiscard]] ForceField with_production(std::optional<ProductionForm> form) const;
+    [[nodiscard]] const std::optional<ProductionForm>& production() const { return production_; }
+
     [[nodiscard]] const descriptors::Descriptor& descriptor() const { return *descriptor_; }
     [[nodiscard]] ForceFieldOptions options() const { return {descriptor_->options(), kernel_power_}; }
     [[nodiscard]] int kernel_power() const { return kernel_power_; }
@@ -107,6 +125,7 @@ class ForceField {
     LabelScales scales_;
     Provenance provenance_;
     Calibration calibration_;
+    std::optional<ProductionForm> production_;
 };
 
 /// x̂ of every atom, D × n_atoms, in the order of the atoms.
@@ -128,12 +147,19 @@ class ForceFieldCalculator final : public Calculator {
 
  private:
     struct ThreadScratch;
+    template <class Real>
+    struct Products;
+    template <class Real, class Terms, class Weights>
+    void predict_batch(int channel, std::span<const Eigen::Index> atoms, const Terms& terms, const Weights& weights,
+                       Products<Real>& products, ThreadScratch& scratch, Evaluation& result) const;
     void predict_batch(int channel, std::span<const Eigen::Index> atoms, ThreadScratch& scratch,
                        Evaluation& result) const;
     [[nodiscard]] Uncertainty uncertainty(const Structure& structure) const;
     [[nodiscard]] Eigen::VectorXd spilling_factors();
 
     ForceField force_field_;
+    std::vector<Eigen::MatrixXf> single_terms_;    ///< of a production form in single precision, per channel
+    std::vector<Eigen::VectorXf> single_weights_;  ///< likewise
     Environments environments_;
     std::vector<bayes::SpillingFactor> spilling_;  ///< per channel; made when first asked for
     std::vector<ThreadScratch> scratch_;           ///< per thread

@@ -533,4 +533,10 @@ void ConfigSection::finish() const {
 
 std::string ConfigSection::resolved() const { return state_->resolved(0); }
 
+void ConfigSection::resolve(const std::string& key, const std::string& yaml) {
+    State::Entry& entry = state_->entry(key);
+    entry.kind = State::Entry::Kind::value;
+    entry.yaml = yaml;
+}
+
 }  // namespace mlff

@@ -100,6 +100,9 @@ class ConfigSection {
     /// Every key read, with the value in force, as YAML in reading order; it can be read back.
     [[nodiscard]] std::string resolved() const;
 
+    /// From now on `resolved()` says `yaml` under the key: for what the program has chosen itself.
+    void resolve(const std::string& key, const std::string& yaml);
+
  private:
     struct State;
     explicit ConfigSection(std::unique_ptr<State> state);

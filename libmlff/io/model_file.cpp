@@ -113,6 +113,16 @@ void write_model(const std::string& path, const ForceField& model) {
     file.write("calibration/energy", model.calibration().energy);
     file.write("calibration/force", model.calibration().force);
     file.write("calibration/stress", model.calibration().stress);
+    if (const auto& form = model.production()) {
+        for (std::size_t s = 0; s < symbols.size(); ++s) {
+            file.write("production/" + symbols[s] + "/terms", form->terms[s]);
+            file.write("production/" + symbols[s] + "/weights", form->weights[s]);
+            file.attribute("production/" + symbols[s] + "/weights", "unit", "eV");
+        }
+        file.write("production/single_precision", form->single_precision ? 1 : 0);
+        file.write("production/loss", form->loss);
+        file.write("production/measured_on", form->measured_on);
+    }
     file.commit();
 }
 
@@ -200,15 +210,19 @@ ForceField read_model(const std::string& path) {
                            .force = file.read<double>("calibration/force"),
                            .stress = file.read<double>("calibration/stress")};
         auto descriptor = std::make_shared<descriptors::Descriptor>(options, static_cast<int>(species.size()));
-        return {std::move(descriptor),
-                file.read<int>("kernel/power"),
-                std::move(species),
-                std::move(references),
-                file.read<Eigen::VectorXd>("e0"),
-                std::move(posterior),
-                scales,
-                std::move(origin),
-                calibration};
+        ForceField model(std::move(descriptor), file.read<int>("kernel/power"), std::move(species),
+                         std::move(references), file.read<Eigen::VectorXd>("e0"), std::move(posterior), scales,
+                         std::move(origin), calibration);
+        if (!file.has("production")) return model;
+        ProductionForm form;
+        for (const auto& symbol : symbols) {
+            form.terms.push_back(file.read<Eigen::MatrixXd>("production/" + symbol + "/terms"));
+            form.weights.push_back(file.read<Eigen::VectorXd>("production/" + symbol + "/weights"));
+        }
+        form.single_precision = file.read<int>("production/single_precision") != 0;
+        form.loss = file.read<double>("production/loss");
+        form.measured_on = file.read<std::string>("production/measured_on");
+        return model.with_production(std::move(form));
     } catch (const std::invalid_argument& error) {
         throw InputError(fmt::format("{}: the model is damaged: {}", path, error.what()));
     }

@@ -273,35 +273,41 @@ SearchResult search_model(const std::vector<LabeledStructure>& training,
         record(trial);
         return SearchResult{std::move(sized), {}, std::move(pass), std::move(fit)};
     };
-    const Index least = std::min(base.max_references, few);
-    SearchResult result = full_pass(least);
-    const double before = trials.back().score;
-    // Of what grows with the references, about half grows linearly (design rows) and half with the square (QR).
-    const double left = 0.85 * (search.seconds - watch.seconds()), unit = trials.back().seconds;
-    const double factor = std::sqrt(0.25 + 2.0 * std::max(0.0, left / unit)) - 0.5;
-    const auto more = std::min(base.max_references, static_cast<Index>(static_cast<double>(least) * factor));
-    if (more > least * 5 / 4) {
+    Index m = std::min(base.max_references, few);
+    SearchResult result = full_pass(m);
+    double exponent = 2.0;  // of the time of a pass as it grows with the references; measured from the second pass on
+    for (;;) {
+        // After the last pass come smaller sizes, errors and calibration; together they take no longer than it.
+        const double last = trials.back().seconds, left = search.seconds - watch.seconds();
+        const double factor = std::min(4.0, std::pow(std::max(0.0, left) / (2.0 * last), 1.0 / exponent));
+        const auto more = std::min(base.max_references, static_cast<Index>(factor * static_cast<double>(m)));
+        if (more < m * 5 / 4) break;
+        const double before = trials.back().score;
         SearchResult larger = full_pass(more);
-        // Fewer references of the same pass may do better: the noise of the labels limits how many pay.
-        const Index most = larger.pass.max_references();
-        const TrainingPass all = larger.pass;
-        double top = trials.back().score;
-        for (const double share_of_most : {0.7, 0.5, 0.35}) {
-            const auto m = static_cast<Index>(share_of_most * static_cast<double>(most));
-            if (m <= least) break;
-            TrainingPass part = all.with_references(m);
-            Validated fit = part.validate(larger.options.regression);
-            Trial trial = judged(part, larger.options, fit, training);
-            trial.better = trial.score < improvement * top;
-            record(trial);
-            if (!trial.better) break;
-            top = trial.score;
-            larger.options.pool = larger.options.candidates();
-            larger.options.max_references = m;
-            larger.pass = std::move(part);
-            larger.fit = std::move(fit);
-        }
-        if (top <= before) result = std::move(larger);
+        if (trials.back().score > before) break;
+        result = std::move(larger);
+        if (result.pass.max_references() < more) break;  // there are no more that differ
+        exponent = std::clamp(std::log(trials.back().seconds / last) / std::log(factor), 1.0, 3.0);
+        m = more;
+    }
+    // Fewer references of the same pass may do better: the noise of the labels limits how many pay.
+    const Index most = result.pass.max_references();
+    const TrainingPass all = result.pass;
+    double top = score(result.fit.errors, all.data().training_labels().deviations());
+    for (const double share_of_most : {0.7, 0.5, 0.35}) {
+        const auto fewer = static_cast<Index>(share_of_most * static_cast<double>(most));
+        if (fewer <= few) break;
+        TrainingPass part = all.with_references(fewer);
+        Validated fit = part.validate(result.options.regression);
+        Trial trial = judged(part, result.options, fit, training);
+        trial.better = trial.score < improvement * top;
+        record(trial);
+        if (!trial.better) break;
+        top = trial.score;
+        result.options.pool = result.options.candidates();
+        result.options.max_references = fewer;
+        result.pass = std::move(part);
+        result.fit = std::move(fit);
     }
     result.trials = std::move(trials);
     return result;

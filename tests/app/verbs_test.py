@@ -8,7 +8,7 @@ from program import FORCE_FIELD, ProgramTest, ase, np, silver_iodide, train_yaml
 
 GPA = 160.2176634  # eV/Å³
 
-VERBS = ["train", "select", "fit", "evaluate", "predict", "run", "analyze", "convert", "similarity", "info"]
+VERBS = ["train", "select", "fit", "evaluate", "predict", "run", "analyze", "convert", "similarity", "compile", "info"]
 STATUS_KEYS = ["step", "steps", "reference_calls", "local_references", "threshold", "beef_max", "temperature", "state",
                "force_rmse"]
 
@@ -111,6 +111,28 @@ class VerbsTest(ProgramTest):
         for atoms in selected:
             np.testing.assert_array_equal(atoms.get_forces(), frames[atoms.positions.tobytes()].get_forces())
         self.mlff("evaluate", "selection/model.h5", "out/training.xyz")
+
+    def test_compile(self):
+        """A production form: its loss as stated, its errors those of evaluate, known to info and to run."""
+        frames = self.make_data()
+        ase.io.write(self.folder / "train.xyz", frames[:8], format="extxyz")
+        ase.io.write(self.folder / "test.xyz", frames[8:], format="extxyz")
+        self.make_model("train.xyz")
+        out, _ = self.mlff("compile", "model.h5", "fast.h5", "--data", "test.xyz", "--max-loss", "5%")
+        self.assertIn("single precision", out)
+        self.assertIn("loss", out.splitlines()[-1])
+        loss = float(out.split("loss ")[-1].split(" %")[0])
+        self.assertLessEqual(loss, 5.0)
+        rmse = {}
+        for name in ["model", "fast"]:
+            self.mlff("evaluate", f"{name}.h5", "test.xyz", "--json", "e.json")
+            report = json.loads((self.folder / "e.json").read_text())
+            rmse[name] = [report[kind]["rmse"] for kind in ["force", "energy"]]
+        worst = 100.0 * max(f / m - 1.0 for f, m in zip(rmse["fast"], rmse["model"]))
+        self.assertAlmostEqual(worst, loss, delta=2e-3)
+        self.assertIn("production form", self.mlff("info", "fast.h5")[0])
+        out, _ = self.mlff("run", self.write("run.yaml", run_yaml("force_field: fast.h5")))
+        self.assertIn("production form", out)
 
     def test_fit_chooses_a_force_field(self):
         """The settings that auto writes give the errors that it printed."""

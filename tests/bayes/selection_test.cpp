@@ -309,5 +309,62 @@ TEST(Components, RefusesNonsense) {
     EXPECT_THROW((void)select_components(X, 2), std::invalid_argument);
 }
 
+// ‖f − Σ_k v_k k(·, p_k)‖² in the space of the kernel.
+double distance(const MatrixXd& K, const VectorXd& w, const Indices& points, const VectorXd& v) {
+    VectorXd difference = w;
+    for (std::size_t k = 0; k < points.size(); ++k) difference[points[k]] -= v[static_cast<Index>(k)];
+    return difference.dot(K * difference);
+}
+
+TEST(GreedyProjection, LeadingPointsGiveTheOrthogonalProjection) {
+    const MatrixXd K = kernel_matrix(random_features(9, 25, 0.6, 4), 3);
+    const VectorXd w = VectorXd::Random(25);
+    const NestedProjection projection = project_greedily(K, w);
+    ASSERT_EQ(projection.order.size(), 25u);
+    EXPECT_EQ(std::set<Index>(projection.order.begin(), projection.order.end()).size(), 25u);
+    double before = w.dot(K * w);
+    EXPECT_NEAR(projection.coefficients.squaredNorm(), before, 1e-10 * before);
+    for (const Index n : {1, 7, 18, 25}) {
+        const Indices points(projection.order.begin(), projection.order.begin() + n);
+        VectorXd v = projection.coefficients.head(n);
+        projection.L.topLeftCorner(n, n).triangularView<Eigen::Lower>().transpose().solveInPlace(v);
+        // The normal equations, K_pp v = K_p: w.
+        const VectorXd expected = part(K, points).ldlt().solve(K(points, Eigen::all) * w);
+        EXPECT_LE((v - expected).norm(), 1e-7 * expected.norm()) << n;
+        const double left = distance(K, w, points, v);
+        EXPECT_NEAR(left, projection.coefficients.tail(25 - n).squaredNorm(), 1e-9 * w.dot(K * w));
+        EXPECT_LE(left, before);
+        before = left;
+    }
+}
+
+TEST(GreedyProjection, EachPointIsTheBestOfThoseLeft) {
+    const MatrixXd K = kernel_matrix(random_features(6, 12, 0.6, 5), 2);
+    const VectorXd w = VectorXd::Random(12);
+    const NestedProjection projection = project_greedily(K, w);
+    for (std::size_t n = 1; n <= 4; ++n) {
+        Indices points(projection.order.begin(), projection.order.begin() + static_cast<std::ptrdiff_t>(n));
+        const auto left = [&] {
+            const VectorXd v = part(K, points).ldlt().solve(K(points, Eigen::all) * w);
+            return distance(K, w, points, v);
+        };
+        const double chosen = left();
+        for (Index other = 0; other < 12; ++other) {
+            if (std::find(points.begin(), points.end() - 1, other) != points.end() - 1) continue;
+            points.back() = other;
+            EXPECT_GE(left(), chosen * (1.0 - 1e-9)) << n;
+        }
+    }
+}
+
+TEST(GreedyProjection, EndsWhereThePointsDepend) {
+    MatrixXd features = random_features(8, 10, 0.6, 6);
+    features.rightCols(4) = features.leftCols(4);
+    const NestedProjection projection = project_greedily(kernel_matrix(features, 2), VectorXd::Random(10));
+    EXPECT_EQ(projection.order.size(), 6u);
+    EXPECT_THROW((void)project_greedily(MatrixXd::Identity(3, 3), VectorXd::Ones(2)), std::invalid_argument);
+    EXPECT_THROW((void)project_greedily(MatrixXd::Constant(2, 2, NAN), VectorXd::Ones(2)), std::invalid_argument);
+}
+
 }  // namespace
 }  // namespace mlff::bayes

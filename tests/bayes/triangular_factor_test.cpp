@@ -83,6 +83,19 @@ TEST(TriangularFactor, MergeEqualsSeeingAllRows) {
     EXPECT_LE((left.R() - expected).norm(), 1e-13 * expected.norm());
 }
 
+TEST(TriangularFactor, MergeOfAFactorWithFewRows) {
+    const MatrixXd A = random_matrix(90, 30, 5);
+    const MatrixXd expected = one_shot(A);
+    TriangularFactor left(30), right(30);
+    left.add_rows(A.topRows(84));
+    right.add_rows(A.middleRows(84, 4));
+    (void)right.R();                  // four rows are in the triangle
+    right.add_rows(A.bottomRows(2));  // two wait
+    left.merge(right);
+    EXPECT_EQ(left.n_rows(), 90);
+    EXPECT_LE((left.R() - expected).norm(), 1e-13 * expected.norm());
+}
+
 TEST(TriangularFactor, MergeScalesTheOther) {
     const MatrixXd A = random_matrix(40, 6, 6), B = random_matrix(1050, 6, 7);
     MatrixXd stacked(1090, 6);

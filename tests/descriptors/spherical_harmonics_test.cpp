@@ -16,7 +16,8 @@ namespace {
 Eigen::VectorXd values(const SphericalHarmonics& harmonics, const Eigen::Vector3d& r) {
     Eigen::VectorXd y(harmonics.size());
     Eigen::Matrix3Xd gradient(3, harmonics.size());
-    harmonics.evaluate(r.normalized(), y.data(), gradient.data());
+    const Eigen::Vector3d u = r.normalized();
+    harmonics.evaluate(u[0], u[1], u[2], y.data(), gradient.data());
     return y;
 }
 
@@ -60,11 +61,37 @@ TEST(SphericalHarmonics, GradientAlsoAtThePoles) {
                                      Eigen::Vector3d(0, 0, -0.5), Eigen::Vector3d(-1.5, 0, 0)}) {
         Eigen::VectorXd y(harmonics.size());
         Eigen::Matrix3Xd gradient(3, harmonics.size());
-        harmonics.evaluate(r.normalized(), y.data(), gradient.data());
+        const Eigen::Vector3d u = r.normalized();
+        harmonics.evaluate(u[0], u[1], u[2], y.data(), gradient.data());
         for (Eigen::Index lm = 0; lm < harmonics.size(); ++lm)
             EXPECT_TRUE(
                 mlff::testing::gradient_matches([&](const Eigen::VectorXd& x) { return values(harmonics, x)[lm]; }, r,
                                                 gradient.col(lm) / r.norm(), 1e-5, 1e-8))
                 << lm;
+    }
+}
+
+TEST(SphericalHarmonics, FourAtOnceEqualOneByOne) {
+    const SphericalHarmonics harmonics(7);
+    const auto points = mlff::testing::random_environment(4, 1, 1.0, 1.0, 5);
+    const Eigen::Index n = harmonics.size();
+    descriptors::Lanes x, y, z;
+    for (Eigen::Index q = 0; q < 4; ++q) {
+        const Eigen::Vector3d u = points.vectors.col(q).normalized();
+        x[q] = u[0];
+        y[q] = u[1];
+        z[q] = u[2];
+    }
+    std::vector<descriptors::Lanes> value(static_cast<std::size_t>(n)), gradient(static_cast<std::size_t>(3 * n));
+    harmonics.evaluate(x, y, z, value.data(), gradient.data());
+    for (Eigen::Index q = 0; q < 4; ++q) {
+        Eigen::VectorXd one(n);
+        Eigen::Matrix3Xd slope(3, n);
+        harmonics.evaluate(x[q], y[q], z[q], one.data(), slope.data());
+        for (Eigen::Index lm = 0; lm < n; ++lm) {
+            EXPECT_NEAR(value[static_cast<std::size_t>(lm)][q], one[lm], 1e-14);
+            for (Eigen::Index c = 0; c < 3; ++c)
+                EXPECT_NEAR(gradient[static_cast<std::size_t>(3 * lm + c)][q], slope(c, lm), 1e-13);
+        }
     }
 }

@@ -367,5 +367,15 @@ observables:
     EXPECT_EQ(again.resolved(), expected);
 }
 
+TEST(Config, WhatTheProgramChoseStandsInTheResolvedSettings) {
+    ConfigSection root = config("force_field: auto\noutput: m.h5");
+    std::string word, output;
+    root.read("force_field", word);
+    root.read_path("output", output);
+    root.resolve("force_field", "{kernel_power: 3}");
+    root.section("references").resolve("max", "20");
+    EXPECT_EQ(root.resolved(), "force_field: {kernel_power: 3}\noutput: m.h5\nreferences:\n  max: 20\n");
+}
+
 }  // namespace
 }  // namespace mlff
