@@ -104,7 +104,7 @@ class TextFrames : public FrameSource {
     virtual std::optional<SourceFrame> read() = 0;
 
     bool next_nonblank() {
-        while (lines_.next(line_)) {
+        while (std::exchange(line_is_ahead_, false) || lines_.next(line_)) {
             split_words(line_, words_);
             if (!words_.empty()) return true;
         }
@@ -133,11 +133,15 @@ class TextFrames : public FrameSource {
     }
     Vector3 vector(std::size_t k) { return {number(k), number(k + 1), number(k + 2)}; }
 
+    /// Reads on to see whether the file goes on; next_nonblank then begins with that line.
+    bool looks_ahead() { return line_is_ahead_ = lines_.next(line_); }
+
     LineReader lines_;
     std::string line_;
     std::vector<std::string_view> words_;
 
  private:
+    bool line_is_ahead_ = false;
     long n_frames_ = 0;
 };
 
@@ -153,10 +157,16 @@ class XdatcarFrames final : public TextFrames {
         frame.origin = lines_.place();
         frame.step = configuration_number();
         frame.structure = header_;
+        std::size_t last_decimals = 0;
         for (Eigen::Index i = 0; i < header_.size(); ++i) {
             next_line();
             split_columns(line_, words_);
             frame.structure.positions.col(i) = header_.cell * vector(0);
+            // A last number with fewer decimals than the one above it is part of a number, if nothing follows.
+            const std::string_view last = words_.back();
+            const auto decimals = last.size() - std::min(last.size(), last.rfind('.'));
+            if (i + 1 == header_.size() && decimals < last_decimals && !looks_ahead()) throw CutOff();
+            last_decimals = decimals;
         }
         return frame;
     }
