@@ -3,8 +3,8 @@
 
     fit_scaling.py MLFF DATA.xyz[.gz]
 
-Fits to the first 1/4, 1/2 and all of the structures with 400 references per species, and to all of them with 200, 400,
-800 and 1600; prints one line each. Errors are not the point: folds and comparisons are off.
+Fits to a quarter, half and all of the structures with 400 references per species, and to all of them with 100, 200, 400
+and 800; prints one line each. Errors are not the point: folds and comparisons are off.
 """
 import gzip
 import os
@@ -45,7 +45,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         data = os.path.join(folder, "data.xyz")
         print("structures  references  forecast GB  peak GB  time s", flush=True)
-        for share, references in ((4, 400), (2, 400), (1, 200), (1, 400), (1, 800), (1, 1600)):
+        for share, references in ((4, 400), (2, 400), (1, 100), (1, 200), (1, 400), (1, 800)):
             with open(data, "w", encoding="utf-8") as file:
                 file.writelines(structures[::share])
             n, forecast, peak, seconds = fit(mlff, folder, data, references)

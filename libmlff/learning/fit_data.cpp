@@ -25,6 +25,8 @@ std::vector<LocalReferences> choose_references(const std::vector<LabeledStructur
     return sparsify(std::move(candidates), options.force_field.kernel_power, options.selection, options.max_references);
 }
 
+constexpr double program_bytes = 45e6;  ///< of the program itself, libraries and tables included
+
 Index total(const std::vector<LocalReferences>& references) {
     Index n = 0;
     for (const auto& set : references) n += set.size();
@@ -74,7 +76,7 @@ FitForecast forecast_fit(const std::vector<LabeledStructure>& training, bool has
         const double factors = 3.0 * n * (n + 1024.0);
         const double solving = factors + 4.0 * n * n;
         const double rows = 2.0 * n * (7.0 + 3.0 * static_cast<double>(largest)) + n * static_cast<double>(D);
-        forecast.bytes = 8.0 * std::max(pools + selection, parts * factors + std::max(solving, rows));
+        forecast.bytes = program_bytes + 8.0 * std::max(pools + selection, parts * factors + std::max(solving, rows));
     };
     set(options.max_references, options.folds);
     const auto too_large = [&] { return options.memory > 0 && forecast.bytes > static_cast<double>(options.memory); };

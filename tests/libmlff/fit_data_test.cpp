@@ -70,19 +70,21 @@ TEST(FitData, KeepsToTheMemoryBudget) {
     EXPECT_FALSE(free.reduced);
     EXPECT_EQ(free.max_references, 60);
     EXPECT_EQ(free.n_references, 60);
-    options.memory = static_cast<std::int64_t>(free.bytes / 3.0);
+    options.memory = 1;  // no budget is too small for one reference
+    const FitForecast least = forecast_fit(data, false, options);
+    EXPECT_EQ(least.max_references, 1);
+    EXPECT_EQ(fit_quietly(data, options).n_references(), 1);
+    const double third = least.bytes + (free.bytes - least.bytes) / 3.0;
+    options.memory = static_cast<std::int64_t>(third);
     const FitForecast forecast = forecast_fit(data, false, options);
     EXPECT_TRUE(forecast.reduced);
     EXPECT_LT(forecast.max_references, 60);
-    EXPECT_LE(forecast.bytes, free.bytes / 3.0);
+    EXPECT_LE(forecast.bytes, third);
     EXPECT_EQ(fit_quietly(data, options).n_references(), forecast.n_references);
     options.folds = 5;  // given up before references are
     options.memory = static_cast<std::int64_t>(free.bytes);
     EXPECT_FALSE(forecast_fit(data, false, options).reduced);
     EXPECT_LT(forecast_fit(data, false, options).folds, 5);
-    options.memory = 1;  // no budget is too small for one reference
-    EXPECT_EQ(forecast_fit(data, false, options).max_references, 1);
-    EXPECT_EQ(fit_quietly(data, options).n_references(), 1);
 }
 
 TEST(FitData, NoMoreReferencesThanAtoms) {
