@@ -13,7 +13,8 @@ build: install-packages
 demo: build
 	demo/run.sh
 
-test: install-packages
+test:
+	@cmake/install-packages.sh test
 	cmake --preset release -DMLFF_BUILD_TESTS=ON
 	cmake --build --preset release
 	ctest --preset release

@@ -23,9 +23,9 @@ struct Cp2kInputOptions {
 /// structure of these species: basis MOLOPT-SR-GTH and potential GTH-PBE of each element as they come with CP2K, Γ
 /// point, orbital transformation (for materials with a gap).
 ///
-/// Grid cutoff: 180 √α Ry for the hardest element, 280 to 1000 Ry (demo: three quarters, at least 240 Ry), where α is the
-/// largest exponent of its basis. That is 300 Ry for AgI, where 280 Ry were seen to conserve the energy to 10⁻⁷ hartree,
-/// and 880 Ry with Na, where 500 Ry were seen not to be enough; still it is a guess, to be converged.
+/// Grid cutoff: 180 √α Ry for the hardest element, 280 to 1000 Ry (demo: three quarters, at least 240 Ry), where α is
+/// the largest exponent of its basis. That is 300 Ry for AgI, where 280 Ry were seen to conserve the energy to 10⁻⁷
+/// hartree, and 880 Ry with Na, where 500 Ry were seen not to be enough; still it is a guess, to be converged.
 /// @throws InputError for an element without basis or potential; the message names it
 [[nodiscard]] std::string cp2k_input(const Structure& structure, const Cp2kInputOptions& options);
 

@@ -104,13 +104,15 @@ TEST_F(ProgramTest, PotentialsInAnotherOrderAreRefused) {
     options.folder = folder.file("reference");
     options.command = "true";
     structure.species = {53, 53, 47, 47, 53, 53, 47, 47};
-    options.inputs = InputFiles({{folder.file("POTCAR", " TITEL  = PAW_PBE Ag 02Apr2005\n TITEL  = PAW_PBE I 08Apr2002\n")}});
+    options.inputs =
+        InputFiles({{folder.file("POTCAR", " TITEL  = PAW_PBE Ag 02Apr2005\n TITEL  = PAW_PBE I 08Apr2002\n")}});
     ProgramCode wrong(options, {});
     EXPECT_NE(error_of<InputError>([&] {
                   (void)wrong.call(structure, {});
               }).find("potentials of Ag I, but the structure has I Ag"),
               std::string::npos);
-    options.inputs = InputFiles({{folder.file("POTCAR", " TITEL  = PAW_PBE I 08Apr2002\n TITEL  = PAW_PBE Ag 02Apr2005\n")}});
+    options.inputs =
+        InputFiles({{folder.file("POTCAR", " TITEL  = PAW_PBE I 08Apr2002\n TITEL  = PAW_PBE Ag 02Apr2005\n")}});
     ProgramCode right(options, {});
     EXPECT_NE(error_of<CallFailure>([&] { (void)right.call(structure, {}); }).find("left no OUTCAR"),
               std::string::npos);
