@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <numeric>
 #include <stdexcept>
@@ -12,6 +11,7 @@
 #include "bayes/lapack.hpp"
 #include "bayes/selection.hpp"
 #include "libmlff/errors.hpp"
+#include "libmlff/learning/model_search.hpp"
 
 namespace mlff {
 namespace {
@@ -35,20 +35,6 @@ Eigenvectors quadratic_form(const Eigen::MatrixXd& X, const Eigen::VectorXd& w) 
     const double least = negligible * std::abs(eigen.values[order.front()]);
     while (!order.empty() && !(std::abs(eigen.values[order.back()]) > least)) order.pop_back();
     return {eigen.vectors(Eigen::all, order), eigen.values(order)};
-}
-
-/// Shortest of a few evaluations of the largest structure.
-double measure(ForceFieldCalculator& calculator, const std::vector<LabeledStructure>& data) {
-    const auto& largest = std::max_element(data.begin(), data.end(), [](const auto& a, const auto& b) {
-                              return a.structure.size() < b.structure.size();
-                          })->structure;
-    double best = std::numeric_limits<double>::infinity();
-    for (int repeat = 0; repeat < 5; ++repeat) {
-        const auto start = std::chrono::steady_clock::now();
-        (void)calculator.evaluate(largest);
-        best = std::min(best, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
-    }
-    return 1e6 * best / static_cast<double>(largest.size());
 }
 
 }  // namespace
@@ -115,7 +101,7 @@ ForceField compile(const ForceField& force_field, const std::vector<LabeledStruc
         last.loss = last.errors.force.rmse() / before->force.rmse() - 1.0;
         if (before->energy.rmse() > 0.0)
             last.loss = std::max(last.loss, last.errors.energy.rmse() / before->energy.rmse() - 1.0);
-        last.microseconds = measure(calculator, data);
+        last.microseconds = measure_speed(model, data);
         options.tell(last);
         return last.loss;
     };
