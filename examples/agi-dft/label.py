@@ -27,7 +27,8 @@ def start_cp2k(atoms, properties, port, unixsocket):
     folder = tempfile.mkdtemp(prefix="label-")
     with open(f"{folder}/cp2k.inp", "w") as file:
         file.write(text)
-    return subprocess.Popen(["cp2k", "-i", "cp2k.inp", "-o", "cp2k.out"], cwd=folder)
+    command = ["mpirun", "--bind-to", "none", "-np", "2", "cp2k", "-i", "cp2k.inp", "-o", "cp2k.out"]
+    return subprocess.Popen(command, cwd=folder)
 
 
 labelled = []
