@@ -23,13 +23,13 @@ std::string without_json(const std::string& path) {
 
 }  // namespace
 
-void evaluate(const EvaluateArguments& arguments, const Console& console) {
+void evaluate(const EvaluateArguments& arguments, const Console& console, Communicator& world) {
     for (const auto& output : {arguments.json, arguments.parity})
         if (!output.empty()) require_writable(output);
     const bool calibrate = !arguments.calibration.empty();
     const std::string calibration_base = without_json(arguments.calibration);
     if (calibrate) require_writable(calibration_base + ".json");
-    ForceFieldCalculator calculator(read_model(arguments.model));
+    ForceFieldCalculator calculator(read_model(arguments.model), 1.0, &world);
     const auto data = load_data({arguments.data});
     for (const auto& item : data) require_known(item.structure, calculator, item.origin);
     ErrorReport report;

@@ -143,8 +143,8 @@ struct Unseen {
 };
 
 void judge(const ForceField& model, const std::vector<const LabeledStructure*>& data, Index atoms_left,
-           std::size_t n_all, const Console& console, Unseen& unseen) {
-    ForceFieldCalculator calculator(model);
+           std::size_t n_all, const Console& console, Communicator* world, Unseen& unseen) {
+    ForceFieldCalculator calculator(model, 1.0, world);
     Index n_atoms = 0;
     for (const auto* item : data) n_atoms += item->structure.size();
     double wanted = 0.0;  // atoms whose uncertainty is due
@@ -164,13 +164,13 @@ void judge(const ForceField& model, const std::vector<const LabeledStructure*>& 
 
 Unseen judge_all(const TrainingPass& pass, const Solution& solution, const RegressionOptions& options,
                  const std::vector<LabeledStructure>& training, const std::vector<LabeledStructure>& validation,
-                 const Console& console) {
+                 const Console& console, Communicator* world) {
     Unseen unseen;
     std::vector<const LabeledStructure*> data;
     if (pass.data().held_out()) {
         unseen.name = "validation data";
         for (const auto& item : validation) data.push_back(&item);
-        judge(pass.force_field(solution, {}), data, calibration_atoms, data.size(), console, unseen);
+        judge(pass.force_field(solution, {}), data, calibration_atoms, data.size(), console, world, unseen);
         return unseen;
     }
     const int n_parts = pass.data().n_parts();
@@ -181,13 +181,14 @@ Unseen judge_all(const TrainingPass& pass, const Solution& solution, const Regre
              k += static_cast<std::size_t>(n_parts))
             data.push_back(&training[k]);
         judge(pass.force_field_without(part, solution, options), data, calibration_atoms / n_parts, training.size(),
-              console, unseen);
+              console, world, unseen);
     }
     return unseen;
 }
 
-ErrorReport errors_on(const ForceField& model, const std::vector<LabeledStructure>& data, const Console& console) {
-    ForceFieldCalculator calculator(model);
+ErrorReport errors_on(const ForceField& model, const std::vector<LabeledStructure>& data, const Console& console,
+                      Communicator* world) {
+    ForceFieldCalculator calculator(model, 1.0, world);
     ErrorReport report;
     for (const auto& item : data) {
         report.add(item, calculator.evaluate(item.structure));
@@ -210,7 +211,7 @@ void resolve(ConfigSection& config, const FitOptions& found) {
 
 }  // namespace
 
-void fit(const std::string& config_path, const Console& console) {
+void fit(const std::string& config_path, const Console& console, Communicator& world) {
     const auto start = std::chrono::steady_clock::now();
     FitSettings settings = read_settings(config_path);
     LabeledData training = load_data_files(settings.training, settings.keys, console);
@@ -227,6 +228,7 @@ void fit(const std::string& config_path, const Console& console) {
         console.progress(done, total, what);
     };
     FitOptions& options = settings.options;
+    options.world = &world;
     std::optional<SearchResult> found;
     if (settings.automatic) {
         settings.search.tell = [&](const Trial& trial) { console.info(trial_line(trial)); };
@@ -264,11 +266,11 @@ void fit(const std::string& config_path, const Console& console) {
                                        element_symbol(model.species()[static_cast<std::size_t>(s)]));
     console.info("local references: " + references_text);
 
-    ErrorReport report = errors_on(model, training.structures, console);
+    ErrorReport report = errors_on(model, training.structures, console, &world);
     console.info("errors on the training data:\n" + error_table(report));
     if (pass.data().can_validate()) {
         const Unseen unseen =
-            judge_all(pass, fitted.solution, options.regression, training.structures, validation, console);
+            judge_all(pass, fitted.solution, options.regression, training.structures, validation, console, &world);
         report = unseen.errors;
         console.info(fmt::format("errors on the {}:\n{}", unseen.name, error_table(report)));
         const CalibrationReport calibration = unseen.calibration.report();

@@ -1,6 +1,7 @@
 #include "app/interrupt.hpp"
 
 #include <csignal>
+#include <initializer_list>
 
 namespace mlff::app {
 namespace {
@@ -15,8 +16,11 @@ void note_signal(int number) {
 }  // namespace
 
 void catch_interrupts() {
-    std::signal(SIGINT, note_signal);
-    std::signal(SIGTERM, note_signal);
+    for (const int number : {SIGINT, SIGTERM, SIGUSR1}) std::signal(number, note_signal);
+}
+
+void ignore_interrupts() {
+    for (const int number : {SIGINT, SIGTERM, SIGUSR1}) std::signal(number, SIG_IGN);
 }
 
 bool interrupted() { return signal_seen != 0; }

@@ -14,6 +14,7 @@
 #include "app/verbs.hpp"
 #include "libmlff/errors.hpp"
 #include "libmlff/io/text_file.hpp"
+#include "libmlff/parallel/worker.hpp"
 #include "libmlff/version.hpp"
 
 namespace {
@@ -25,12 +26,20 @@ int complain(const std::string& message, int status) {
     return status;
 }
 
+/// All ranks get as many threads as rank 0 has, or fewer where they would crowd the cores of a node.
+void share_cores(mlff::Communicator& world) {
+    if (world.alone()) return;
+    const int threads = omp_get_max_threads();
+    world.start(mlff::Task::set_threads, mlff::Message::of(threads));
+    omp_set_num_threads(world.fair_share_of_threads(threads));
+    world.done();
+}
+
 }  // namespace
 
-int main(int argc, char** argv) {
+/// What rank 0 does, or the only process there is.
+int lead(int argc, char** argv, mlff::Communicator& world) {
     using namespace mlff::app;
-    prepare_process(argv);
-
     CLI::App app{"mlff: machine-learned force fields, learned on the fly and run fast"};
     app.set_version_flag("--version", mlff::version);
     app.require_subcommand(1);
@@ -66,18 +75,18 @@ int main(int argc, char** argv) {
 
     std::string config;
     const auto with_config = [&](const char* name, const char* description, const char* example,
-                                 void (*action)(const std::string&, const Console&)) {
+                                 void (*action)(const std::string&, const Console&, mlff::Communicator&)) {
         CLI::App* sub = verb(name, description, example);
         sub->add_option("FILE.yaml", config, "settings")->required();
-        sub->callback(
-            [&job, &config, action] { job = [&config, action](const Console& console) { action(config, console); }; });
+        sub->callback([&, action] { job = [&, action](const Console& console) { action(config, console, world); }; });
     };
     with_config("train", "learn on the fly; run again in the same place, it resumes", "mlff train train.yaml", train);
     with_config("select", "replay a labelled data set through the on-the-fly decision", "mlff select select.yaml",
                 select);
     with_config("fit", "fit a force field to labelled data", "mlff fit fit.yaml", fit);
     with_config("run", "molecular dynamics with a force field, or with a reference alone", "mlff run run.yaml", run);
-    with_config("analyze", "observables of trajectories: numbers and pictures", "mlff analyze analyze.yaml", analyze);
+    with_config("analyze", "observables of trajectories: numbers and pictures", "mlff analyze analyze.yaml",
+                [](const std::string& path, const Console& console, mlff::Communicator&) { analyze(path, console); });
 
     EvaluateArguments evaluate_arguments;
     CLI::App* sub = verb("evaluate", "errors against labelled data, total and by species",
@@ -90,7 +99,7 @@ int main(int argc, char** argv) {
     sub->add_option("--calibration", evaluate_arguments.calibration,
                     "compare error estimates with errors: write factors and miscalibration to this JSON, and curves "
                     "(CSV) and their picture beside it");
-    sub->callback([&] { job = [&](const Console& console) { evaluate(evaluate_arguments, console); }; });
+    sub->callback([&] { job = [&](const Console& console) { evaluate(evaluate_arguments, console, world); }; });
 
     PredictArguments predict_arguments;
     sub = verb("predict", "energies, forces and stress (and uncertainty) of structures",
@@ -102,7 +111,7 @@ int main(int argc, char** argv) {
                   "also error estimates and spilling factors: per atom force_error, the force error to expect [eV/Å] "
                   "(BEEF times the model's calibration), beef and force_deviation (both raw), spilling; per structure "
                   "energy_error_per_atom [eV] and stress_error [eV/Å³] likewise, and the raw deviations");
-    sub->callback([&] { job = [&](const Console& console) { predict(predict_arguments, console); }; });
+    sub->callback([&] { job = [&](const Console& console) { predict(predict_arguments, console, world); }; });
 
     SimilarityArguments similarity_arguments;
     sub = verb("similarity", "kernel matrix between all atoms of a file",
@@ -153,7 +162,7 @@ int main(int argc, char** argv) {
     sub = verb("study", "train, run, compare with the reference, report: all in one", "mlff study examples/agi/study.yaml --quick");
     sub->add_option("FILE.yaml", study_arguments.config, "settings")->required();
     sub->add_flag("--quick", study_arguments.quick, "fewer steps and runs (key quick), for minutes instead of an hour");
-    sub->callback([&] { job = [&](const Console& console) { study(study_arguments, console); }; });
+    sub->callback([&] { job = [&](const Console& console) { study(study_arguments, console, world); }; });
 
     CompileArguments compile_arguments;
     sub = verb("compile", "a cheaper form of a force field for molecular dynamics, with a measured loss",
@@ -194,6 +203,7 @@ int main(int argc, char** argv) {
                 "(the packages libopenblas0-openmp and libopenblas0-pthread are safe)");
             omp_set_num_threads(1);
         }
+        share_cores(world);
         job(console);
         return 0;
     } catch (const Interrupted&) {
@@ -204,6 +214,19 @@ int main(int argc, char** argv) {
         return complain(error.what(), status_guard);
     } catch (const std::bad_alloc&) {
         return complain("out of memory; lower regression.memory or the number of references", status_failed);
+    } catch (const std::exception& error) {
+        return complain(error.what(), status_failed);
+    }
+}
+
+int main(int argc, char** argv) {
+    mlff::app::prepare_process(argv);
+    try {
+        mlff::Communicator world;
+        if (world.rank() == 0) return lead(argc, argv, world);
+        mlff::app::ignore_interrupts();
+        mlff::serve(world);
+        return 0;
     } catch (const std::exception& error) {
         return complain(error.what(), status_failed);
     }

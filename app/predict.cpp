@@ -22,9 +22,9 @@ std::string voigt_text(const Voigt& voigt) { return fmt::format("{}", fmt::join(
 
 }  // namespace
 
-void predict(const PredictArguments& arguments, const Console& console) {
+void predict(const PredictArguments& arguments, const Console& console, Communicator& world) {
     require_writable(arguments.output);
-    ForceFieldCalculator calculator(read_model(arguments.model));
+    ForceFieldCalculator calculator(read_model(arguments.model), 1.0, &world);
     const auto structures = read_structures(arguments.input);
     for (const auto& item : structures) require_known(item.structure, calculator, item.origin);
     const Calibration& calibration = calculator.force_field().calibration();

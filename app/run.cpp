@@ -14,7 +14,7 @@
 
 namespace mlff::app {
 
-void run(const std::string& config_path, const Console& console) {
+void run(const std::string& config_path, const Console& console, Communicator& world) {
     auto config = ConfigSection::from_file(config_path);
     const StructureSettings structure = read_structure_settings(config);
     std::string output = "run";
@@ -29,7 +29,7 @@ void run(const std::string& config_path, const Console& console) {
     if (config.has("force_field")) {
         std::string model;
         config.read_path("force_field", model);
-        calculator = std::make_unique<ForceFieldCalculator>(read_model(model));
+        calculator = std::make_unique<ForceFieldCalculator>(read_model(model), 1.0, &world);
         guard = read_guard(config);
     } else {
         calculator = read_reference(config.section("reference"), output, console).calculator;

@@ -33,7 +33,7 @@ class DataReference final : public Calculator {
 
 }  // namespace
 
-void select(const std::string& config_path, const Console& console) {
+void select(const std::string& config_path, const Console& console, Communicator& /*world*/) {
     auto config = ConfigSection::from_file(config_path);
     std::string output = "selection";
     config.read_path("output", output);

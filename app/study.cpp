@@ -44,7 +44,7 @@ void write_test_frames(const std::string& trajectory, double skip, const std::st
 
 }  // namespace
 
-void study(const StudyArguments& arguments, const Console& console) {
+void study(const StudyArguments& arguments, const Console& console, Communicator& world) {
     const StudyPlan plan = read_study(arguments.config, arguments.quick);
     fs::create_directories(plan.output);
     const auto file = [&](const std::string& name) { return plan.output + "/" + name; };
@@ -60,15 +60,15 @@ void study(const StudyArguments& arguments, const Console& console) {
 
     if (!plan.train.empty()) {
         announce("learn on the fly");
-        train(settings("train.yaml", plan.train), console);
+        train(settings("train.yaml", plan.train), console, world);
     } else if (!fs::exists(plan.model)) {
         throw InputError(plan.model + ": is not there; make the study that learns it first");
     }
     announce("the reference alone");
-    run(settings("reference.yaml", plan.reference), console);
+    run(settings("reference.yaml", plan.reference), console, world);
     for (std::size_t k = 0; k < plan.runs.size(); ++k) {
         announce(fmt::format("the force field, run {} of {}", k + 1, plan.runs.size()));
-        run(settings(fmt::format("run-{}.yaml", k + 1), plan.runs[k]), console);
+        run(settings(fmt::format("run-{}.yaml", k + 1), plan.runs[k]), console, world);
     }
     announce("errors on frames of the reference run");
     write_test_frames(file("reference/trajectory.xyz"), plan.skip, file("test.xyz"));
@@ -77,7 +77,7 @@ void study(const StudyArguments& arguments, const Console& console) {
               .json = file("errors.json"),
               .parity = file("parity.csv"),
               .calibration = ""},
-             console);
+             console, world);
     announce("observables");
     analyze(settings("analyze.yaml", plan.analysis), console);
     announce("report");

@@ -52,7 +52,7 @@ TrainSettings read_settings(const std::string& path, const Console& console) {
 
 }  // namespace
 
-void train(const std::string& config_path, const Console& console) {
+void train(const std::string& config_path, const Console& console, Communicator& /*world*/) {
     TrainSettings settings = read_settings(config_path, console);
     Calculator& reference = *settings.reference.calculator;
     md::State initial = load_state(settings.structure, settings.dynamics.given_velocities);

@@ -4,8 +4,10 @@
 #include <vector>
 
 #include "app/console.hpp"
+#include "libmlff/parallel/communicator.hpp"
 
 /// One function and one file per verb. They throw; main turns what they throw into a message and an exit status.
+/// They run on rank 0; `world` are the other ranks, whom a verb that has no use for them leaves waiting.
 namespace mlff::app {
 
 struct InitArguments {
@@ -16,22 +18,22 @@ struct InitArguments {
 };
 void init(const InitArguments& arguments, const Console& console);
 
-void train(const std::string& config_path, const Console& console);
-void select(const std::string& config_path, const Console& console);
-void fit(const std::string& config_path, const Console& console);
-void run(const std::string& config_path, const Console& console);
+void train(const std::string& config_path, const Console& console, Communicator& world);
+void select(const std::string& config_path, const Console& console, Communicator& world);
+void fit(const std::string& config_path, const Console& console, Communicator& world);
+void run(const std::string& config_path, const Console& console, Communicator& world);
 void analyze(const std::string& config_path, const Console& console);
 
 struct EvaluateArguments {
     std::string model, data, json, parity, calibration;
 };
-void evaluate(const EvaluateArguments& arguments, const Console& console);
+void evaluate(const EvaluateArguments& arguments, const Console& console, Communicator& world);
 
 struct PredictArguments {
     std::string model, input, output;
     bool uncertainty = false;
 };
-void predict(const PredictArguments& arguments, const Console& console);
+void predict(const PredictArguments& arguments, const Console& console, Communicator& world);
 
 struct SimilarityArguments {
     std::string config, data, output;
@@ -55,7 +57,7 @@ struct StudyArguments {
     std::string config;
     bool quick = false;
 };
-void study(const StudyArguments& arguments, const Console& console);
+void study(const StudyArguments& arguments, const Console& console, Communicator& world);
 
 struct CompileArguments {
     std::string model, output;

@@ -19,6 +19,17 @@ if(PKG_CONFIG_FOUND)
   pkg_check_modules(FFTW fftw3)
 endif()
 
+# MPI shares one job among processes; without it the program runs as one.
+option(MLFF_MPI "Build with MPI" ON)
+add_library(mlff_mpi INTERFACE)
+if(MLFF_MPI)
+  find_package(MPI REQUIRED COMPONENTS C)    # the C interface serves C++ as well
+  target_link_libraries(mlff_mpi INTERFACE MPI::MPI_C)
+  target_compile_definitions(mlff_mpi INTERFACE MLFF_WITH_MPI)
+endif()
+set_target_properties(mlff_mpi PROPERTIES EXPORT_NAME mpi)
+install(TARGETS mlff_mpi EXPORT mlff-targets)
+
 # One Eigen configuration and one instruction set for the whole program: mixing them between translation units
 # breaks the one-definition rule and the alignment of Eigen's types.
 add_library(mlff_eigen INTERFACE)

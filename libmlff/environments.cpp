@@ -12,8 +12,8 @@ namespace mlff {
 
 using Eigen::Index;
 
-Environments::Environments(std::vector<int> species, double cutoff, double skin)
-    : species_(std::move(species)), neighbors_(cutoff, skin), atoms_(species_.size()) {}
+Environments::Environments(std::vector<int> species, double cutoff, double skin, Share share)
+    : species_(std::move(species)), share_(share), neighbors_(cutoff, skin), atoms_(species_.size()) {}
 
 void Environments::check(const Structure& structure) const {
     for (std::size_t i = 0; i < structure.species.size(); ++i) {
@@ -35,7 +35,17 @@ void Environments::update(const Structure& structure) {
         atom_channel_[i] = static_cast<int>(found - species_.begin());
         atoms_[static_cast<std::size_t>(atom_channel_[i])].push_back(static_cast<Index>(i));
     }
-    neighbors_.update(structure);
+    if (share_.n_parts > 1) {
+        own_.assign(structure.species.size(), 0);
+        for (auto& list : atoms_) {
+            const auto n = static_cast<Index>(list.size());
+            const Index end = Communicator::first_of(n, share_.part + 1, share_.n_parts);
+            list.erase(list.begin() + end, list.end());
+            list.erase(list.begin(), list.begin() + Communicator::first_of(n, share_.part, share_.n_parts));
+            for (const Index i : list) own_[static_cast<std::size_t>(i)] = 1;
+        }
+    }
+    neighbors_.update(structure, own_);
     pair_channel_.resize(static_cast<std::size_t>(neighbors_.n_pairs()));
     for (std::size_t p = 0; p < pair_channel_.size(); ++p)
         pair_channel_[p] = atom_channel_[static_cast<std::size_t>(neighbors_.neighbor(static_cast<Index>(p)))];

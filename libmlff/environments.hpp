@@ -5,6 +5,7 @@
 
 #include "descriptors/environment.hpp"
 #include "libmlff/atoms/neighbor_list.hpp"
+#include "libmlff/parallel/communicator.hpp"
 
 namespace mlff {
 
@@ -14,7 +15,8 @@ class Environments {
  public:
     /// @param species  atomic number of each channel
     /// @param cutoff, skin  [Å], as in NeighborList
-    Environments(std::vector<int> species, double cutoff, double skin);
+    /// @param share    the atoms of this rank: others have no neighbours here and stand in no channel's list
+    Environments(std::vector<int> species, double cutoff, double skin, Share share = {});
 
     /// @throws InputError if the structure holds a species without a channel
     void check(const Structure& structure) const;
@@ -27,14 +29,16 @@ class Environments {
     [[nodiscard]] const NeighborList& neighbors() const { return neighbors_; }
     [[nodiscard]] descriptors::Environment environment(Eigen::Index i) const;
 
-    /// Atoms of one channel, ascending.
+    /// Atoms of one channel (those of this rank), ascending.
     [[nodiscard]] std::span<const Eigen::Index> atoms(int channel) const;
 
  private:
     std::vector<int> species_;
+    Share share_;
     NeighborList neighbors_;
     std::vector<int> atom_channel_, pair_channel_;
     std::vector<std::vector<Eigen::Index>> atoms_;
+    std::vector<char> own_;  ///< whether an atom is of this rank; empty: all are
 };
 
 }  // namespace mlff

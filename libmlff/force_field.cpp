@@ -11,6 +11,7 @@
 #include "bayes/kernel.hpp"
 #include "libmlff/atoms/elements.hpp"
 #include "libmlff/errors.hpp"
+#include "libmlff/io/model_file.hpp"
 #include "libmlff/learning/design_matrix.hpp"
 
 namespace mlff {
@@ -138,17 +139,28 @@ struct ForceFieldCalculator::ThreadScratch {
     Matrix3 virial;  ///< Σ r_ij ⊗ dE/dr_ij [eV]
 };
 
-ForceFieldCalculator::ForceFieldCalculator(ForceField force_field, double skin)
+ForceFieldCalculator::ForceFieldCalculator(ForceField force_field, double skin, Communicator* world)
     : force_field_(std::move(force_field)),
-      environments_(force_field_.species(), force_field_.descriptor().cutoff(), skin) {
+      environments_(force_field_.species(), force_field_.descriptor().cutoff(), skin,
+                    world ? Share{world->rank(), world->size()} : Share{}),
+      world_(world && !world->alone() ? world : nullptr) {
     if (const auto& form = force_field_.production(); form && form->single_precision)
         for (std::size_t s = 0; s < form->terms.size(); ++s) {
             single_terms_.emplace_back(form->terms[s].cast<float>());
             single_weights_.emplace_back(form->weights[s].cast<float>());
         }
+    if (world_ == nullptr || world_->rank() != 0) return;
+    handle_ = world_->new_handle();
+    world_->start(Task::load_force_field, Message::of(handle_, skin, encode_model(force_field_)));
+    do_share(world_, [] {});
+    world_->done();
 }
 
-ForceFieldCalculator::~ForceFieldCalculator() = default;
+ForceFieldCalculator::~ForceFieldCalculator() {
+    if (handle_ == 0 || world_->in_task()) return;  // in a task only if that went wrong: all ranks end then
+    world_->start(Task::drop_force_field, Message::of(handle_));
+    world_->done();
+}
 
 void ForceFieldCalculator::predict_batch(int channel, std::span<const Index> atoms, ThreadScratch& scratch,
                                          Evaluation& result) const {
@@ -208,10 +220,9 @@ void ForceFieldCalculator::predict_batch(int channel, std::span<const Index> ato
     }
 }
 
-Evaluation ForceFieldCalculator::evaluate(const Structure& structure, const Request& request) {
+void ForceFieldCalculator::evaluate_share(const Structure& structure, Evaluation& result, Matrix3& virial) {
     environments_.update(structure);
-    Evaluation result;
-    result.atom_energies.resize(structure.size());
+    result.atom_energies.setZero(structure.size());
     struct Batch {
         int channel;
         std::span<const Index> atoms;
@@ -237,19 +248,44 @@ Evaluation ForceFieldCalculator::evaluate(const Structure& structure, const Requ
             predict_batch(batches[b].channel, batches[b].atoms, scratch, result);
     }
     result.forces.setZero(3, structure.size());
-    Matrix3 virial = Matrix3::Zero();
+    virial.setZero();
     for (int t = 0; t < n_threads; ++t) {
         result.forces += scratch_[static_cast<std::size_t>(t)].forces;
         virial += scratch_[static_cast<std::size_t>(t)].virial;
     }
+}
+
+Evaluation ForceFieldCalculator::evaluate(const Structure& structure, const Request& request) {
+    if (handle_ != 0)
+        world_->start(Task::evaluate, Message::of(handle_, structure, request.uncertainty, request.spilling));
+    Evaluation result;
+    Matrix3 virial;
+    DesignRows rows;
+    do_share(world_, [&] {
+        evaluate_share(structure, result, virial);
+        if (request.uncertainty)
+            rows = design_rows(force_field_.descriptor(), force_field_.kernel_power(), force_field_.references(),
+                               environments_, structure);
+        if (request.spilling) result.spilling = spilling_factors();
+    });
+    if (world_) {
+        sums_.resize(3 * structure.size() + structure.size() + 9 + result.spilling.size());
+        sums_ << result.forces.reshaped(), result.atom_energies, virial.reshaped(), result.spilling;
+        world_->sum(sums_);
+        const Index n = structure.size();
+        result.forces.reshaped() = sums_.head(3 * n);
+        result.atom_energies = sums_.segment(3 * n, n);
+        virial.reshaped() = sums_.segment(4 * n, 9);
+        result.spilling = sums_.tail(result.spilling.size());
+    }
     result.energy = result.atom_energies.sum();
     if (structure.has_volume()) result.stress = to_voigt(virial) / structure.volume();
-    if (request.uncertainty) result.uncertainty = uncertainty(structure);
-    if (request.spilling) result.spilling = spilling_factors();
+    if (request.uncertainty) result.uncertainty = uncertainty(std::move(rows), structure);
+    if (handle_ != 0) world_->done();
     return result;
 }
 
-Uncertainty ForceFieldCalculator::uncertainty(const Structure& structure) const {
+Uncertainty ForceFieldCalculator::uncertainty(DesignRows rows, const Structure& structure) const {
     const LabelScales& scales = force_field_.scales();
     const bayes::Posterior& posterior = force_field_.posterior();
     const double noise = std::sqrt(posterior.noise_variance());
@@ -257,8 +293,11 @@ Uncertainty ForceFieldCalculator::uncertainty(const Structure& structure) const 
     out.noise_energy = noise * scales.energy;
     out.noise_force = noise * scales.force;
     out.noise_stress = noise * scales.stress;
-    DesignRows rows = design_rows(force_field_.descriptor(), force_field_.kernel_power(), force_field_.references(),
-                                  environments_, structure);
+    if (world_) {
+        world_->sum(rows.energy);
+        world_->sum(rows.stress);
+        rows.forces = world_->sum_columns(rows.forces);
+    }
 
     // Columns of the design rows in the units of the regression; deviations in theirs.
     const auto deviation = [&](Eigen::MatrixXd phi, double scale) -> Eigen::VectorXd {
@@ -266,7 +305,17 @@ Uncertainty ForceFieldCalculator::uncertainty(const Structure& structure) const 
         return posterior.variance(std::move(phi)).cwiseSqrt() * scale;
     };
     out.energy = deviation(std::move(rows.energy), scales.energy)[0];
-    const Eigen::VectorXd forces = deviation(std::move(rows.forces), scales.force);
+    Eigen::VectorXd forces = deviation(std::move(rows.forces), scales.force);
+    if (world_) {
+        const auto all = world_->gather(Message::of(forces));
+        forces.resize(3 * structure.size());
+        Index first = 0;
+        for (Message message : all) {
+            const auto block = message.get<Eigen::VectorXd>();
+            forces.segment(first, block.size()) = block;
+            first += block.size();
+        }
+    }
     out.forces = Eigen::Map<const Matrix3X>(forces.data(), 3, structure.size());
     if (rows.stress.cols() == 6) out.stress = deviation(std::move(rows.stress), scales.stress);
     return out;
@@ -277,7 +326,7 @@ Eigen::VectorXd ForceFieldCalculator::spilling_factors() {
         for (int channel = 0; channel < force_field_.n_channels(); ++channel)
             spilling_.emplace_back(bayes::factor_kernel(
                 bayes::kernel_matrix(force_field_.references(channel).features, force_field_.kernel_power())));
-    Eigen::VectorXd out(environments_.n_atoms());
+    Eigen::VectorXd out = Eigen::VectorXd::Zero(environments_.n_atoms());
     const Eigen::MatrixXd features = compute_features(force_field_.descriptor(), environments_);
     for (int channel = 0; channel < force_field_.n_channels(); ++channel) {
         const auto atoms = environments_.atoms(channel);

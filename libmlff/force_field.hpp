@@ -12,6 +12,8 @@
 
 namespace mlff {
 
+struct DesignRows;
+
 struct ForceFieldOptions {
     descriptors::DescriptorOptions descriptor;
     int kernel_power = 4;  ///< ζ (ML_NHYP), 1 to 16
@@ -137,7 +139,10 @@ class ForceField {
 class ForceFieldCalculator final : public Calculator {
  public:
     /// @param skin [Å] of the neighbour list; saves searches when structures follow each other in small steps
-    explicit ForceFieldCalculator(ForceField force_field, double skin = 1.0);
+    /// @param world  shares the atoms among its ranks; null: all atoms are evaluated here. On rank 0 the other ranks
+    ///               get the force field and then help with each evaluation; on the others this is their copy
+    ///               (worker.cpp), and what they evaluate is of use to rank 0 only. Must outlive the calculator
+    explicit ForceFieldCalculator(ForceField force_field, double skin = 1.0, Communicator* world = nullptr);
     ~ForceFieldCalculator() override;
 
     [[nodiscard]] Evaluation evaluate(const Structure& structure, const Request& request = {}) override;
@@ -154,7 +159,8 @@ class ForceFieldCalculator final : public Calculator {
                        Products<Real>& products, ThreadScratch& scratch, Evaluation& result) const;
     void predict_batch(int channel, std::span<const Eigen::Index> atoms, ThreadScratch& scratch,
                        Evaluation& result) const;
-    [[nodiscard]] Uncertainty uncertainty(const Structure& structure) const;
+    void evaluate_share(const Structure& structure, Evaluation& result, Matrix3& virial);
+    [[nodiscard]] Uncertainty uncertainty(DesignRows rows, const Structure& structure) const;
     [[nodiscard]] Eigen::VectorXd spilling_factors();
 
     ForceField force_field_;
@@ -163,6 +169,9 @@ class ForceFieldCalculator final : public Calculator {
     Environments environments_;
     std::vector<bayes::SpillingFactor> spilling_;  ///< per channel; made when first asked for
     std::vector<ThreadScratch> scratch_;           ///< per thread
+    Communicator* world_;                          ///< null if there are no other ranks
+    int handle_ = 0;                               ///< what the other ranks know this by
+    Eigen::VectorXd sums_;                         ///< what the ranks add up
 };
 
 }  // namespace mlff

@@ -110,8 +110,8 @@ NeighborList::NeighborList(double cutoff, double skin) : cutoff_(cutoff), skin_(
         throw std::invalid_argument(fmt::format("skin of the neighbour list must be at least 0 Å, got {}", skin));
 }
 
-void NeighborList::update(const Structure& structure) {
-    if (needs_search(structure)) search(structure);
+void NeighborList::update(const Structure& structure, std::span<const char> own) {
+    if (needs_search(structure)) search(structure, own);
     refresh(structure);
 }
 
@@ -127,7 +127,7 @@ bool NeighborList::needs_search(const Structure& structure) const {
     return false;
 }
 
-void NeighborList::search(const Structure& structure) {
+void NeighborList::search(const Structure& structure, std::span<const char> own) {
     valid_ = false;
     structure.validate();
     const double reach = cutoff_ + skin_ + rounding_margin;
@@ -138,13 +138,15 @@ void NeighborList::search(const Structure& structure) {
 #pragma omp parallel for schedule(static) if (n >= parallel_from)
     for (Eigen::Index i = 0; i < n; ++i) {
         Eigen::Index count = 0;
-        bins_.for_each_image(structure, reach, i, [&](std::int32_t, const Vector3&) { ++count; });
+        if (own.empty() || own[static_cast<std::size_t>(i)])
+            bins_.for_each_image(structure, reach, i, [&](std::int32_t, const Vector3&) { ++count; });
         candidate_first_[static_cast<std::size_t>(i) + 1] = count;
     }
     candidates_.resize(static_cast<std::size_t>(counts_to_positions(candidate_first_)));
 
 #pragma omp parallel for schedule(static) if (n >= parallel_from)
     for (Eigen::Index i = 0; i < n; ++i) {
+        if (!own.empty() && !own[static_cast<std::size_t>(i)]) continue;
         Candidate* const begin = candidates_.data() + candidate_first_[static_cast<std::size_t>(i)];
         Candidate* end = begin;
         bins_.for_each_image(structure, reach, i, [&](std::int32_t j, const Vector3& images) {

@@ -3,6 +3,7 @@
 #include <Eigen/Core>
 #include <array>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "libmlff/atoms/structure.hpp"
@@ -27,7 +28,8 @@ class NeighborList {
 
     /// @throws InputError if two atoms are closer than `too_close` (the message names them and their distance), or the
     ///         structure is not valid. The list then holds nothing of use until the next update succeeds.
-    void update(const Structure& structure);
+    /// @param own  if not empty, only atoms with a nonzero entry get pairs; it may change with the species alone
+    void update(const Structure& structure, std::span<const char> own = {});
 
     [[nodiscard]] double cutoff() const { return cutoff_; }
     [[nodiscard]] Eigen::Index n_atoms() const { return static_cast<Eigen::Index>(first_.size()) - 1; }
@@ -68,7 +70,7 @@ class NeighborList {
     };
 
     [[nodiscard]] bool needs_search(const Structure& structure) const;
-    void search(const Structure& structure);
+    void search(const Structure& structure, std::span<const char> own);
     void refresh(const Structure& structure);
 
     double cutoff_, skin_;

@@ -139,8 +139,13 @@ std::string unpadded(const char* text, std::size_t size) {
 // ---------------------------------------------------------------------------------------------------------- writing
 
 struct Hdf5Writer::File {
-    explicit File(const std::string& target)
-        : path(target), replacement(target), output(std::in_place, replacement.temporary()) {
+    explicit File(const std::string& target) : path(target), replacement(std::in_place, target) {
+        output.emplace(replacement->temporary());
+        open();
+    }
+    File() : path("memory") { open(); }
+
+    void open() {
         const QuietErrors quiet;
         // The file grows in memory and goes to the disk as one piece: HDF5 does not survive a full disk (it tries
         // again when the program ends, and crashes).
@@ -203,8 +208,9 @@ struct Hdf5Writer::File {
     }
 
     std::string path;
-    FileReplacement replacement;
-    std::optional<OutputFile> output;  ///< open from the beginning, so that a bad path is not found out at the end
+    // Open from the beginning, so that a bad path is not found out at the end; none for a file in memory.
+    std::optional<FileReplacement> replacement;
+    std::optional<OutputFile> output;
     Id id;
 };
 
@@ -220,6 +226,7 @@ std::string checked_text(std::string_view text) {
 }  // namespace
 
 Hdf5Writer::Hdf5Writer(const std::string& path) : file_(std::make_unique<File>(path)) {}
+Hdf5Writer::Hdf5Writer() : file_(std::make_unique<File>()) {}
 
 Hdf5Writer::~Hdf5Writer() {
     const QuietErrors quiet;
@@ -300,7 +307,7 @@ void Hdf5Writer::attribute(const std::string& object, const std::string& name, s
     file_->attribute(object, name, type.get(), type.get(), bytes.data());
 }
 
-void Hdf5Writer::commit() {
+std::string Hdf5Writer::image() {
     const QuietErrors quiet;
     file_->check_open();
     const hid_t id = file_->id.get();
@@ -308,10 +315,15 @@ void Hdf5Writer::commit() {
     std::string image(static_cast<std::size_t>(std::max<ssize_t>(H5Fget_file_image(id, nullptr, 0), 0)), '\0');
     const bool complete = H5Fget_file_image(id, image.data(), image.size()) > 0;
     if (!file_->id.close() || !flushed || !complete) file_->fail("cannot be written; is there enough memory?");
-    file_->output->write(image);
+    return image;
+}
+
+void Hdf5Writer::commit() {
+    const std::string bytes = image();
+    file_->output->write(bytes);
     file_->output->flush();
     file_->output.reset();
-    file_->replacement.commit();
+    file_->replacement->commit();
 }
 
 // ---------------------------------------------------------------------------------------------------------- reading
@@ -421,6 +433,14 @@ struct Hdf5Reader::File {
         id = Id(H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT), H5Fclose);
         if (!id) throw InputError(path + ": is not an HDF5 file, or is damaged; a model file is needed");
     }
+    File(const std::string& image, const std::string& name) : path(name) {
+        const QuietErrors quiet;
+        const Id access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
+        H5Pset_fapl_core(access.get(), memory_increment, false);
+        H5Pset_file_image(access.get(), const_cast<char*>(image.data()), image.size());  // it is copied
+        id = Id(H5Fopen(path.c_str(), H5F_ACC_RDONLY, access.get()), H5Fclose);
+        if (!id) throw std::runtime_error(path + ": the image of an HDF5 file is damaged");
+    }
 
     [[noreturn]] void fail_missing(const std::string& what) const {
         throw InputError(fmt::format("{}: {} is missing; a complete file of this version is needed", path, what));
@@ -452,6 +472,10 @@ struct Hdf5Reader::File {
 };
 
 Hdf5Reader::Hdf5Reader(const std::string& path) : file_(std::make_unique<File>(path)) {}
+Hdf5Reader::Hdf5Reader(std::unique_ptr<File> file) : file_(std::move(file)) {}
+Hdf5Reader Hdf5Reader::from_image(const std::string& image, const std::string& name) {
+    return Hdf5Reader(std::make_unique<File>(image, name));
+}
 Hdf5Reader::Hdf5Reader(Hdf5Reader&&) noexcept = default;
 Hdf5Reader& Hdf5Reader::operator=(Hdf5Reader&&) noexcept = default;
 Hdf5Reader::~Hdf5Reader() = default;

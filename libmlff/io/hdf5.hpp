@@ -21,6 +21,7 @@ namespace mlff {
 class Hdf5Writer {
  public:
     explicit Hdf5Writer(const std::string& path);
+    Hdf5Writer();  ///< of bytes that never touch the disk: image() in place of commit()
     Hdf5Writer(const Hdf5Writer&) = delete;
     Hdf5Writer& operator=(const Hdf5Writer&) = delete;
     ~Hdf5Writer();
@@ -57,6 +58,7 @@ class Hdf5Writer {
 
     /// Closes the file, waits for the disk and gives the file its name; nothing can be written afterwards.
     void commit();
+    [[nodiscard]] std::string image();  ///< all bytes of the file; nothing can be written afterwards
 
  private:
     struct File;
@@ -73,6 +75,8 @@ class Hdf5Writer {
 class Hdf5Reader {
  public:
     explicit Hdf5Reader(const std::string& path);
+    /// From the bytes of Hdf5Writer::image; `name` stands for the path in messages.
+    [[nodiscard]] static Hdf5Reader from_image(const std::string& image, const std::string& name);
     Hdf5Reader(Hdf5Reader&&) noexcept;
     Hdf5Reader& operator=(Hdf5Reader&&) noexcept;
     ~Hdf5Reader();
@@ -109,6 +113,7 @@ class Hdf5Reader {
 
  private:
     struct File;
+    explicit Hdf5Reader(std::unique_ptr<File> file);
     std::unique_ptr<File> file_;
 };
 

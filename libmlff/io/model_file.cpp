@@ -42,10 +42,7 @@ Enum parse(const Hdf5Reader& file, const std::string& name, std::initializer_lis
     throw InputError(fmt::format("{}: {} is '{}', which this version does not know", file.path(), name, text));
 }
 
-}  // namespace
-
-void write_model(const std::string& path, const ForceField& model) {
-    Hdf5Writer file(path);
+void write(Hdf5Writer& file, const ForceField& model) {
     file.attribute("/", "format", "mlff-model");
     file.attribute("/", "version", model_format_version);
 
@@ -123,11 +120,10 @@ void write_model(const std::string& path, const ForceField& model) {
         file.write("production/loss", form->loss);
         file.write("production/measured_on", form->measured_on);
     }
-    file.commit();
 }
 
-ForceField read_model(const std::string& path) {
-    const Hdf5Reader file(path);
+ForceField read(const Hdf5Reader& file) {
+    const std::string& path = file.path();
     std::string format;
     if (file.has_attribute("/", "format")) file.attribute("/", "format", format);
     if (format != "mlff-model")
@@ -227,5 +223,23 @@ ForceField read_model(const std::string& path) {
         throw InputError(fmt::format("{}: the model is damaged: {}", path, error.what()));
     }
 }
+
+}  // namespace
+
+void write_model(const std::string& path, const ForceField& force_field) {
+    Hdf5Writer file(path);
+    write(file, force_field);
+    file.commit();
+}
+
+std::string encode_model(const ForceField& force_field) {
+    Hdf5Writer file;
+    write(file, force_field);
+    return file.image();
+}
+
+ForceField decode_model(const std::string& bytes) { return read(Hdf5Reader::from_image(bytes, "model from rank 0")); }
+
+ForceField read_model(const std::string& path) { return read(Hdf5Reader(path)); }
 
 }  // namespace mlff

@@ -13,6 +13,10 @@ inline constexpr int model_format_version = 1;
 /// @throws std::runtime_error naming the file if the disk refuses
 void write_model(const std::string& path, const ForceField& force_field);
 
+/// The same bytes as a message to another rank, and the force field from them.
+[[nodiscard]] std::string encode_model(const ForceField& force_field);
+[[nodiscard]] ForceField decode_model(const std::string& bytes);
+
 /// Reads what write_model has written, bit for bit.
 /// @throws InputError naming the file if it is missing, is no model, is damaged, or is of a newer version
 [[nodiscard]] ForceField read_model(const std::string& path);

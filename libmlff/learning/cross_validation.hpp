@@ -18,6 +18,11 @@ class PartedData {
 
     void add(int part, const DesignRows& rows, const LabeledStructure& structure);
 
+    /// As if every structure of `other` had been added here, to its part.
+    void merge(const PartedData& other);
+    void write(Message& message) const;  ///< for another rank
+    [[nodiscard]] static PartedData read(Message& message);
+
     /// The same structures with some of the references only (ascending indices).
     [[nodiscard]] PartedData restricted_to(const std::vector<Eigen::Index>& references) const;
 

@@ -9,6 +9,7 @@
 #include <stdexcept>
 
 #include "libmlff/errors.hpp"
+#include "libmlff/learning/row_accumulation.hpp"
 
 namespace mlff {
 namespace {
@@ -20,18 +21,14 @@ constexpr std::array energy_weights = {1.0, 3.0, 10.0, 30.0, 100.0, 300.0};
 std::vector<LocalReferences> choose_references(const std::vector<LabeledStructure>& data, const FitOptions& options,
                                                const descriptors::Descriptor& descriptor,
                                                const std::vector<int>& species, const Progress& progress) {
-    auto candidates = options.given.empty() ? sample_atoms(data, descriptor, species, options.candidates(), progress)
-                                            : gather_references(data, descriptor, species, options.given);
+    auto candidates = gather_references(
+        data, descriptor, species,
+        options.given.empty() ? spread_atoms(data, species, options.candidates()) : options.given, options.world,
+        progress);
     return sparsify(std::move(candidates), options.force_field.kernel_power, options.selection, options.max_references);
 }
 
 constexpr double program_bytes = 45e6;  ///< of the program itself, libraries and tables included
-
-Index total(const std::vector<LocalReferences>& references) {
-    Index n = 0;
-    for (const auto& set : references) n += set.size();
-    return n;
-}
 
 }  // namespace
 
@@ -109,17 +106,11 @@ TrainingPass::TrainingPass(const std::vector<LabeledStructure>& training,
         std::make_shared<descriptors::Descriptor>(options.force_field.descriptor, static_cast<int>(species.size()));
     references_ = choose_references(training, within_memory, *descriptor_, species, progress);
     const int n_parts = validation.empty() ? std::min(forecast.folds, static_cast<int>(training.size())) : 1;
-    data_ = PartedData(total(references_), species, n_parts, !validation.empty());
-    const auto n_all = static_cast<long>(training.size() + validation.size());
-    long done = 0;
-    const auto add = [&](const LabeledStructure& item, int part) {
-        Environments environments(species, descriptor_->cutoff(), 0.0);
-        environments.update(item.structure);
-        data_.add(part, design_rows(*descriptor_, kernel_power_, references_, environments, item.structure), item);
-        progress(++done, n_all, "design matrix");
-    };
-    for (std::size_t s = 0; s < training.size(); ++s) add(training[s], static_cast<int>(s) % n_parts);
-    for (const auto& item : validation) add(item, n_parts);
+    std::vector<PartedStructure> items;
+    for (std::size_t s = 0; s < training.size(); ++s) items.push_back({&training[s], static_cast<int>(s) % n_parts});
+    for (const auto& item : validation) items.push_back({&item, n_parts});
+    data_ = accumulate_rows({descriptor_, kernel_power_, species, references_, n_parts, !validation.empty()}, items,
+                            options.world, progress);
 }
 
 Index TrainingPass::max_references() const {

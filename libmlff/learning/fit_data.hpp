@@ -17,6 +17,7 @@ struct FitOptions {
     std::vector<ReferenceList> given;    ///< per channel: candidates in place of atoms from all over the data
     int folds = 5;            ///< parts for leave-out errors if there are no validation data; 1: no such errors, ≥ 1
     std::int64_t memory = 0;  ///< budget [bytes]; 0 is no limit
+    Communicator* world = nullptr;  ///< ranks that share the structures among them; null: none
 
     /// Candidates per species, if there are as many atoms.
     [[nodiscard]] Eigen::Index candidates() const { return pool > 0 ? pool : 3 * max_references; }

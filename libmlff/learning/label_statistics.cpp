@@ -53,6 +53,24 @@ void LabelStatistics::add(const LabeledStructure& item) {
     n_atoms_ += structure.size();
 }
 
+void LabelStatistics::write(Message& message) const {
+    message << n_structures_ << n_atoms_ << groups_.size();
+    for (const auto& [composition, g] : groups_)
+        message << composition << g.n_energy << g.energy << g.energy_squared << g.energy_origin << g.n_force
+                << g.force_squared << g.n_stress << g.stress << g.stress_squared << g.stress_origin;
+}
+
+LabelStatistics LabelStatistics::read(Message& message) {
+    LabelStatistics statistics;
+    message >> statistics.n_structures_ >> statistics.n_atoms_;
+    for (auto n = message.get<std::size_t>(); n > 0; --n) {
+        Group& g = statistics.groups_[message.get<std::map<int, long>>()];
+        message >> g.n_energy >> g.energy >> g.energy_squared >> g.energy_origin >> g.n_force >> g.force_squared >>
+            g.n_stress >> g.stress >> g.stress_squared >> g.stress_origin;
+    }
+    return statistics;
+}
+
 void LabelStatistics::merge(const LabelStatistics& other) {
     for (const auto& [composition, from] : other.groups_) {
         const auto [found, is_new] = groups_.try_emplace(composition, from);

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "libmlff/force_field.hpp"
+#include "libmlff/parallel/message.hpp"
 
 namespace mlff {
 
@@ -26,6 +27,9 @@ class LabelStatistics {
 
     /// As if every structure of `other` had been added here.
     void merge(const LabelStatistics& other);
+
+    void write(Message& message) const;  ///< for another rank
+    [[nodiscard]] static LabelStatistics read(Message& message);
 
     /// Deviations [eV/atom], [eV/Å], [eV/Å³]: at least 1e-3, 1e-3, 1e-5.
     [[nodiscard]] LabelScales deviations() const;

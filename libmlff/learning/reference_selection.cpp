@@ -29,6 +29,38 @@ std::vector<Index> by_information(const MatrixXd& features, int kernel_power, do
     return order;
 }
 
+/// Some atoms of a structure.
+struct PickedAtoms {
+    Structure structure;
+    std::vector<int> atoms;
+};
+
+/// x̂ of picked atoms, one after the other, D × n, and whether they have neighbours.
+struct PickedFeatures {
+    MatrixXd features;
+    std::vector<char> has_neighbors;
+};
+
+PickedFeatures describe(std::span<const PickedAtoms> picked, const descriptors::Descriptor& descriptor,
+                        const std::vector<int>& species, const Progress& progress) {
+    std::size_t n = 0;
+    for (const auto& item : picked) n += item.atoms.size();
+    PickedFeatures out;
+    out.features.resize(descriptor.size(), static_cast<Index>(n));
+    Index column = 0;
+    for (std::size_t k = 0; k < picked.size(); ++k) {
+        Environments environments(species, descriptor.cutoff(), 0.0);
+        environments.update(picked[k].structure);
+        const MatrixXd x = compute_features(descriptor, environments);
+        for (const int atom : picked[k].atoms) {
+            out.features.col(column++) = x.col(atom);
+            out.has_neighbors.push_back(environments.neighbors().count(atom) > 0);
+        }
+        progress(static_cast<long>(k) + 1, static_cast<long>(picked.size()), "choosing local references");
+    }
+    return out;
+}
+
 }  // namespace
 
 std::vector<int> species_of(const std::vector<LabeledStructure>& data) {
@@ -45,49 +77,39 @@ std::vector<long> count_atoms(const std::vector<LabeledStructure>& data, const s
     return n;
 }
 
-std::vector<LocalReferences> sample_atoms(const std::vector<LabeledStructure>& data,
-                                          const descriptors::Descriptor& descriptor, const std::vector<int>& species,
-                                          Index most, const Progress& progress) {
+std::vector<ReferenceList> spread_atoms(const std::vector<LabeledStructure>& data, const std::vector<int>& species,
+                                        Index most) {
     const std::vector<long> n_atoms = count_atoms(data, species);
-    std::vector<LocalReferences> pool(species.size());
-    std::vector<double> step, next(species.size(), 0.0);
+    std::vector<ReferenceList> lists(species.size());
+    std::vector<double> next(species.size(), 0.0);
     std::vector<long> seen(species.size(), 0);
-    for (std::size_t channel = 0; channel < species.size(); ++channel) {
-        const Index wanted = std::min<Index>(n_atoms[channel], most);
-        pool[channel].features.resize(descriptor.size(), wanted);
-        step.push_back(static_cast<double>(n_atoms[channel]) / static_cast<double>(wanted));
-    }
-    for (std::size_t s = 0; s < data.size(); ++s) {
-        Environments environments(species, descriptor.cutoff(), 0.0);
-        environments.update(data[s].structure);
-        const MatrixXd x = compute_features(descriptor, environments);
-        for (Index i = 0; i < x.cols(); ++i) {
-            const auto channel = static_cast<std::size_t>(environments.channel(i));
+    for (std::size_t s = 0; s < data.size(); ++s)
+        for (std::size_t i = 0; i < data[s].structure.species.size(); ++i) {
+            const auto channel = static_cast<std::size_t>(
+                std::find(species.begin(), species.end(), data[s].structure.species[i]) - species.begin());
             if (static_cast<double>(seen[channel]++) < next[channel]) continue;
-            next[channel] += step[channel];
-            LocalReferences& candidates = pool[channel];
-            const auto n = static_cast<Index>(candidates.atom.size());
-            if (environments.neighbors().count(i) == 0 || n == candidates.features.cols()) continue;
-            candidates.features.col(n) = x.col(i);
-            candidates.structure.push_back(static_cast<int>(s));
-            candidates.atom.push_back(static_cast<int>(i));
+            const auto wanted = static_cast<double>(std::min<Index>(n_atoms[channel], most));
+            next[channel] += static_cast<double>(n_atoms[channel]) / wanted;
+            lists[channel].structure.push_back(static_cast<int>(s));
+            lists[channel].atom.push_back(static_cast<int>(i));
         }
-        progress(static_cast<long>(s) + 1, static_cast<long>(data.size()), "choosing local references");
-    }
-    for (auto& candidates : pool)
-        candidates.features.conservativeResize(Eigen::NoChange, static_cast<Index>(candidates.atom.size()));
-    return pool;
+    return lists;
 }
 
 std::vector<LocalReferences> gather_references(const std::vector<LabeledStructure>& data,
                                                const descriptors::Descriptor& descriptor,
                                                const std::vector<int>& species,
-                                               const std::vector<ReferenceList>& given) {
-    std::vector<std::vector<std::pair<std::size_t, std::size_t>>> wanted(data.size());  // (channel, place) by structure
+                                               const std::vector<ReferenceList>& wanted, Communicator* world,
+                                               const Progress& progress) {
+    std::vector<PickedAtoms> picked;                                       // structures with a wanted atom
+    std::vector<std::vector<std::pair<std::size_t, std::size_t>>> places;  // (channel, number) of each atom of `picked`
+    std::vector<std::size_t> place_of(data.size(), data.size());
     std::vector<LocalReferences> references(species.size());
     for (std::size_t channel = 0; channel < species.size(); ++channel) {
-        const ReferenceList& list = given.at(channel);
+        const ReferenceList& list = wanted.at(channel);
         references[channel].features.setZero(descriptor.size(), static_cast<Index>(list.atom.size()));
+        references[channel].structure = list.structure;
+        references[channel].atom = list.atom;
         for (std::size_t k = 0; k < list.atom.size(); ++k) {
             const auto s = static_cast<std::size_t>(list.structure[k]);
             const auto atom = static_cast<std::size_t>(list.atom[k]);
@@ -95,28 +117,78 @@ std::vector<LocalReferences> gather_references(const std::vector<LabeledStructur
                 data[s].structure.species[atom] != species[channel])
                 throw InputError(fmt::format("local reference {} of {}: there is no such atom in the training data",
                                              k + 1, element_symbol(species[channel])));
-            wanted[s].emplace_back(channel, k);
+            if (place_of[s] == data.size()) {
+                place_of[s] = picked.size();
+                picked.push_back({data[s].structure, {}});
+                places.emplace_back();
+            }
+            picked[place_of[s]].atoms.push_back(list.atom[k]);
+            places[place_of[s]].emplace_back(channel, k);
         }
     }
+
+    std::vector<double> costs;
+    for (const auto& item : picked) costs.push_back(static_cast<double>(item.structure.size()));
+    const int n_ranks = world ? world->size() : 1;
+    const auto first = share_by_cost(costs, n_ranks);
+    std::vector<PickedFeatures> blocks;  // of the ranks, in order
+    if (n_ranks > 1) {
+        world->start(Task::gather_references, Message::of(descriptor.options(), species));
+        std::vector<Message> shares(static_cast<std::size_t>(n_ranks));
+        for (std::size_t rank = 1; rank < shares.size(); ++rank) {
+            shares[rank] << first[rank + 1] - first[rank];
+            for (std::size_t k = first[rank]; k < first[rank + 1]; ++k)
+                shares[rank] << picked[k].structure << picked[k].atoms;
+        }
+        (void)world->scatter(shares);
+    }
+    PickedFeatures own;
+    do_share(n_ranks > 1 ? world : nullptr, [&] {
+        own = describe({picked.data(), first[1]}, descriptor, species, progress);
+    });
+    if (n_ranks > 1) {
+        for (Message& message : world->gather(Message::of(own.features, own.has_neighbors))) {
+            blocks.emplace_back();
+            message >> blocks.back().features >> blocks.back().has_neighbors;
+        }
+        world->done();
+    } else {
+        blocks.push_back(std::move(own));
+    }
+
     std::vector<std::vector<Index>> usable(species.size());
-    for (std::size_t s = 0; s < data.size(); ++s) {
-        if (wanted[s].empty()) continue;
-        Environments environments(species, descriptor.cutoff(), 0.0);
-        environments.update(data[s].structure);
-        const MatrixXd x = compute_features(descriptor, environments);
-        for (const auto& [channel, k] : wanted[s]) {
-            const Index atom = given[channel].atom[k];
-            references[channel].features.col(static_cast<Index>(k)) = x.col(atom);
-            if (environments.neighbors().count(atom) > 0) usable[channel].push_back(static_cast<Index>(k));
+    auto block = blocks.begin();
+    Index column = 0;
+    for (const auto& atoms : places)
+        for (const auto& [channel, k] : atoms) {
+            while (column == block->features.cols()) {
+                ++block;
+                column = 0;
+            }
+            references[channel].features.col(static_cast<Index>(k)) = block->features.col(column);
+            if (block->has_neighbors[static_cast<std::size_t>(column)])
+                usable[channel].push_back(static_cast<Index>(k));
+            ++column;
         }
-    }
     for (std::size_t channel = 0; channel < species.size(); ++channel) {
-        references[channel].structure = given[channel].structure;
-        references[channel].atom = given[channel].atom;
         std::sort(usable[channel].begin(), usable[channel].end());
         references[channel] = references[channel].subset(usable[channel]);
     }
     return references;
+}
+
+void help_gather_references(Communicator& world, Message message) {
+    const auto options = message.get<descriptors::DescriptorOptions>();
+    const auto species = message.get<std::vector<int>>();
+    Message share = world.scatter({});
+    PickedFeatures own;
+    do_share(&world, [&] {
+        std::vector<PickedAtoms> picked(share.get<std::size_t>());
+        for (auto& item : picked) share >> item.structure >> item.atoms;
+        own =
+            describe(picked, descriptors::Descriptor(options, static_cast<int>(species.size())), species, no_progress);
+    });
+    (void)world.gather(Message::of(own.features, own.has_neighbors));
 }
 
 std::vector<LocalReferences> sparsify(std::vector<LocalReferences> candidates, int kernel_power,

@@ -7,11 +7,13 @@
 #include "descriptors/descriptor.hpp"
 #include "libmlff/force_field.hpp"
 #include "libmlff/learning/training_set.hpp"
+#include "libmlff/parallel/communicator.hpp"
 
 namespace mlff {
 
 /// Told (done, total, what) now and then during long work.
 using Progress = std::function<void(long done, long total, const std::string& what)>;
+inline void no_progress(long /*done*/, long /*total*/, const std::string& /*what*/) {}
 
 /// Atomic numbers that occur in any of the structures, ascending.
 [[nodiscard]] std::vector<int> species_of(const std::vector<LabeledStructure>& data);
@@ -19,23 +21,27 @@ using Progress = std::function<void(long done, long total, const std::string& wh
 /// Number of atoms of each species.
 [[nodiscard]] std::vector<long> count_atoms(const std::vector<LabeledStructure>& data, const std::vector<int>& species);
 
-/// Atoms spread evenly over the data, at most `pool` of each species; atoms without neighbours are left out.
-/// @returns per channel
-[[nodiscard]] std::vector<LocalReferences> sample_atoms(const std::vector<LabeledStructure>& data,
-                                                        const descriptors::Descriptor& descriptor,
-                                                        const std::vector<int>& species, Eigen::Index pool,
-                                                        const Progress& progress);
-
-/// References that are given as (structure, atom), in that order; atoms without neighbours are left out.
-/// @param given  per channel; structure counts from 0 in `data`
-/// @throws InputError if there is no such atom or it is of another species
+/// Atoms of one species: the structure each is in, counted from 0, and its place there.
 struct ReferenceList {
     std::vector<int> structure, atom;
 };
+
+/// Atoms spread evenly over the data, at most `most` of each species.
+/// @returns per channel
+[[nodiscard]] std::vector<ReferenceList> spread_atoms(const std::vector<LabeledStructure>& data,
+                                                      const std::vector<int>& species, Eigen::Index most);
+
+/// These atoms as references, in the same order; atoms without neighbours are left out.
+/// @param wanted  per channel
+/// @param world   ranks that share the structures among them, or null
+/// @throws InputError if there is no such atom or it is of another species
 [[nodiscard]] std::vector<LocalReferences> gather_references(const std::vector<LabeledStructure>& data,
                                                              const descriptors::Descriptor& descriptor,
                                                              const std::vector<int>& species,
-                                                             const std::vector<ReferenceList>& given);
+                                                             const std::vector<ReferenceList>& wanted,
+                                                             Communicator* world = nullptr,
+                                                             const Progress& progress = no_progress);
+void help_gather_references(Communicator& world, Message message);  ///< what the other ranks do meanwhile
 
 /// Local references out of candidates, at most max_references per species. They come in the order of a pivoted Cholesky
 /// factorisation, whatever the method: the first m of them are the m most informative, so that smaller models are

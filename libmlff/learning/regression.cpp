@@ -36,6 +36,23 @@ VectorXd composition_energies(const LabelStatistics& labels, const std::vector<i
     return e0;
 }
 
+/// The upper triangle, as far as there can be rows.
+void write_factor(Message& message, const bayes::TriangularFactor& factor) {
+    const MatrixXd& R = factor.R();
+    message << R.cols() << factor.n_rows();
+    for (Index column = 0; column < R.cols(); ++column)
+        message.write(R.col(column).data(),
+                      static_cast<std::size_t>(std::min(column + 1, factor.n_rows())) * sizeof(double));
+}
+
+bayes::TriangularFactor read_factor(Message& message) {
+    const auto n = message.get<Index>(), n_rows = message.get<Index>();
+    MatrixXd R = MatrixXd::Zero(n, n);
+    for (Index column = 0; column < n; ++column)
+        message.read(R.col(column).data(), static_cast<std::size_t>(std::min(column + 1, n_rows)) * sizeof(double));
+    return {std::move(R), n_rows};
+}
+
 }  // namespace
 
 void RegressionOptions::validate() const {
@@ -89,6 +106,21 @@ void RegressionData::merge(const RegressionData& other) {
     stress_.merge(other.stress_);
     for (const auto& row : other.energy_rows_)
         if (energy_rows_.size() < kept_energies) energy_rows_.push_back(row);
+}
+
+void RegressionData::write(Message& message) const {
+    message << n_references_ << species_ << energy_rows_;
+    labels_.write(message);
+    for (const auto* factor : {&energy_, &force_, &stress_}) write_factor(message, *factor);
+}
+
+RegressionData RegressionData::read(Message& message) {
+    const auto n_references = message.get<Index>();
+    RegressionData data(n_references, message.get<std::vector<int>>());
+    message >> data.energy_rows_;
+    data.labels_ = LabelStatistics::read(message);
+    for (auto* factor : {&data.energy_, &data.force_, &data.stress_}) *factor = read_factor(message);
+    return data;
 }
 
 RegressionData RegressionData::restricted_to(const std::vector<Index>& references) const {

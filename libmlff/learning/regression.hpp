@@ -54,6 +54,9 @@ class RegressionData {
     /// As if every structure of `other` had been added here. Cost 2 N_B³.
     void merge(const RegressionData& other);
 
+    void write(Message& message) const;  ///< for another rank
+    [[nodiscard]] static RegressionData read(Message& message);
+
     /// The same structures with some of the references only (ascending indices).
     [[nodiscard]] RegressionData restricted_to(const std::vector<Eigen::Index>& references) const;
 

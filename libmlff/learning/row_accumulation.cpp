@@ -1,0 +1,79 @@
+#include "libmlff/learning/row_accumulation.hpp"
+
+namespace mlff {
+namespace {
+
+PartedData accumulate_share(const RowModel& model, std::span<const PartedStructure> items, const Progress& progress) {
+    Eigen::Index n_references = 0;
+    for (const auto& set : model.references) n_references += set.size();
+    PartedData data(n_references, model.species, model.n_parts, model.held_out);
+    long done = 0;
+    for (const auto& [item, part] : items) {
+        Environments environments(model.species, model.descriptor->cutoff(), 0.0);
+        environments.update(item->structure);
+        data.add(part,
+                 design_rows(*model.descriptor, model.kernel_power, model.references, environments, item->structure),
+                 *item);
+        progress(++done, static_cast<long>(items.size()), "design matrix");
+    }
+    return data;
+}
+
+Message encode(const RowModel& model) {
+    Message message;
+    message << model.descriptor->options() << model.kernel_power << model.species << model.n_parts << model.held_out;
+    for (const auto& set : model.references) message << set.features;
+    return message;
+}
+
+RowModel decode(Message& message) {
+    RowModel model{};
+    const auto options = message.get<descriptors::DescriptorOptions>();
+    message >> model.kernel_power >> model.species >> model.n_parts >> model.held_out;
+    model.descriptor = std::make_shared<descriptors::Descriptor>(options, static_cast<int>(model.species.size()));
+    model.references.resize(model.species.size());
+    for (auto& set : model.references) message >> set.features;
+    return model;
+}
+
+}  // namespace
+
+PartedData accumulate_rows(const RowModel& model, std::span<const PartedStructure> items, Communicator* world,
+                           const Progress& progress) {
+    if (world == nullptr || world->alone()) return accumulate_share(model, items, progress);
+    std::vector<double> costs;
+    for (const auto& item : items) costs.push_back(static_cast<double>(item.structure->structure.size()));
+    const auto first = share_by_cost(costs, world->size());
+    world->start(Task::accumulate_rows, encode(model));
+    std::vector<Message> shares(static_cast<std::size_t>(world->size()));
+    for (std::size_t rank = 1; rank < shares.size(); ++rank) {
+        shares[rank] << first[rank + 1] - first[rank];
+        for (std::size_t k = first[rank]; k < first[rank + 1]; ++k)
+            shares[rank] << items[k].part << *items[k].structure;
+    }
+    (void)world->scatter(shares);
+    PartedData data(0, {}, 1, false);
+    do_share(world, [&] { data = accumulate_share(model, items.first(first[1]), progress); });
+    world->merge(data);
+    world->done();
+    return data;
+}
+
+void help_accumulate_rows(Communicator& world, Message message) {
+    Message share = world.scatter({});
+    PartedData data(0, {}, 1, false);
+    do_share(&world, [&] {
+        const RowModel model = decode(message);
+        std::vector<LabeledStructure> structures(share.get<std::size_t>());
+        std::vector<PartedStructure> items;
+        for (auto& item : structures) {
+            const int part = share.get<int>();
+            share >> item;
+            items.push_back({&item, part});
+        }
+        data = accumulate_share(model, items, no_progress);
+    });
+    world.merge(data);
+}
+
+}  // namespace mlff

@@ -1,0 +1,131 @@
+#pragma once
+
+#include <exception>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "libmlff/parallel/message.hpp"
+
+namespace mlff {
+
+/// What the ranks of an MPI job may be asked to do together; worker.hpp says who does it.
+enum class Task {
+    stop,
+    set_threads,
+    load_force_field,
+    drop_force_field,
+    evaluate,
+    gather_references,
+    accumulate_rows,
+    begin_training,
+    drop_training,
+    update_rows,
+    accumulate_training,
+    force_errors,
+};
+
+/// Thrown on the other ranks when a task has failed: rank 0 has the message, the others wait for the next task.
+struct TaskFailed {};
+
+/// The processes of one MPI job. Rank 0 runs the program: it alone reads, decides and writes. The others wait, at no
+/// cost to whoever shares their cores, until rank 0 starts a task, and then do their share of it:
+///
+///     rank 0:  start(task, message)   share of the work   agree()   sum() ...   done()
+///     others:  next()                 share of the work   agree()   sum() ...
+///
+/// Nothing is exchanged between start and agree, so that a rank may fail there: agree() then throws everywhere.
+/// A process that ends in the middle of a task ends all.
+class Communicator {
+ public:
+    /// Joins the MPI job if the process was started as part of one; else it is alone.
+    /// @throws std::runtime_error if it was, but this program was built without MPI
+    Communicator();
+    Communicator(const Communicator&) = delete;
+    Communicator& operator=(const Communicator&) = delete;
+    /// Rank 0: sends the others home; in the middle of a task: ends the job.
+    ~Communicator();
+
+    [[nodiscard]] int rank() const { return rank_; }
+    [[nodiscard]] int size() const { return size_; }
+    [[nodiscard]] bool alone() const { return size_ == 1; }
+    /// Threads for this rank so that the ranks of a node fill its cores without crowding, given what each would take.
+    [[nodiscard]] int fair_share_of_threads(int own) const;
+
+    /// A number for something that all ranks will hold, such as a force field.
+    [[nodiscard]] int new_handle() { return ++n_handles_; }
+
+    void start(Task task, const Message& message);  ///< rank 0
+    [[nodiscard]] Message next(Task& task);         ///< others
+    void done();                                    ///< rank 0
+    [[nodiscard]] bool in_task() const { return in_task_; }
+
+    /// Every rank says what became of its share (null: all is well). If any failed, rank 0 throws the failure of the
+    /// lowest rank (InputError stays InputError), and the others TaskFailed.
+    void agree(const std::exception_ptr& failure);
+
+    /// Sum over the ranks, on rank 0; the others keep what they have.
+    void sum(std::span<double> values);
+    template <class Matrix>
+    void sum(Eigen::PlainObjectBase<Matrix>& values) {
+        sum(std::span<double>(values.data(), static_cast<std::size_t>(values.size())));
+    }
+    /// Sum over the ranks of n columns, of which each rank receives its own block.
+    [[nodiscard]] Eigen::MatrixXd sum_columns(const Eigen::MatrixXd& columns);
+    /// One message for each rank, from rank 0, where `all` is given.
+    [[nodiscard]] Message scatter(const std::vector<Message>& all);
+    /// The messages of all ranks in their order, on rank 0; empty elsewhere.
+    [[nodiscard]] std::vector<Message> gather(const Message& own);
+    void send(int to, const Message& message);
+    [[nodiscard]] Message receive(int from);
+
+    /// `value` of all ranks merged into that of rank 0, in the order of the ranks, by a binary tree:
+    /// value.merge(other). A value knows how to write itself into a message, and T::read makes it from one.
+    template <class T>
+    void merge(T& value) {
+        for (int step = 1; step < size_; step *= 2) {
+            if (rank_ % (2 * step) != 0) {
+                Message message;
+                value.write(message);
+                send(rank_ - step, message);
+                return;
+            }
+            if (rank_ + step < size_) {
+                Message message = receive(rank_ + step);
+                value.merge(T::read(message));
+            }
+        }
+    }
+
+    /// n things in blocks of about equal size, one for each rank, in order: the first of the block of a rank.
+    [[nodiscard]] static Eigen::Index first_of(Eigen::Index n, int rank, int size) { return n * rank / size; }
+
+ private:
+    int rank_ = 0, size_ = 1;
+    int n_handles_ = 0;
+    bool joined_ = false, in_task_ = false;
+};
+
+/// This rank's share of a task, and then word that it went well; without other ranks just the work.
+template <class Work>
+void do_share(Communicator* world, Work&& work) {
+    if (world == nullptr) return work();
+    std::exception_ptr failure;
+    try {
+        work();
+    } catch (...) {
+        failure = std::current_exception();
+    }
+    world->agree(failure);
+}
+
+/// Where the blocks of the ranks begin if things of these costs are to be shared in order; one more at the end.
+[[nodiscard]] std::vector<std::size_t> share_by_cost(const std::vector<double>& costs, int n_ranks);
+
+/// Which of the atoms of a structure a rank looks after: of each species a block, so that all have the same work.
+struct Share {
+    int part = 0, n_parts = 1;
+};
+
+}  // namespace mlff
