@@ -33,7 +33,7 @@ class DataReference final : public Calculator {
 
 }  // namespace
 
-void select(const std::string& config_path, const Console& console, Communicator& /*world*/) {
+void select(const std::string& config_path, const Console& console, Communicator& world) {
     auto config = ConfigSection::from_file(config_path);
     std::string output = "selection";
     config.read_path("output", output);
@@ -76,7 +76,7 @@ void select(const std::string& config_path, const Console& console, Communicator
     };
     Learner learner(reference, settings.options, species_of(data),
                     {.version = version, .reference = reference.description(), .settings = config.resolved()}, nullptr,
-                    {}, observe);
+                    {}, observe, &world);
     learner_view = &learner;
     if (!settings.initial_data.empty()) learner.begin_with(load_data(settings.initial_data, {}));
     for (const auto& item : data) {

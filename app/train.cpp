@@ -52,7 +52,7 @@ TrainSettings read_settings(const std::string& path, const Console& console) {
 
 }  // namespace
 
-void train(const std::string& config_path, const Console& console, Communicator& /*world*/) {
+void train(const std::string& config_path, const Console& console, Communicator& world) {
     TrainSettings settings = read_settings(config_path, console);
     Calculator& reference = *settings.reference.calculator;
     md::State initial = load_state(settings.structure, settings.dynamics.given_velocities);
@@ -124,7 +124,7 @@ void train(const std::string& config_path, const Console& console, Communicator&
         .version = version, .reference = record, .settings = settings.resolved};
     Learner learner(
         reference, settings.learning.options, species, provenance, &journal,
-        [&] { return session_view->checkpoint().encode(); }, observe);
+        [&] { return session_view->checkpoint().encode(); }, observe, &world);
     DynamicsSession session(directory, console, learner, std::move(initial), settings.dynamics, settings.trajectory);
     learner_view = &learner;
     session_view = &session;

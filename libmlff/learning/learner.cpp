@@ -46,16 +46,17 @@ void LearnerOptions::validate() const {
 }
 
 Learner::Learner(Calculator& reference, const LearnerOptions& options, const std::vector<int>& species, Provenance provenance,
-                 Journal* journal, CallerState caller_state, Observer observer)
+                 Journal* journal, CallerState caller_state, Observer observer, Communicator* world)
     : reference_(reference),
       options_(options),
       provenance_(std::move(provenance)),
       journal_(journal),
       caller_state_(std::move(caller_state)),
       observer_(std::move(observer)),
+      world_(world),
       training_set_(
           std::make_shared<descriptors::Descriptor>(options.force_field.descriptor, static_cast<int>(species.size())),
-          options.force_field.kernel_power, species),
+          options.force_field.kernel_power, species, world),
       threshold_(options.threshold) {
     options_.validate();
 }
@@ -249,7 +250,7 @@ void Learner::learn(LearningEvent& event) {
         event.at_capacity |= change.after == limit && change.before + change.candidates > limit;
     }
     if (!enough) return;
-    model_ = std::make_unique<ForceFieldCalculator>(training_set_.fit(options_.regression, provenance_));
+    model_ = std::make_unique<ForceFieldCalculator>(training_set_.fit(options_.regression, provenance_), 1.0, world_);
     event.retrained = model();
 }
 

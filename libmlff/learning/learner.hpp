@@ -62,8 +62,9 @@ class Learner final : public Calculator {
     /// @param reference  answers when the model is unsure; must outlive the learner
     /// @param species    of the structures to come
     /// @param journal    may be null (select: the answers are on disk already)
+    /// @param world      ranks that share predictions and design rows, or null
     Learner(Calculator& reference, const LearnerOptions& options, const std::vector<int>& species, Provenance provenance,
-            Journal* journal, CallerState caller_state, Observer observer);
+            Journal* journal, CallerState caller_state, Observer observer, Communicator* world = nullptr);
     ~Learner() override;
 
     /// Continue an earlier training: learn these structures, every atom a candidate, before the first step.
@@ -102,6 +103,7 @@ class Learner final : public Calculator {
     Journal* journal_;
     CallerState caller_state_;
     Observer observer_;
+    Communicator* world_;
 
     TrainingSet training_set_;
     std::vector<Candidate> candidates_;

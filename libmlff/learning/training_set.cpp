@@ -13,12 +13,6 @@ using Eigen::Index;
 using Eigen::MatrixXd;
 using Eigen::VectorXd;
 
-/// Rows of `source` scattered to `target`: target row to[k] becomes source row from[k].
-void copy_rows(MatrixXd& target, const MatrixXd& source, const std::vector<Index>& from, const std::vector<Index>& to) {
-    for (Index column = 0; column < source.cols(); ++column)
-        for (std::size_t k = 0; k < from.size(); ++k) target(to[k], column) = source(from[k], column);
-}
-
 }  // namespace
 
 void SelectionOptions::validate() const {
@@ -38,11 +32,12 @@ std::vector<Index> select(const MatrixXd& features, int kernel_power, const Sele
 }
 
 TrainingSet::TrainingSet(std::shared_ptr<const descriptors::Descriptor> descriptor, int kernel_power,
-                         std::vector<int> species)
+                         std::vector<int> species, Communicator* world)
     : descriptor_(std::move(descriptor)),
       kernel_power_(kernel_power),
       species_(std::move(species)),
-      references_(species_.size()) {
+      references_(species_.size()),
+      rows_(descriptor_, kernel_power_, species_, world) {
     for (auto& set : references_) set.features.resize(descriptor_->size(), 0);
 }
 
@@ -52,16 +47,9 @@ Index TrainingSet::n_references() const {
     return n;
 }
 
-std::size_t TrainingSet::bytes() const {
-    std::size_t n = 0;
-    for (const auto& rows : rows_)
-        n += static_cast<std::size_t>(rows.energy.size() + rows.forces.size() + rows.stress.size()) * sizeof(double);
-    return n;
-}
-
 std::vector<TrainingSet::Change> TrainingSet::learn(std::vector<Candidate> candidates, const SelectionOptions& options,
                                                     Index capacity) {
-    const std::size_t n_old_structures = structures_.size();
+    std::vector<LabeledStructure> added;
     std::vector<LocalReferences> pool = references_;
     for (auto& [item, atoms] : candidates) {
         Environments environments(species_, descriptor_->cutoff(), 0.0);
@@ -82,6 +70,7 @@ std::vector<TrainingSet::Change> TrainingSet::learn(std::vector<Candidate> candi
                 set.atom.push_back(static_cast<int>(own[k]));
             }
         }
+        added.push_back(item);
         structures_.push_back(std::move(item));
     }
 
@@ -96,81 +85,41 @@ std::vector<TrainingSet::Change> TrainingSet::learn(std::vector<Candidate> candi
         references_[channel] = from.subset(kept.back());
         changes.push_back({before.back(), from.size() - before.back(), references_[channel].size()});
     }
-    update_rows(kept, before, n_old_structures);
+    rows_.update(column_update(kept, before), std::move(added));
     return changes;
 }
 
-void TrainingSet::update_rows(const std::vector<std::vector<Index>>& kept, const std::vector<Index>& before,
-                              std::size_t n_old_structures) {
+ColumnUpdate TrainingSet::column_update(const std::vector<std::vector<Index>>& kept,
+                                        const std::vector<Index>& before) const {
     // Kept indices ascend, so within each channel the references from before come first and the new ones after them.
-    std::vector<LocalReferences> fresh(species_.size());
-    std::vector<Index> old_from, old_to, fresh_to;
+    ColumnUpdate update;
+    update.fresh.resize(species_.size());
+    update.all = references_;
     Index first_old = 0, first_new = 0;
     for (std::size_t channel = 0; channel < species_.size(); ++channel) {
         const auto& list = kept[channel];
         const auto n_kept =
             static_cast<Index>(std::lower_bound(list.begin(), list.end(), before[channel]) - list.begin());
         for (Index k = 0; k < n_kept; ++k) {
-            old_from.push_back(first_old + list[static_cast<std::size_t>(k)]);
-            old_to.push_back(first_new + k);
+            update.from.push_back(first_old + list[static_cast<std::size_t>(k)]);
+            update.to.push_back(first_new + k);
         }
         const auto n_all = static_cast<Index>(list.size());
-        for (Index k = n_kept; k < n_all; ++k) fresh_to.push_back(first_new + k);
-        fresh[channel].features = references_[channel].features.rightCols(n_all - n_kept);
+        for (Index k = n_kept; k < n_all; ++k) update.fresh_to.push_back(first_new + k);
+        update.fresh[channel].features = references_[channel].features.rightCols(n_all - n_kept);
         first_old += before[channel];
         first_new += n_all;
     }
-    std::vector<Index> fresh_from(fresh_to.size());
-    for (std::size_t k = 0; k < fresh_from.size(); ++k) fresh_from[k] = static_cast<Index>(k);
-
-    // One structure per thread at a time: no barriers inside. What can throw (surroundings) comes before.
-    rows_.resize(structures_.size());
-    std::vector<Environments> environments;
-    for (const auto& item : structures_) {
-        environments.emplace_back(species_, descriptor_->cutoff(), 0.0);
-        environments.back().update(item.structure);
-    }
-#pragma omp parallel for schedule(static, 1)
-    for (std::size_t s = 0; s < structures_.size(); ++s) {
-        const Structure& structure = structures_[s].structure;
-        if (s >= n_old_structures) {
-            rows_[s] = design_rows(*descriptor_, kernel_power_, references_, environments[s], structure);
-            continue;
-        }
-        const DesignRows added = design_rows(*descriptor_, kernel_power_, fresh, environments[s], structure);
-        const auto merge = [&](MatrixXd& present, const MatrixXd& extra) {
-            MatrixXd merged(first_new, extra.cols());
-            copy_rows(merged, present, old_from, old_to);
-            copy_rows(merged, extra, fresh_from, fresh_to);
-            present = std::move(merged);
-        };
-        merge(rows_[s].energy, added.energy);
-        merge(rows_[s].forces, added.forces);
-        merge(rows_[s].stress, added.stress);
-    }
+    return update;
 }
 
 ForceField TrainingSet::fit(const RegressionOptions& options, Provenance provenance) const {
-    RegressionData data(n_references(), species_);
-    for (std::size_t s = 0; s < structures_.size(); ++s) data.add(rows_[s], structures_[s]);
-    return mlff::fit(std::move(data), descriptor_, kernel_power_, references_, options, std::move(provenance));
+    return mlff::fit(rows_.factors(), descriptor_, kernel_power_, references_, options, std::move(provenance));
 }
 
 VectorXd TrainingSet::force_errors(const VectorXd& weights) const {
-    VectorXd squared = VectorXd::Zero(static_cast<Index>(species_.size())), count = squared;
-    for (std::size_t s = 0; s < structures_.size(); ++s) {
-        const auto& [structure, labels, origin, group] = structures_[s];
-        if (!labels.forces) continue;
-        const VectorXd predicted = rows_[s].forces.transpose() * weights;
-        for (Index i = 0; i < structure.size(); ++i) {
-            const auto channel =
-                std::find(species_.begin(), species_.end(), structure.species[static_cast<std::size_t>(i)]) -
-                species_.begin();
-            squared[channel] += (predicted.segment(3 * i, 3) - labels.forces->col(i)).squaredNorm();
-            count[channel] += 3.0;
-        }
-    }
-    return (squared.array() / count.array().max(1.0)).sqrt();
+    const Eigen::Matrix2Xd sums = rows_.force_errors(weights);
+    return (sums.row(0).array() / sums.row(1).array().max(1.0)).sqrt().transpose();
 }
 
 }  // namespace mlff

@@ -5,6 +5,7 @@
 
 #include "bayes/selection.hpp"
 #include "libmlff/learning/regression.hpp"
+#include "libmlff/learning/training_rows.hpp"
 
 namespace mlff {
 
@@ -32,11 +33,12 @@ struct Candidate {
     std::vector<Eigen::Index> atoms;
 };
 
-/// Labelled structures, local references chosen from their atoms, and the design rows that tie them, kept so that a
-/// retraining computes only what is new: rows of new structures, and of all structures for new references.
+/// Labelled structures, local references chosen from their atoms, and the design rows that tie them.
 class TrainingSet {
  public:
-    TrainingSet(std::shared_ptr<const descriptors::Descriptor> descriptor, int kernel_power, std::vector<int> species);
+    /// @param world  ranks that share the design rows among them, or null
+    TrainingSet(std::shared_ptr<const descriptors::Descriptor> descriptor, int kernel_power, std::vector<int> species,
+                Communicator* world = nullptr);
 
     /// What `learn` did to one species.
     struct Change {
@@ -56,21 +58,21 @@ class TrainingSet {
     [[nodiscard]] const std::vector<int>& species() const { return species_; }
     [[nodiscard]] const descriptors::Descriptor& descriptor() const { return *descriptor_; }
     [[nodiscard]] Eigen::Index n_references() const;
-    [[nodiscard]] std::size_t bytes() const;  ///< held by the design rows
+    [[nodiscard]] std::size_t bytes() const { return rows_.bytes(); }  ///< held by the design rows (of rank 0)
 
     /// Training error of the forces by channel [eV/Å], rms over components, for given weights.
     [[nodiscard]] Eigen::VectorXd force_errors(const Eigen::VectorXd& weights) const;
 
  private:
-    void update_rows(const std::vector<std::vector<Eigen::Index>>& kept, const std::vector<Eigen::Index>& before,
-                     std::size_t n_old_structures);
+    [[nodiscard]] ColumnUpdate column_update(const std::vector<std::vector<Eigen::Index>>& kept,
+                                             const std::vector<Eigen::Index>& before) const;
 
     std::shared_ptr<const descriptors::Descriptor> descriptor_;
     int kernel_power_;
     std::vector<int> species_;
     std::vector<LabeledStructure> structures_;
     std::vector<LocalReferences> references_;
-    std::vector<DesignRows> rows_;  ///< one per structure
+    SharedTrainingRows rows_;
 };
 
 }  // namespace mlff
