@@ -16,7 +16,9 @@
 #include "libmlff/io/model_file.hpp"
 #include "libmlff/learning/component_selection.hpp"
 #include "libmlff/learning/data_summary.hpp"
+#include "libmlff/learning/distributed_fit.hpp"
 #include "libmlff/learning/model_search.hpp"
+#include "libmlff/parallel/distributed_factor.hpp"
 #include "libmlff/version.hpp"
 
 namespace mlff::app {
@@ -26,6 +28,13 @@ using Eigen::Index;
 
 /// Atoms whose error estimates are compared with errors: each costs a Jacobian.
 constexpr Index calibration_atoms = 2000;
+
+/// Where the triangular factors are.
+enum class Solver {
+    automatic,  ///< with one rank, unless they are too large for it and there are others
+    tsqr,       ///< with one rank
+    scalapack,  ///< spread over all ranks
+};
 
 struct FitSettings {
     explicit FitSettings(const std::string& path) : config(ConfigSection::from_file(path)) {}
@@ -37,7 +46,8 @@ struct FitSettings {
     bool automatic = false;      ///< choose the force field
     bool choose_weight = false;  ///< choose the energy weight
     std::string listed_at;       ///< place of references.candidates: listed in the settings; "": not asked for
-    bool compare = true;         ///< what accuracy costs: sizes and descriptors
+    Solver solver = Solver::automatic;
+    bool compare = true;  ///< what accuracy costs: sizes and descriptors
     SearchOptions search;
     std::string output = "model.h5";
 };
@@ -82,6 +92,10 @@ FitSettings read_settings(const std::string& path) {
     const RegressionSettings read = read_regression(regression, !settings.choose_weight);
     settings.options.regression = read.options;
     settings.options.memory = read.memory;
+    regression.read_choice("solver", settings.solver,
+                           {{"auto", Solver::automatic}, {"tsqr", Solver::tsqr}, {"scalapack", Solver::scalapack}});
+    if (settings.solver == Solver::scalapack && (settings.automatic || settings.choose_weight))
+        regression.fail("solver", "scalapack fits once: it needs force_field and weights that are given, not auto");
     ConfigSection& references = config.section("references");
     // auto takes as many as time and memory allow.
     long most = settings.automatic ? 100'000 : static_cast<long>(settings.options.max_references);
@@ -197,6 +211,45 @@ ErrorReport errors_on(const ForceField& model, const std::vector<LabeledStructur
     return report;
 }
 
+std::string references_line(const ForceField& model) {
+    std::string text;
+    for (int s = 0; s < model.n_channels(); ++s)
+        text += fmt::format("{}{} {}", s > 0 ? ", " : "", model.references(s).size(),
+                            element_symbol(model.species()[static_cast<std::size_t>(s)]));
+    return "local references: " + text;
+}
+
+/// Factors of error estimates, and the model with them.
+void calibrate(const Unseen& unseen, ForceField& model, const std::string& base, const Console& console) {
+    const CalibrationReport calibration = unseen.calibration.report();
+    model = model.with_calibration(calibration.calibration());
+    console.info(calibration_text(calibration));
+    write_calibration(calibration, base + ".calibration", console);
+}
+
+/// A fit with the factor spread over the ranks, and its errors on the validation data, if there are any.
+void fit_over_ranks(const FitSettings& settings, const std::vector<LabeledStructure>& training,
+                    const std::vector<LabeledStructure>& validation, const Provenance& provenance,
+                    const std::string& base, const Progress& progress, const Console& console) {
+    const FitOptions& options = settings.options;
+    ForceField model = fit_distributed(training, options, provenance, progress);
+    write_model(settings.output, model);
+    console.info(references_line(model));
+    ErrorReport report = errors_on(model, training, console, options.world);
+    console.info("errors on the training data:\n" + error_table(report));
+    if (!validation.empty()) {
+        Unseen unseen;
+        std::vector<const LabeledStructure*> data;
+        for (const auto& item : validation) data.push_back(&item);
+        judge(model, data, calibration_atoms, data.size(), console, options.world, unseen);
+        report = unseen.errors;
+        console.info("errors on the validation data:\n" + error_table(report));
+        calibrate(unseen, model, base, console);
+        write_model(settings.output, model);
+    }
+    console.result(error_json(report));
+}
+
 /// Puts what the search has chosen in force, so that the settings repeat the fit without a search.
 void resolve(ConfigSection& config, const FitOptions& found) {
     config.resolve("force_field", format_force_field(found.force_field));
@@ -244,6 +297,21 @@ void fit(const std::string& config_path, const Console& console, Communicator& w
     const FitForecast forecast = forecast_fit(training.structures, !validation.empty(), options);
     console.info(fmt::format("at most {} local references, about {:.2f} GB while fitting", forecast.n_references,
                              forecast.bytes * 1e-9));
+    const Provenance provenance{.version = version,
+                                .reference = fmt::format("labels of {}", fmt::join(settings.training, ", ")),
+                                .settings = settings.config.resolved()};
+    const bool spread = settings.solver == Solver::scalapack ||
+                        (settings.solver == Solver::automatic && forecast.reduced && world.size() > 1 &&
+                         DistributedFactor::available() && !found && !settings.choose_weight);
+    if (spread) {
+        console.info(
+            fmt::format("the triangular factor is spread over {} ranks; errors on unseen data need "
+                        "data.validation",
+                        world.size()));
+        fit_over_ranks(settings, training.structures, validation, provenance, base, progress, console);
+        console.info(fmt::format("force field: {}", settings.output));
+        return;
+    }
     if (forecast.reduced)
         console.warn(fmt::format("references.max is reduced to {} per species to stay within regression.memory",
                                  forecast.max_references));
@@ -254,17 +322,10 @@ void fit(const std::string& config_path, const Console& console, Communicator& w
         console.info(fmt::format("energy weight: {:g}", options.regression.weights.energy));
     }
     const Validated fitted = found ? std::move(found->fit) : pass.validate(options.regression);
-    ForceField model =
-        pass.force_field(fitted.solution, {.version = version,
-                                           .reference = fmt::format("labels of {}", fmt::join(settings.training, ", ")),
-                                           .settings = settings.config.resolved()});
+    ForceField model = pass.force_field(fitted.solution, provenance);
     write_model(settings.output, model);
 
-    std::string references_text;
-    for (int s = 0; s < model.n_channels(); ++s)
-        references_text += fmt::format("{}{} {}", s > 0 ? ", " : "", model.references(s).size(),
-                                       element_symbol(model.species()[static_cast<std::size_t>(s)]));
-    console.info("local references: " + references_text);
+    console.info(references_line(model));
 
     ErrorReport report = errors_on(model, training.structures, console, &world);
     console.info("errors on the training data:\n" + error_table(report));
@@ -273,11 +334,8 @@ void fit(const std::string& config_path, const Console& console, Communicator& w
             judge_all(pass, fitted.solution, options.regression, training.structures, validation, console, &world);
         report = unseen.errors;
         console.info(fmt::format("errors on the {}:\n{}", unseen.name, error_table(report)));
-        const CalibrationReport calibration = unseen.calibration.report();
-        model = model.with_calibration(calibration.calibration());
+        calibrate(unseen, model, base, console);
         write_model(settings.output, model);
-        console.info(calibration_text(calibration));
-        write_calibration(calibration, base + ".calibration", console);
 
         if (settings.compare) {
             std::vector<Trial> models = compare_sizes(pass, fitted, options, training.structures);

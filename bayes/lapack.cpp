@@ -159,30 +159,40 @@ SingularProjection singular_projection(Eigen::MatrixXd A, Eigen::VectorXd b) {
     if (b.size() != A.rows())
         throw std::invalid_argument(
             fmt::format("lapack: a vector of length {} projected on a matrix with {} rows", b.size(), A.rows()));
-    // The QR iteration of dbdsqr may not end on a NaN.
     if (!A.allFinite() || !b.allFinite())
         throw NumericalError("singular value decomposition", A.rows(), A.cols(), unknown_condition);
-    const int n = to_int(A.rows()), one = 1, zero = 0, query = -1;
+    const int n = to_int(A.rows()), one = 1, query = -1;
     const ThreadsFor threads(n);
     int info = 0;
     double optimal_reduction = 0.0, optimal_rotation = 0.0;
     dgebrd_(&n, &n, nullptr, &n, nullptr, nullptr, nullptr, nullptr, &optimal_reduction, &query, &info);
     dormbr_("Q", "L", "T", &n, &one, &n, nullptr, &n, nullptr, nullptr, &n, &optimal_rotation, &query, &info, 1, 1, 1);
-    const int n_work = std::max({workspace(optimal_reduction), workspace(optimal_rotation), 4 * n});
+    const int n_work = std::max({workspace(optimal_reduction), workspace(optimal_rotation)});
 
     SingularProjection result{Eigen::VectorXd(n), std::move(b)};
-    Eigen::VectorXd above(n), tau_q(n), tau_p(n), work(n_work);
+    Eigen::VectorXd above(n), tau_q(n), tau_p(n), work(n_work);  // above: one is spare
     dgebrd_(&n, &n, A.data(), &n, result.values.data(), above.data(), tau_q.data(), tau_p.data(), work.data(), &n_work,
             &info);
     check(info, "bidiagonal reduction", A);
     dormbr_("Q", "L", "T", &n, &one, &n, A.data(), &n, tau_q.data(), result.projections.data(), &n, work.data(),
             &n_work, &info, 1, 1, 1);
     check(info, "bidiagonal reduction", A);
+    return singular_projection_of_bidiagonal(std::move(result.values), std::move(above), std::move(result.projections));
+}
+
+SingularProjection singular_projection_of_bidiagonal(Eigen::VectorXd diagonal, Eigen::VectorXd above,
+                                                     Eigen::VectorXd b) {
+    const int n = to_int(diagonal.size()), one = 1, zero = 0;
+    // The QR iteration of dbdsqr may not end on a NaN.
+    if (!diagonal.allFinite() || !above.allFinite() || !b.allFinite())
+        throw NumericalError("singular value decomposition", n, n, unknown_condition);
+    int info = 0;
     double unused = 0.0;
-    dbdsqr_("U", &n, &zero, &zero, &one, result.values.data(), above.data(), &unused, &one, &unused, &one,
-            result.projections.data(), &n, work.data(), &info, 1);
-    check(info, "singular value decomposition", A);
-    return result;
+    Eigen::VectorXd work(4 * static_cast<Index>(n));
+    dbdsqr_("U", &n, &zero, &zero, &one, diagonal.data(), above.data(), &unused, &one, &unused, &one, b.data(), &n,
+            work.data(), &info, 1);
+    if (info != 0) throw NumericalError("singular value decomposition", n, n, unknown_condition);
+    return {std::move(diagonal), std::move(b)};
 }
 
 SymmetricEigen symmetric_eigen(Eigen::MatrixXd A) {

@@ -39,6 +39,9 @@ struct SingularProjection {
     Eigen::VectorXd projections;  ///< Uᵀb, n
 };
 [[nodiscard]] SingularProjection singular_projection(Eigen::MatrixXd A, Eigen::VectorXd b);
+/// The same for an upper bidiagonal A, given its diagonal (n) and what stands above it (n - 1). Cost O(n²).
+[[nodiscard]] SingularProjection singular_projection_of_bidiagonal(Eigen::VectorXd diagonal, Eigen::VectorXd above,
+                                                                   Eigen::VectorXd b);
 
 /// A = U diag(values) Uᵀ of a symmetric A (n × n; only the lower triangle is read), values ascending.
 struct SymmetricEigen {

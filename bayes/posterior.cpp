@@ -90,6 +90,11 @@ Posterior fit(const Eigen::Ref<const Eigen::MatrixXd>& R, Index n_rows, const Ev
     }
     lapack::stack_triangle(stack, below);
 
+    return posterior_from_stack(stack, n_rows, evidence);
+}
+
+Posterior posterior_from_stack(const Eigen::MatrixXd& stack, Index n_rows, const Evidence& evidence) {
+    const Index n = stack.cols() - 1;
     Eigen::MatrixXd T = stack.topLeftCorner(n, n);
     Eigen::VectorXd weights = stack.col(n).head(n);
     T.triangularView<Eigen::Upper>().solveInPlace(weights);

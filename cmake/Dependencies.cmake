@@ -26,6 +26,12 @@ if(MLFF_MPI)
   find_package(MPI REQUIRED COMPONENTS C)    # the C interface serves C++ as well
   target_link_libraries(mlff_mpi INTERFACE MPI::MPI_C)
   target_compile_definitions(mlff_mpi INTERFACE MLFF_WITH_MPI)
+  # For factors that outgrow a rank; where it is missing such fits are refused.
+  find_library(SCALAPACK_LIBRARY NAMES scalapack-openmpi scalapack scalapack-mpich)
+  if(SCALAPACK_LIBRARY)
+    target_link_libraries(mlff_mpi INTERFACE ${SCALAPACK_LIBRARY})
+    target_compile_definitions(mlff_mpi INTERFACE MLFF_WITH_SCALAPACK)
+  endif()
 endif()
 set_target_properties(mlff_mpi PROPERTIES EXPORT_NAME mpi)
 install(TARGETS mlff_mpi EXPORT mlff-targets)

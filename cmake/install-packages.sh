@@ -7,7 +7,7 @@ required="g++ cmake ninja-build make git ca-certificates
   libeigen3-dev libopenblas-openmp-dev liblapack-dev libyaml-cpp-dev libhdf5-dev libfmt-dev libcli11-dev
   libopenmpi-dev openmpi-bin nlohmann-json3-dev zlib1g-dev libexpat1-dev pkg-config libgtest-dev libbenchmark-dev
   python3 python3-numpy python3-matplotlib python3-ase python3-h5py"
-optional="libfftw3-dev"
+optional="libfftw3-dev libscalapack-openmpi-dev"
 [ "${1:-}" != test ] || optional="$optional cp2k cp2k-data lammps"
 
 command -v dpkg-query >/dev/null || {

@@ -18,19 +18,19 @@ using Eigen::Index;
 
 constexpr std::array energy_weights = {1.0, 3.0, 10.0, 30.0, 100.0, 300.0};
 
-std::vector<LocalReferences> choose_references(const std::vector<LabeledStructure>& data, const FitOptions& options,
-                                               const descriptors::Descriptor& descriptor,
-                                               const std::vector<int>& species, const Progress& progress) {
-    auto candidates = gather_references(
-        data, descriptor, species,
-        options.given.empty() ? spread_atoms(data, species, options.candidates()) : options.given, options.world,
-        progress);
-    return sparsify(std::move(candidates), options.force_field.kernel_power, options.selection, options.max_references);
-}
-
 constexpr double program_bytes = 45e6;  ///< of the program itself, libraries and tables included
 
 }  // namespace
+
+std::vector<LocalReferences> choose_references(const std::vector<LabeledStructure>& data, const FitOptions& options,
+                                               const descriptors::Descriptor& descriptor,
+                                               const std::vector<int>& species, const Progress& progress) {
+    auto candidates =
+        gather_references(data, descriptor, species,
+                          options.given.empty() ? spread_atoms(data, species, options.candidates()) : options.given,
+                          options.world, progress);
+    return sparsify(std::move(candidates), options.force_field.kernel_power, options.selection, options.max_references);
+}
 
 void FitOptions::validate() const {
     force_field.validate();

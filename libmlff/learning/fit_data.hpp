@@ -26,6 +26,12 @@ struct FitOptions {
     void validate() const;
 };
 
+/// Local references for a fit, the most informative first, at most max_references per species.
+[[nodiscard]] std::vector<LocalReferences> choose_references(const std::vector<LabeledStructure>& data,
+                                                             const FitOptions& options,
+                                                             const descriptors::Descriptor& descriptor,
+                                                             const std::vector<int>& species, const Progress& progress);
+
 /// What a fit will need at most.
 struct FitForecast {
     Eigen::Index max_references = 0;  ///< per species, after the memory budget

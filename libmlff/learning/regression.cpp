@@ -166,26 +166,31 @@ std::vector<bayes::CholeskyFactor> factor_prior(Prior prior, const std::vector<L
     return factors;
 }
 
+LabelUnits units_of(const LabelStatistics& labels, const std::vector<int>& species, const RegressionOptions& options) {
+    const LabelScales deviations = labels.deviations();
+    // A kind without weight has no rows; its scale then only sets the unit of its error estimate.
+    const auto scale = [](double deviation, double weight) { return weight > 0.0 ? deviation / weight : deviation; };
+    return {{.energy = scale(deviations.energy, options.weights.energy),
+             .force = scale(deviations.force, options.weights.force),
+             .stress = scale(deviations.stress, options.weights.stress)},
+            composition_energies(labels, species, options.atom_energies)};
+}
+
 Solution solve(const RegressionData& data, const std::vector<bayes::CholeskyFactor>& prior,
                const RegressionOptions& options) {
     options.validate();
     const Index n = data.n_references();
     if (n == 0) throw InputError("there is no local reference configuration to fit with");
-    const LabelScales deviations = data.labels().deviations();
-    const VectorXd e0 = composition_energies(data.labels(), data.species(), options.atom_energies);
+    const auto [scales, e0] = units_of(data.labels(), data.species(), options);
 
     bayes::TriangularFactor all(n + 1);
     Index n_rows = 0;
-    LabelScales scales;
-    const auto stack = [&](const bayes::TriangularFactor& factor, double deviation, double weight, double& scale,
-                           auto add) {
-        // A kind without labels or weight has no rows; its scale then only sets the unit of its error estimate.
-        scale = weight > 0.0 ? deviation / weight : deviation;
+    const auto stack = [&](const bayes::TriangularFactor& factor, double weight, double scale, auto add) {
         if (weight == 0.0 || factor.n_rows() == 0) return;
         add(1.0 / scale);
         n_rows += factor.n_rows();
     };
-    stack(data.energy(), deviations.energy, options.weights.energy, scales.energy, [&](double factor) {
+    stack(data.energy(), options.weights.energy, scales.energy, [&, &e0 = e0](double factor) {
         // Energies about e0; the composition columns have done their duty.
         const MatrixXd& R = data.energy().R();
         MatrixXd energy(R.rows(), n + 1);
@@ -193,9 +198,8 @@ Solution solve(const RegressionData& data, const std::vector<bayes::CholeskyFact
         energy.rightCols(1) = factor * (R.rightCols(1) - R.middleCols(n, e0.size()) * e0);
         all.add_rows(energy);
     });
-    stack(data.force(), deviations.force, options.weights.force, scales.force,
-          [&](double factor) { all.merge(data.force(), factor); });
-    stack(data.stress(), deviations.stress, options.weights.stress, scales.stress,
+    stack(data.force(), options.weights.force, scales.force, [&](double factor) { all.merge(data.force(), factor); });
+    stack(data.stress(), options.weights.stress, scales.stress,
           [&](double factor) { all.merge(data.stress(), factor); });
     if (n_rows == 0) throw InputError("the training data hold no labels with a positive weight");
     return {bayes::fit(all.R(), n_rows, options.evidence, prior), e0, scales};

@@ -93,6 +93,14 @@ struct Solution {
                                                               const std::vector<LocalReferences>& references,
                                                               int kernel_power);
 
+/// Units of the labels and the baseline of the energies that a regression works in.
+struct LabelUnits {
+    LabelScales scales;  ///< rows of each kind are divided by these (deviation over weight)
+    Eigen::VectorXd e0;  ///< composition baseline per channel [eV]
+};
+[[nodiscard]] LabelUnits units_of(const LabelStatistics& labels, const std::vector<int>& species,
+                                  const RegressionOptions& options);
+
 /// Bayesian linear regression of the weights: scales the three factors by deviation and weight, subtracts e0, stacks
 /// them, and solves by orthogonal factorisation with (s_w, s_v) of maximum evidence.   Source: method.md section 3.
 /// @throws InputError if the data hold no labels; NumericalError if a factorisation fails

@@ -19,6 +19,8 @@ PartedData accumulate_share(const RowModel& model, std::span<const PartedStructu
     return data;
 }
 
+}  // namespace
+
 Message encode(const RowModel& model) {
     Message message;
     message << model.descriptor->options() << model.kernel_power << model.species << model.n_parts << model.held_out;
@@ -26,7 +28,7 @@ Message encode(const RowModel& model) {
     return message;
 }
 
-RowModel decode(Message& message) {
+RowModel decode_row_model(Message& message) {
     RowModel model{};
     const auto options = message.get<descriptors::DescriptorOptions>();
     message >> model.kernel_power >> model.species >> model.n_parts >> model.held_out;
@@ -35,8 +37,6 @@ RowModel decode(Message& message) {
     for (auto& set : model.references) message >> set.features;
     return model;
 }
-
-}  // namespace
 
 PartedData accumulate_rows(const RowModel& model, std::span<const PartedStructure> items, Communicator* world,
                            const Progress& progress) {
@@ -63,7 +63,7 @@ void help_accumulate_rows(Communicator& world, Message message) {
     Message share = world.scatter({});
     PartedData data(0, {}, 1, false);
     do_share(&world, [&] {
-        const RowModel model = decode(message);
+        const RowModel model = decode_row_model(message);
         std::vector<LabeledStructure> structures(share.get<std::size_t>());
         std::vector<PartedStructure> items;
         for (auto& item : structures) {

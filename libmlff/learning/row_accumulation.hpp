@@ -19,6 +19,9 @@ struct RowModel {
     bool held_out;
 };
 
+[[nodiscard]] Message encode(const RowModel& model);  ///< for another rank
+[[nodiscard]] RowModel decode_row_model(Message& message);
+
 struct PartedStructure {
     const LabeledStructure* structure;
     int part;

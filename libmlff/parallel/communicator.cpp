@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdio>
 #include <cstdlib>
 #include <limits>
 #include <thread>
@@ -52,7 +53,7 @@ std::string receive_bytes(int from) {
 
 /// From rank 0 to all. Whoever waits looks often at first (steps of dynamics follow each other at once) and then ever
 /// more seldom, so that the cores are free while rank 0 works alone or waits for a reference.
-void broadcast(void* data, std::size_t size) {
+void broadcast_bytes(void* data, std::size_t size) {
     using namespace std::chrono_literals;
     for (std::size_t first = 0; first < size; first += piece) {
         MPI_Request request;
@@ -135,8 +136,8 @@ void Communicator::start(Task task, const Message& message) {
 #ifdef MLFF_WITH_MPI
     if (alone()) return;
     unsigned long header[2] = {static_cast<unsigned long>(task), message.bytes().size()};
-    broadcast(header, sizeof header);
-    broadcast(const_cast<char*>(message.bytes().data()), message.bytes().size());  // rank 0 is only read
+    broadcast_bytes(header, sizeof header);
+    broadcast_bytes(const_cast<char*>(message.bytes().data()), message.bytes().size());  // rank 0 is only read
 #else
     (void)message;
 #endif
@@ -146,15 +147,23 @@ Message Communicator::next([[maybe_unused]] Task& task) {
 #ifdef MLFF_WITH_MPI
     in_task_ = false;
     unsigned long header[2] = {};
-    broadcast(header, sizeof header);
+    broadcast_bytes(header, sizeof header);
     task = static_cast<Task>(header[0]);
     std::string bytes(header[1], '\0');
-    broadcast(bytes.data(), bytes.size());
+    broadcast_bytes(bytes.data(), bytes.size());
     in_task_ = task != Task::stop;
     return Message(std::move(bytes));
 #else
     throw std::logic_error("there are no other ranks");
 #endif
+}
+
+void Communicator::fail(const std::string& message) const {
+    fmt::print(stderr, "mlff: rank {}: {}\n", rank_, message);
+#ifdef MLFF_WITH_MPI
+    if (joined_) MPI_Abort(MPI_COMM_WORLD, 1);
+#endif
+    std::exit(1);
 }
 
 void Communicator::done() { in_task_ = false; }
@@ -203,6 +212,23 @@ void Communicator::agree(const std::exception_ptr& failure) {
     if (outcome == Outcome::guard) throw GuardError(text);
     throw std::runtime_error(fmt::format("rank {}: {}", first, text));
 #endif
+}
+
+Eigen::Index Communicator::largest(Eigen::Index value) {
+#ifdef MLFF_WITH_MPI
+    auto most = static_cast<long long>(value);
+    if (!alone()) MPI_Allreduce(MPI_IN_PLACE, &most, 1, MPI_LONG_LONG, MPI_MAX, MPI_COMM_WORLD);
+    return static_cast<Eigen::Index>(most);
+#else
+    return value;
+#endif
+}
+
+Message Communicator::broadcast(const Message& from_rank_0) {
+    if (alone()) return from_rank_0;
+    if (rank_ != 0) return receive(0);
+    for (int to = 1; to < size_; ++to) send(to, from_rank_0);
+    return from_rank_0;
 }
 
 void Communicator::sum([[maybe_unused]] std::span<double> values) {

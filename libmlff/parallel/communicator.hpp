@@ -24,6 +24,7 @@ enum class Task {
     update_rows,
     accumulate_training,
     force_errors,
+    distributed_fit,
 };
 
 /// Thrown on the other ranks when a task has failed: rank 0 has the message, the others wait for the next task.
@@ -49,6 +50,7 @@ class Communicator {
 
     [[nodiscard]] int rank() const { return rank_; }
     [[nodiscard]] int size() const { return size_; }
+    [[nodiscard]] bool joined() const { return joined_; }  ///< there is an MPI job, if only of one process
     [[nodiscard]] bool alone() const { return size_ == 1; }
     /// Threads for this rank so that the ranks of a node fill its cores without crowding, given what each would take.
     [[nodiscard]] int fair_share_of_threads(int own) const;
@@ -61,9 +63,15 @@ class Communicator {
     void done();                                    ///< rank 0
     [[nodiscard]] bool in_task() const { return in_task_; }
 
+    /// Ends the whole job with a message: for what cannot be agreed upon.
+    [[noreturn]] void fail(const std::string& message) const;
+
     /// Every rank says what became of its share (null: all is well). If any failed, rank 0 throws the failure of the
     /// lowest rank (InputError stays InputError), and the others TaskFailed.
     void agree(const std::exception_ptr& failure);
+
+    [[nodiscard]] Eigen::Index largest(Eigen::Index value);       ///< of all ranks, everywhere
+    [[nodiscard]] Message broadcast(const Message& from_rank_0);  ///< everywhere
 
     /// Sum over the ranks, on rank 0; the others keep what they have.
     void sum(std::span<double> values);

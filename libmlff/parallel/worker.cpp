@@ -7,6 +7,7 @@
 
 #include "libmlff/force_field.hpp"
 #include "libmlff/io/model_file.hpp"
+#include "libmlff/learning/distributed_fit.hpp"
 #include "libmlff/learning/row_accumulation.hpp"
 #include "libmlff/learning/training_rows.hpp"
 
@@ -58,6 +59,9 @@ void help(Communicator& world, Task task, Message message, Held& held) {
         case Task::force_errors:
             help_with_training(world, task, std::move(message), held.training);
             break;
+        case Task::distributed_fit:
+            help_fit_distributed(world, std::move(message));
+            break;
     }
 }
 
@@ -73,6 +77,8 @@ void serve(Communicator& world) {
             help(world, task, std::move(message), held);
         } catch (const TaskFailed&) {
             // rank 0 knows; it decides what comes next
+        } catch (const std::exception& error) {
+            world.fail(error.what());  // in the middle of an exchange
         }
     }
 }

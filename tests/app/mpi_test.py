@@ -108,6 +108,31 @@ class MpiTest(ProgramTest):
                           "--quiet")
             self.assertLess(largest_difference(expected, ase.io.read(self.folder / f"{ranks}.xyz", ":")), 1e-10)
 
+    def test_a_factor_that_is_spread_over_the_ranks(self):
+        self.make_model()
+        for prior in ["identity", "kernel"]:
+            one_part = FIT.replace("folds: 3", "folds: 1") + f"regression: {{prior: {prior}}}\n"
+            (self.folder / "fit.yaml").write_text(one_part.replace("model.h5", "one.h5"))
+            self.mlff("fit", "fit.yaml", "--quiet")
+            expected = self.predictions("one.h5", "alone.xyz")
+            for ranks in [1, *RANKS]:
+                (self.folder / "fit.yaml").write_text(one_part.replace(f"prior: {prior}", f"prior: {prior}, solver: scalapack"))
+                self.on_ranks(ranks, "fit", "fit.yaml", "--quiet")
+                self.assertLess(largest_difference(expected, self.predictions("model.h5", "spread.xyz")), 1e-8)
+
+    def test_a_factor_too_large_for_a_rank_is_spread(self):
+        self.make_model()
+        tight = FIT.replace("folds: 3", "folds: 1") + "regression: {memory: 45.1 MB}\n"
+        (self.folder / "fit.yaml").write_text(tight)
+        out, err = self.on_ranks(2, "fit", "fit.yaml")
+        self.assertIn("spread over 2 ranks", out)
+        self.assertIn("local references: 40 Ag, 40 I", out)
+        _, err = self.mlff("fit", "fit.yaml")
+        self.assertIn("reduced", err)
+        (self.folder / "fit.yaml").write_text(FIT + "regression: {solver: scalapack}\n")
+        _, err = self.mlff("fit", "fit.yaml", status=2)
+        self.assertIn("mpirun", err)
+
     def test_more_ranks_than_atoms(self):
         self.make_model()
         (self.folder / "one.xyz").write_text('1\nLattice="4 0 0 0 4 0 0 0 4" pbc="T T T" Properties=species:S:1:pos:R:3\n'
