@@ -77,6 +77,7 @@ TEST(ModelFile, BringsBackEveryBit) {
 
         write_model(folder.file("again.h5"), read);
         EXPECT_EQ(content_of(folder.file("again.h5")), content_of(folder.file("model.h5")));
+        EXPECT_EQ(encode_model(decode_model(encode_model(written))), content_of(folder.file("model.h5")));
     }
 }
 
