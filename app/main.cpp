@@ -113,6 +113,14 @@ int lead(int argc, char** argv, mlff::Communicator& world) {
                   "energy_error_per_atom [eV] and stress_error [eV/Å³] likewise, and the raw deviations");
     sub->callback([&] { job = [&](const Console& console) { predict(predict_arguments, console, world); }; });
 
+    LabelArguments label_arguments;
+    sub = verb("label", "ask the reference about structures; run again in the same place, it goes on",
+               "mlff label train.yaml frames.xyz test.xyz");
+    sub->add_option("FILE.yaml", label_arguments.config, "settings with a section reference")->required();
+    sub->add_option("IN", label_arguments.input, "structures (any format that convert reads)")->required();
+    sub->add_option("OUT", label_arguments.output, "extxyz to write; until it is complete, results are in OUT.d")->required();
+    sub->callback([&] { job = [&](const Console& console) { label(label_arguments, console); }; });
+
     SimilarityArguments similarity_arguments;
     sub = verb("similarity", "kernel matrix between all atoms of a file",
                "mlff similarity fit.yaml structures.xyz --out K.csv");

@@ -18,6 +18,7 @@
 #include "reference/data.hpp"
 #include "reference/embedded/catalogue.hpp"
 #include "reference/program.hpp"
+#include "reference/quantum_espresso.hpp"
 #include "reference/socket.hpp"
 #include "reference/supervision.hpp"
 
@@ -48,7 +49,7 @@ struct ExternalSettings {
     reference::InputFiles inputs;
     std::string folder;
     double time_limit = 7200.0;
-    int threads = 1;
+    int threads = 1, parallel = 1;
     reference::Poll poll;
 
     /// "cp2k over a socket: PBE, DZVP-MOLOPT-SR-GTH, cutoff 280 Ry; input cp2k.inp 0123456789abcdef"
@@ -57,6 +58,8 @@ struct ExternalSettings {
         if (!method.empty()) text += ": " + method;
         if (inputs.empty()) return method.empty() ? text + ": method not stated" : text;
         if (method.empty() && code == Code::cp2k) text += ": " + reference::cp2k_method(inputs.text());
+        if (method.empty() && code == Code::quantum_espresso)
+            text += ": " + reference::quantum_espresso_method(inputs.main_text());
         return fmt::format("{}; input {} {}", text, inputs.main(0), inputs.fingerprint());
     }
 };
@@ -67,11 +70,13 @@ reference::Poll read_grace(ConfigSection& section) {
     return stop_after(grace);
 }
 
-ExternalSettings read_external(ConfigSection& section, Code code, const std::string& output) {
+/// @param command  the usual one for the code; "" if there is none
+ExternalSettings read_external(ConfigSection& section, Code code, const std::string& output,
+                               const std::string& command) {
     ExternalSettings settings;
     settings.code = code;
     settings.folder = (std::filesystem::path(output) / "reference").string();
-    if (code == Code::cp2k && section.has("input")) settings.command = "cp2k -i {{input}} -o {{output}}";
+    if (section.has("input")) settings.command = command;
     if (section.has("command")) section.read("command", settings.command);
     if (section.has("method")) section.read("method", settings.method);
     std::vector<std::string> input, retries;
@@ -85,6 +90,7 @@ ExternalSettings read_external(ConfigSection& section, Code code, const std::str
     }
     section.read_duration("time_limit", settings.time_limit);
     section.read_positive("threads", settings.threads);
+    section.read_positive("parallel", settings.parallel);
     settings.poll = read_grace(section);
     return settings;
 }
@@ -107,13 +113,20 @@ reference::SupervisionOptions read_supervision(ConfigSection& section, const Ext
     return options;
 }
 
-std::unique_ptr<Calculator> supervised(ConfigSection& section, const ExternalSettings& external,
-                                       std::unique_ptr<reference::ExternalCode> code, const Console& console) {
+using Codes = std::vector<std::unique_ptr<reference::ExternalCode>>;
+
+std::unique_ptr<Calculator> supervised(ConfigSection& section, const ExternalSettings& external, Codes codes,
+                                       const Console& console) {
     const auto supervision = read_supervision(section, external);
     section.validate(supervision);
     return std::make_unique<reference::Supervised>(
-        std::move(code), supervision,
+        std::move(codes), supervision,
         [&console](const std::string& text, bool worrying) { worrying ? console.warn(text) : console.info(text); });
+}
+
+/// Where the k-th of several codes works that compute at the same time.
+std::string folder_of(const ExternalSettings& external, int k) {
+    return k == 0 ? external.folder : (std::filesystem::path(external.folder) / fmt::format("no-{}", k + 1)).string();
 }
 
 std::unique_ptr<Calculator> read_socket(ConfigSection& section, const std::string& output, const Console& console) {
@@ -123,14 +136,20 @@ std::unique_ptr<Calculator> read_socket(ConfigSection& section, const std::strin
                          {"cp2k", Code::cp2k},
                          {"quantum-espresso", Code::quantum_espresso},
                          {"lammps", Code::lammps}});
-    const ExternalSettings external = read_external(section, code, output);
     reference::SocketOptions options;
+    if (section.has("address")) section.read("address", options.address);
+    const bool is_unix = options.address.empty() || options.address.starts_with("unix:");
+    const ExternalSettings external = read_external(section, code, output,
+                                                    code == Code::cp2k               ? "cp2k -i {{input}} -o {{output}}"
+                                                    : code != Code::quantum_espresso ? ""
+                                                    : is_unix ? "pw.x -in {{input}} --ipi {{socket}}:UNIX"
+                                                              : "pw.x -in {{input}} --ipi {{socket}}:{{port}}");
+    options.fixed_cell = code == Code::quantum_espresso;
     options.command = external.command;
     options.inputs = external.inputs;
     options.folder = external.folder;
     options.time_limit = external.time_limit;
     options.threads = external.threads;
-    if (section.has("address")) section.read("address", options.address);
     double start_limit = 0.0;
     if (section.has("start_limit") && section.read_duration("start_limit", start_limit))
         options.start_limit = start_limit;
@@ -138,19 +157,39 @@ std::unique_ptr<Calculator> read_socket(ConfigSection& section, const std::strin
     if (code != Code::other) section.read("code", name);
     options.description = external.description(name.c_str(), "over a socket");
     section.validate(options);
-    auto socket = std::make_unique<reference::SocketCode>(options, external.poll);
-    if (options.command.empty())
-        console.info(fmt::format("the reference is awaited on {}", socket->listener().address()));
-    return supervised(section, external, std::move(socket), console);
+    if (!options.command.empty() && external.parallel > 1 && !options.address.empty() &&
+        !options.address.ends_with(":0"))
+        section.fail("parallel", "needs an address for each client; leave address out, or choose HOST:0");
+    std::shared_ptr<reference::Lobby> lobby;  // of clients that nobody here starts: whoever comes works for all
+    if (options.command.empty()) {
+        lobby = std::make_shared<reference::Lobby>(options.address);
+        console.info(fmt::format("the reference is awaited on {}", lobby->listener().address()));
+    }
+    Codes codes;
+    for (int k = 0; k < external.parallel; ++k) {
+        options.folder = folder_of(external, k);
+        codes.push_back(std::make_unique<reference::SocketCode>(options, external.poll, lobby));
+    }
+    return supervised(section, external, std::move(codes), console);
 }
 
 std::unique_ptr<Calculator> read_program(ConfigSection& section, const std::string& output, const Console& console) {
     Code code = Code::other;
-    section.read_choice("code", code, {{"other", Code::other}, {"cp2k", Code::cp2k}, {"vasp", Code::vasp}});
-    const ExternalSettings external = read_external(section, code, output);
+    section.read_choice("code", code,
+                        {{"other", Code::other},
+                         {"cp2k", Code::cp2k},
+                         {"quantum-espresso", Code::quantum_espresso},
+                         {"vasp", Code::vasp}});
+    const ExternalSettings external = read_external(section, code, output,
+                                                    code == Code::cp2k               ? "cp2k -i {{input}} -o {{output}}"
+                                                    : code == Code::quantum_espresso ? "pw.x -in {{input}} > {{output}}"
+                                                                                     : "");
     reference::ProgramOptions options;
     using Format = reference::ProgramFormat;
-    options.format = code == Code::cp2k ? Format::cp2k : code == Code::vasp ? Format::vasp : Format::extxyz;
+    options.format = code == Code::cp2k               ? Format::cp2k
+                     : code == Code::vasp             ? Format::vasp
+                     : code == Code::quantum_espresso ? Format::quantum_espresso
+                                                      : Format::extxyz;
     options.command = external.command;
     if (options.command.empty()) section.require("command", options.command);
     if (options.format != Format::extxyz && external.inputs.empty())
@@ -160,13 +199,19 @@ std::unique_ptr<Calculator> read_program(ConfigSection& section, const std::stri
     options.time_limit = external.time_limit;
     options.threads = external.threads;
     if (code == Code::cp2k) options.keep = {"*.wfn"};
+    if (code == Code::quantum_espresso) options.keep = {"*.save"};
     if (code == Code::vasp) options.keep = {"WAVECAR", "CHGCAR"};
     section.read("keep", options.keep);
     std::string name = "program";
     if (code != Code::other) section.read("code", name);
     options.description = external.description(name.c_str(), "as a program");
     section.validate(options);
-    return supervised(section, external, std::make_unique<reference::ProgramCode>(options, external.poll), console);
+    Codes codes;
+    for (int k = 0; k < external.parallel; ++k) {
+        options.folder = folder_of(external, k);
+        codes.push_back(std::make_unique<reference::ProgramCode>(options, external.poll));
+    }
+    return supervised(section, external, std::move(codes), console);
 }
 
 /// LAMMPS over a socket, with an input of ours around the commands that define the potential. In a process of its own,
@@ -195,8 +240,9 @@ std::unique_ptr<Calculator> read_lammps(ConfigSection& section, const std::strin
     options.folder = external.folder;
     options.description = external.description("lammps", "over a socket");
     section.validate(options);
-    return supervised(section, external,
-                      std::make_unique<reference::SocketCode>(std::move(options), read_grace(section)), console);
+    Codes codes;
+    codes.push_back(std::make_unique<reference::SocketCode>(std::move(options), read_grace(section)));
+    return supervised(section, external, std::move(codes), console);
 }
 
 std::unique_ptr<Calculator> read_data_reference(ConfigSection& section) {

@@ -35,6 +35,11 @@ struct PredictArguments {
 };
 void predict(const PredictArguments& arguments, const Console& console, Communicator& world);
 
+struct LabelArguments {
+    std::string config, input, output;
+};
+void label(const LabelArguments& arguments, const Console& console);
+
 struct SimilarityArguments {
     std::string config, data, output;
 };

@@ -14,6 +14,7 @@
 #include "libmlff/io/text_file.hpp"
 #include "reference/atomic_units.hpp"
 #include "reference/external_code.hpp"
+#include "reference/output_lines.hpp"
 
 namespace mlff::reference {
 namespace {
@@ -28,35 +29,6 @@ std::string upper(std::string_view word) {
 void add_once(std::vector<std::string>& words, const std::string& word) {
     if (std::find(words.begin(), words.end(), word) == words.end()) words.push_back(word);
 }
-
-/// Lines of an output, and complaints about them.
-class OutputLines {
- public:
-    explicit OutputLines(const std::string& text) : in_(text) {}
-
-    /// Goes to the line after the next one that holds `words`.
-    [[nodiscard]] bool skip_past(std::string_view words) {
-        while (std::getline(in_, line_))
-            if (line_.find(words) != std::string::npos) return true;
-        return false;
-    }
-    /// Words of the next line.
-    [[nodiscard]] const std::vector<std::string_view>& next() {
-        words_.clear();
-        if (std::getline(in_, line_)) split_words(line_, words_);
-        return words_;
-    }
-    [[nodiscard]] const std::string& line() const { return line_; }
-    [[nodiscard]] static double number(std::string_view word) {
-        if (const auto value = parse_double(word)) return *value;
-        throw CallFailure(fmt::format("{} stands in the output of CP2K where a number belongs", show(word)));
-    }
-
- private:
-    std::istringstream in_;
-    std::string line_;
-    std::vector<std::string_view> words_;
-};
 
 }  // namespace
 
@@ -86,10 +58,10 @@ std::string cp2k_method(const std::string& input) {
 
 Evaluation read_cp2k_output(const std::string& output, const Structure& structure) {
     Evaluation result;
-    OutputLines lines(output);
+    OutputLines lines(output, "CP2K");
     if (!lines.skip_past("ENERGY| Total FORCE_EVAL")) throw CallFailure("the output of CP2K holds no energy");
     const auto energy_words = split_words(lines.line());
-    result.energy = OutputLines::number(energy_words.back()) * hartree;
+    result.energy = lines.number(energy_words.back()) * hartree;
 
     if (!lines.skip_past("ATOMIC FORCES in [a.u.]"))
         throw InputError("the output of CP2K holds no forces; its input needs &PRINT &FORCES ON in &FORCE_EVAL");
@@ -104,7 +76,7 @@ Evaluation read_cp2k_output(const std::string& output, const Structure& structur
                 "{{{{coordinates}}}} in its input",
                 i + 1, symbol, words.size() == 6 ? std::string(words[2]) : "nothing"));
         for (Eigen::Index c = 0; c < 3; ++c)
-            result.forces(c, i) = OutputLines::number(words[static_cast<std::size_t>(c) + 3]) * (hartree / bohr);
+            result.forces(c, i) = lines.number(words[static_cast<std::size_t>(c) + 3]) * (hartree / bohr);
     }
     if (lines.next().size() == 6)
         throw InputError(fmt::format("CP2K computed more atoms than the {} it was asked for", structure.size()));
@@ -116,7 +88,7 @@ Evaluation read_cp2k_output(const std::string& output, const Structure& structur
             const auto& words = lines.next();
             if (words.size() != 5) throw CallFailure("the output of CP2K ends within the stress");
             for (Eigen::Index column = 0; column < 3; ++column)
-                stress(row, column) = OutputLines::number(words[static_cast<std::size_t>(column) + 2]);
+                stress(row, column) = lines.number(words[static_cast<std::size_t>(column) + 2]);
         }
         result.stress = to_voigt(-stress / units::ev_per_cubic_angstrom_in_gpa);
     }

@@ -144,6 +144,8 @@ std::string InputFiles::text() const {
     return all;
 }
 
+std::string InputFiles::main_text() const { return empty() ? std::string() : rungs_.front().front().content; }
+
 std::string InputFiles::fingerprint() const {
     std::string all;
     for (const auto& file : rungs_.front()) all += file.name + "\n" + essence(file.content);

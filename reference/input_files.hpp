@@ -16,7 +16,7 @@ namespace mlff::reference {
                                   const std::string& place);
 
 /// What a template may say about a structure, one line per vector or atom:
-///   cell          lattice vectors one after the other, "5.0 0.0 0.0" [Å]
+///   cell          lattice vectors, one a line, "5.0 0.0 0.0" [Å]
 ///   cell_cp2k     the same as keywords A, B and C
 ///   coordinates   "Ag 0.0 0.0 0.1" [Å]
 ///   n_atoms
@@ -45,8 +45,9 @@ class InputFiles {
     /// Writes the files of rung 0 and, over them, those of `rung`.
     /// @throws InputError for an unknown {{name}}; std::runtime_error if the disk refuses
     void write(const std::string& folder, std::size_t rung, const std::map<std::string, std::string>& values) const;
-    /// Text of all files of rung 0 that are text.
+    /// Text of all files of rung 0 that are text; of the main one alone.
     [[nodiscard]] std::string text() const;
+    [[nodiscard]] std::string main_text() const;
     /// Of names and contents of rung 0, without comments and blanks: what is computed has changed if it has.
     [[nodiscard]] std::string fingerprint() const;
 

@@ -26,12 +26,29 @@ using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
-/// Our environment, with the threads of the program.
+/// True for a variable by which mpirun (Open MPI 4 and 5, MPICH) or srun tells a process which rank of which job it is.
+/// A child that inherits it takes itself for that rank, and its mpirun itself for a part of the job. What users set for
+/// Open MPI (OMPI_MCA_…, PMIX_MCA_…, the permission to run as root) stays, and so does SLURM_…: srun needs it.
+bool is_rank_of_job(std::string_view variable) {
+    constexpr auto begins_with_one_of = [](std::string_view text, auto... beginnings) {
+        return (text.starts_with(beginnings) || ...);
+    };
+    if (variable.starts_with("OMPI_MCA_"))  // these ones mpirun sets for each rank
+        return begins_with_one_of(
+            variable.substr(9), "ess=", "ess_base_",
+            "initial_wdir=", "mpi_oversubscribe=", "orte_app_num=", "orte_ess_",
+            "orte_hnp_uri=", "orte_jobfam_session_dir=", "orte_launch=", "orte_local_daemon_uri=", "orte_num_nodes=",
+            "orte_precondition_transports=", "orte_top_session_dir=", "pmix=", "shmem_RUNTIME_QUERY_hint=");
+    if (begins_with_one_of(variable, "OMPI_ALLOW_RUN_AS_ROOT", "PMIX_MCA_")) return false;
+    return begins_with_one_of(variable, "OMPI_", "PMIX_", "PMI_");
+}
+
+/// Our environment without our place in an MPI job, with the threads of the program.
 std::vector<std::string> environment(int threads) {
     constexpr std::string_view key = "OMP_NUM_THREADS=";
     std::vector<std::string> all;
     for (char** entry = environ; *entry != nullptr; ++entry)
-        if (!std::string_view(*entry).starts_with(key)) all.emplace_back(*entry);
+        if (!std::string_view(*entry).starts_with(key) && !is_rank_of_job(*entry)) all.emplace_back(*entry);
     all.push_back(fmt::format("{}{}", key, threads));
     return all;
 }

@@ -12,7 +12,8 @@ using Poll = std::function<void()>;
 
 /// A program that was started from a command line (/bin/sh -c), alone in its process group, so that a Ctrl-C meant for
 /// us does not kill it and all that it started can be ended together. Its standard output and error are appended to a
-/// file. A guardian, one more process of the group, ends the group if we die, be it by SIGKILL.
+/// file. If we are a rank of an MPI job it does not inherit that, as it may be an mpirun itself. A guardian, one more
+/// process of the group, ends the group if we die, be it by SIGKILL.
 class ChildProcess {
  public:
     struct Options {

@@ -17,6 +17,7 @@
 #include "libmlff/io/vasp_output.hpp"
 #include "libmlff/io/vasprun.hpp"
 #include "reference/cp2k.hpp"
+#include "reference/quantum_espresso.hpp"
 
 namespace mlff::reference {
 namespace {
@@ -161,6 +162,7 @@ Evaluation ProgramCode::call(const Structure& structure, const Attempt& attempt)
 
 Evaluation ProgramCode::read(const Structure& structure) const {
     if (options_.format == ProgramFormat::cp2k) return read_cp2k_output(output(), structure);
+    if (options_.format == ProgramFormat::quantum_espresso) return read_quantum_espresso_output(output(), structure);
     const bool vasp = options_.format == ProgramFormat::vasp;
     const std::string name = !vasp ? "result.xyz" : fs::exists(file("vasprun.xml")) ? "vasprun.xml" : "OUTCAR";
     if (!fs::exists(file(name))) throw CallFailure(fmt::format("the program ended well, but left no {}", name));

@@ -11,9 +11,10 @@ namespace mlff::reference {
 
 /// How a program takes a structure and says what it computed.
 enum class ProgramFormat {
-    extxyz,  ///< reads structure.xyz, writes result.xyz: extended XYZ in the order of the atoms, eV, Å
-    cp2k,    ///< reads {{cell_cp2k}} and {{coordinates}} in its input, writes {{output}} (cp2k.hpp)
-    vasp,    ///< reads POSCAR, grouped by species; writes vasprun.xml (or OUTCAR)
+    extxyz,            ///< reads structure.xyz, writes result.xyz: extended XYZ in the order of the atoms, eV, Å
+    cp2k,              ///< reads {{cell_cp2k}} and {{coordinates}} in its input, writes {{output}} (cp2k.hpp)
+    vasp,              ///< reads POSCAR, grouped by species; writes vasprun.xml (or OUTCAR)
+    quantum_espresso,  ///< reads {{cell}} and {{coordinates}} in its input; writes {{output}} (quantum_espresso.hpp)
 };
 
 struct ProgramOptions {

@@ -1,7 +1,6 @@
 #include "reference/socket.hpp"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <Eigen/LU>
 #include <Eigen/QR>
@@ -22,6 +21,7 @@ namespace {
 constexpr std::size_t header_size = 12;
 constexpr double default_start_limit = 300.0;  // [s]; mpirun and queues take their time
 constexpr double hello_limit = 60.0;           // [s] for a client that has connected to say what it is
+constexpr double same_cell = 1e-9;             // [Å]
 constexpr std::int32_t most_extra_bytes = 1 << 28;
 constexpr const char* log_name = "client.log";
 constexpr const char* output_name = "client.out";
@@ -52,6 +52,32 @@ void append(std::string& bytes, const T& value) {
 void append_matrix(std::string& bytes, const Matrix3& matrix) {
     for (Eigen::Index row = 0; row < 3; ++row)
         for (Eigen::Index column = 0; column < 3; ++column) append(bytes, matrix(row, column));
+}
+
+void say_goodbye(Connection& connection) noexcept {
+    try {
+        connection.send(header("EXIT"), after(1.0), {});
+    } catch (...) {  // NOLINT(bugprone-empty-catch): it is gone already
+    }
+}
+
+/// A structure as it is sent.
+struct Oriented {
+    Structure structure;  ///< H upper triangular, its diagonal positive
+    Matrix3 turn;         ///< r = turn · r_sent
+};
+
+/// H = Q R; what is sent is turned by Qᵀ (with a reflection for a left-handed cell), so that its cell is R.
+Oriented oriented(const Structure& structure) {
+    Oriented sent{structure, Matrix3::Identity()};
+    if (structure.cell.isUpperTriangular(0.0) && (structure.cell.diagonal().array() > 0.0).all()) return sent;
+    const Eigen::HouseholderQR<Matrix3> qr(structure.cell);
+    const Matrix3 upper = qr.matrixQR().triangularView<Eigen::Upper>();
+    const Vector3 signs = upper.diagonal().array().sign();
+    sent.turn = Matrix3(qr.householderQ()) * signs.asDiagonal();
+    sent.structure.cell = signs.asDiagonal() * upper;
+    sent.structure.positions = sent.turn.transpose() * structure.positions;
+    return sent;
 }
 
 /// The virial made symmetric: a client may send one triangle only.
@@ -117,12 +143,16 @@ void SocketOptions::validate() const {
         throw std::invalid_argument("input is of no use without a command that starts the client with it");
 }
 
-SocketCode::SocketCode(SocketOptions options, Poll poll)
-    : options_((options.validate(), std::move(options))),
-      poll_(std::move(poll)),
-      listener_(options_.address.empty() ? own_address(options_.folder) : options_.address) {}
+SocketCode::SocketCode(SocketOptions options, Poll poll, std::shared_ptr<Lobby> lobby)
+    : options_((options.validate(), std::move(options))), poll_(std::move(poll)), lobby_(std::move(lobby)) {
+    if (!lobby_)
+        lobby_ = std::make_shared<Lobby>(options_.address.empty() ? own_address(options_.folder) : options_.address);
+}
 
-SocketCode::~SocketCode() { end_client(true); }
+SocketCode::~SocketCode() {
+    end_client(true);
+    for (const auto& connection : lobby_->empty()) say_goodbye(*connection);
+}
 
 std::string SocketCode::file(const std::string& name) const {
     return (std::filesystem::path(options_.folder) / name).string();
@@ -152,10 +182,7 @@ void SocketCode::watch() const {
 
 void SocketCode::end_client(bool listening) noexcept {
     if (connection_) {
-        try {
-            connection_->send(header("EXIT"), after(1.0), {});
-        } catch (...) {  // NOLINT(bugprone-empty-catch): it is gone already
-        }
+        say_goodbye(*connection_);
         connection_.reset();
         if (client_ && listening) client_->wait(options_.patience);
     }
@@ -165,23 +192,20 @@ void SocketCode::end_client(bool listening) noexcept {
 
 void SocketCode::start_client(const Structure& structure, std::size_t rung) {
     auto values = structure_values(structure);
-    values["socket"] = listener_.name();
-    values["port"] = std::to_string(listener_.port());
-    values["unix"] = listener_.is_unix() ? "T" : "F";
+    values["socket"] = listener().name();
+    values["port"] = std::to_string(listener().port());
+    values["unix"] = listener().is_unix() ? "T" : "F";
     values["input"] = options_.inputs.main(rung);
     values["output"] = output_name;
     options_.inputs.write(options_.folder, rung, values);
-    while (true) {  // connections of earlier clients that nobody took
-        const int left = listener_.accept(Clock::now(), {});
-        if (left < 0) break;
-        close(left);
-    }
+    lobby_->turn_away();  // connections of earlier clients
     client_ =
         std::make_unique<ChildProcess>(ChildProcess::Options{.command = fill_in(options_.command, values, "command"),
                                                              .directory = options_.folder,
                                                              .log = log_name,
                                                              .threads = options_.threads});
     rung_ = rung;
+    cell_ = structure.cell;
 }
 
 bool SocketCode::says_hello(Clock::time_point deadline) {
@@ -202,23 +226,38 @@ void SocketCode::connect(const Structure& structure, std::size_t rung) {
                           : options_.command.empty() ? Clock::time_point::max()
                                                      : after(default_start_limit);
     do {
-        const int descriptor = listener_.accept(deadline, [this] { watch(); });
-        if (descriptor < 0)
-            throw CallFailure(fmt::format("no client connected to {} within the time for it", listener_.address()));
-        connection_ = std::make_unique<Connection>(descriptor);
+        connection_ = lobby_->take(deadline, [this] { watch(); });
+        if (!connection_)
+            throw CallFailure(fmt::format("no client connected to {} within the time for it", listener().address()));
     } while (!says_hello(std::min(deadline, after(hello_limit))));
+    if (!cell_) cell_ = structure.cell;
+}
+
+void SocketCode::dismiss_unfit(const Structure& structure, const Attempt& attempt) {
+    const bool ours = !options_.command.empty();
+    const bool other_cell = options_.fixed_cell && cell_ && (structure.cell - *cell_).cwiseAbs().maxCoeff() > same_cell;
+    if (other_cell && !ours)
+        throw InputError(
+            "the client can compute one cell only and has begun with another; let a command start it, so that it can "
+            "be "
+            "started anew, or set reference.stress_check: off if the cell is not to change");
+    if (ours && (attempt.afresh || attempt.rung != rung_ || other_cell)) end_client(true);
+    if (connection_ && connection_->disturbed()) end_client(false);
 }
 
 Evaluation SocketCode::call(const Structure& structure, const Attempt& attempt) {
     std::filesystem::create_directories(options_.folder);
     log_begin_ = size_of(file(log_name));
     output_begin_ = size_of(file(output_name));
-    const bool ours = !options_.command.empty();
-    if (ours && (attempt.afresh || attempt.rung != rung_)) end_client(true);
-    if (connection_ && connection_->disturbed()) end_client(false);
+    const Oriented sent = oriented(structure);
+    dismiss_unfit(sent.structure, attempt);
     try {
-        if (!connection_) connect(structure, attempt.rung);
-        return exchange(structure);
+        if (!connection_) connect(sent.structure, attempt.rung);
+        Evaluation answer = exchange(sent.structure);
+        if (options_.command.empty()) lobby_->give_back(std::move(connection_));
+        answer.forces = sent.turn * answer.forces;
+        answer.stress = to_voigt(sent.turn * from_voigt(*answer.stress) * sent.turn.transpose());
+        return answer;
     } catch (const CallFailure& failure) {
         if (client_) client_->wait(0.5);  // let it say how it ended
         const std::string ending = client_ && !client_->running() ? "; it ended " + client_->how_it_ended() : "";
@@ -247,18 +286,9 @@ Evaluation SocketCode::exchange(const Structure& structure) {
     }
     if (state != "READY") Dialogue::refuse("STATUS", "READY", state);
 
-    // H = Q R; what is sent is turned by Qᵀ (with a reflection for a left-handed cell), so that its cell is R.
-    Matrix3 turn = Matrix3::Identity(), cell = structure.cell;
-    if (!cell.isUpperTriangular(0.0) || (cell.diagonal().array() <= 0.0).any()) {
-        const Eigen::HouseholderQR<Matrix3> qr(structure.cell);
-        cell = qr.matrixQR().triangularView<Eigen::Upper>();
-        const Vector3 signs = cell.diagonal().array().sign();
-        cell = signs.asDiagonal() * cell;
-        turn = Matrix3(qr.householderQ()) * signs.asDiagonal();
-    }
     const Eigen::Index n_atoms = structure.size();
-    const Matrix3X positions = turn.transpose() * structure.positions / bohr;
-    const Matrix3 box = cell / bohr;
+    const Matrix3X positions = structure.positions / bohr;
+    const Matrix3 box = structure.cell / bohr;
     std::string message = header("POSDATA");
     append_matrix(message, box);
     append_matrix(message, box.inverse());
@@ -288,8 +318,8 @@ Evaluation SocketCode::exchange(const Structure& structure) {
         throw CallFailure(fmt::format("the client announces {} bytes of further data", n_extra));
     (void)client.receive_bytes(static_cast<std::size_t>(n_extra));
 
-    result.forces = turn * forces * (hartree / bohr);
-    result.stress = to_voigt(turn * symmetric(virial) * turn.transpose() * (-hartree / structure.volume()));
+    result.forces = forces * (hartree / bohr);
+    result.stress = to_voigt(symmetric(virial) * (-hartree / structure.volume()));
     return result;
 }
 

@@ -7,7 +7,7 @@
 
 #include "reference/external_code.hpp"
 #include "reference/input_files.hpp"
-#include "reference/stream.hpp"
+#include "reference/lobby.hpp"
 
 namespace mlff::reference {
 
@@ -20,6 +20,8 @@ struct SocketOptions {
     double time_limit = 7200.0;         ///< of one call [s]
     std::optional<double> start_limit;  ///< until a client connects [s]; default 300, and no limit without a command
     int threads = 1;                    ///< OMP_NUM_THREADS of the client
+    bool fixed_cell =
+        false;              ///< the client errs in every cell but the one of its input: for another it is started anew
     double patience = 5.0;  ///< for the client to end by itself, and again when it is asked to, before it is killed [s]
 
     /// @throws std::invalid_argument naming field, value and bound
@@ -36,22 +38,25 @@ struct SocketOptions {
 ///     bytes we: EXIT
 ///
 /// in atomic units; virial = −dE/dε. The structure is sent in the orientation that all clients understand, H upper
-/// triangular with a positive diagonal, and the answer is turned back.
+/// triangular with a positive diagonal, and the answer is turned back; input files are filled in with this orientation.
 ///
-/// Measured peculiarities: pw.x 6.7 takes INIT only with one byte; pw.x and ASE want INIT at each step; LAMMPS sends
-/// the upper triangle of the virial only; CP2K sends zeros for the virial without STRESS_TENSOR ANALYTICAL.
+/// Measured peculiarities: pw.x 6.7 takes INIT only with one byte, and keeps the plane waves of its first cell, so that
+/// its energy and stress of another do not belong together (fixed_cell); pw.x and ASE want INIT at each step; LAMMPS
+/// sends the upper triangle of the virial only; CP2K sends zeros for the virial without STRESS_TENSOR ANALYTICAL.
 /// The protocol does not carry species: where the client reads them from an input file of ours, {{coordinates}} gives
 /// it the right ones in the right order.
 ///
-/// A client that died since the last call is replaced silently; in mid-call it is a CallFailure.
-/// Words for input files and command, besides structure_values: socket (NAME or HOST), port, unix (T or F), input,
-/// output (a file whose text belongs to output()).
+/// A client that died since the last call is replaced silently; in mid-call it is a CallFailure. One that was started
+/// by somebody else is free for others between calls (lobby.hpp). Words for input files and command, besides
+/// structure_values: socket (NAME or HOST), port, unix (T or F), input, output (a file whose text belongs to output()).
 /// Source: M. Ceriotti et al., Comput. Phys. Commun. 185, 1019 (2014); V. Kapil et al., ibid. 236, 214 (2019); clients.
 class SocketCode final : public ExternalCode {
  public:
     /// Listens at once, so that a taken address is told before anything is computed.
+    /// @param lobby  of clients that somebody else starts, to be shared with other SocketCodes that make calls at the
+    ///               same time; without it this one opens `address` for itself
     /// @throws InputError for a bad address
-    SocketCode(SocketOptions options, Poll poll);
+    SocketCode(SocketOptions options, Poll poll, std::shared_ptr<Lobby> lobby = nullptr);
     ~SocketCode() override;
 
     [[nodiscard]] Evaluation call(const Structure& structure, const Attempt& attempt) override;
@@ -62,7 +67,7 @@ class SocketCode final : public ExternalCode {
     void check(const Structure& structure) const override;
     [[nodiscard]] std::string description() const override { return options_.description; }
 
-    [[nodiscard]] const Listener& listener() const { return listener_; }
+    [[nodiscard]] const Listener& listener() const { return lobby_->listener(); }
 
  private:
     void connect(const Structure& structure, std::size_t rung);
@@ -70,16 +75,19 @@ class SocketCode final : public ExternalCode {
     [[nodiscard]] bool says_hello(Clock::time_point deadline);
     /// @param listening  it waits for a message and can be sent home; else it is in the middle of something
     void end_client(bool listening) noexcept;
+    /// Ends the client if it cannot take this call; what comes next is `connect`.
+    void dismiss_unfit(const Structure& structure, const Attempt& attempt);
     [[nodiscard]] Evaluation exchange(const Structure& structure);
     void watch() const;
     [[nodiscard]] std::string file(const std::string& name) const;
 
     SocketOptions options_;
     Poll poll_;
-    Listener listener_;
+    std::shared_ptr<Lobby> lobby_;
     std::unique_ptr<ChildProcess> client_;
     std::unique_ptr<Connection> connection_;
     std::size_t rung_ = 0;
+    std::optional<Matrix3> cell_;                    ///< that the client began with
     std::int64_t log_begin_ = 0, output_begin_ = 0;  ///< bytes before the call in progress
 };
 

@@ -115,7 +115,7 @@ void Listener::listen_unix() {
         if (alive) fail(path_, "another program listens there; end it, or choose another address");
         unlink(path_.c_str());  // left by a server that died
     }
-    descriptor_ = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    descriptor_ = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     const mode_t mask = umask(0077);
     const bool bound = bind(descriptor_, generic, sizeof where) == 0;
     const int error = errno;
@@ -135,7 +135,7 @@ void Listener::listen_internet(const std::string& port) {
     if (const int error = getaddrinfo(name_.c_str(), port.c_str(), &hints, &list); error != 0)
         fail(name_ + ":" + port, gai_strerror(error));
     const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> owner(list, freeaddrinfo);
-    descriptor_ = socket(list->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    descriptor_ = socket(list->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     const int yes = 1;
     setsockopt(descriptor_, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
     if (bind(descriptor_, list->ai_addr, list->ai_addrlen) != 0 || listen(descriptor_, backlog) != 0) {

@@ -45,7 +45,7 @@ class Listener {
     Listener& operator=(const Listener&) = delete;
     ~Listener();
 
-    /// The next client; a descriptor, or −1 if none came until `deadline`.
+    /// The next client; a descriptor, or −1 if none came until `deadline`. May be called by several threads.
     [[nodiscard]] int accept(Clock::time_point deadline, const Poll& poll) const;
 
     [[nodiscard]] bool is_unix() const { return !path_.empty(); }

@@ -7,8 +7,10 @@
 #include <chrono>
 #include <cmath>
 #include <ctime>
+#include <exception>
 #include <filesystem>
 #include <stdexcept>
+#include <thread>
 
 #include "libmlff/atoms/elements.hpp"
 #include "libmlff/errors.hpp"
@@ -52,13 +54,21 @@ void SupervisionOptions::validate() const {
 }
 
 Supervised::Supervised(std::unique_ptr<ExternalCode> code, SupervisionOptions options, Note note)
-    : code_(std::move(code)), options_(std::move(options)), note_(std::move(note)) {
+    : options_(std::move(options)), note_(std::move(note)) {
     options_.validate();
+    codes_.push_back(std::move(code));
+}
+
+Supervised::Supervised(std::vector<std::unique_ptr<ExternalCode>> codes, SupervisionOptions options, Note note)
+    : codes_(std::move(codes)), options_(std::move(options)), note_(std::move(note)) {
+    options_.validate();
+    if (codes_.empty()) throw std::invalid_argument("no code to supervise");
 }
 
 std::string Supervised::file(const std::string& name) const { return (fs::path(options_.folder) / name).string(); }
 
 void Supervised::log(const std::string& line) {
+    const std::lock_guard lock(log_mutex_);
     if (!log_) {
         fs::create_directories(options_.folder);
         log_ = std::make_unique<OutputFile>(file("log"));
@@ -71,20 +81,66 @@ void Supervised::log(const std::string& line) {
 Evaluation Supervised::evaluate(const Structure& structure, const Request& request) {
     if (request.uncertainty || request.spilling)
         throw InputError("a reference has no error estimates; ask a force field for them");
-    code_->check(structure);
+    check(structure);
     std::optional<Evaluation> known;
     if (options_.stress && options_.stress_check && !stress_verified_) known = verify_stress(structure);
-    Evaluation answer = known ? std::move(*known) : call(structure, false, "call");
     ++n_calls_;
-    if (options_.audit > 0 && n_calls_ % options_.audit == 0) answer = audited(structure, answer);
+    std::future<Evaluation> fresh;
+    if (options_.audit > 0 && n_calls_ % options_.audit == 0) fresh = call_aside(structure, true, "audit");
+    Evaluation answer = known ? std::move(*known) : call(0, structure, false, "call");
+    if (fresh.valid()) answer = audited(answer, fresh.get(), structure);
     last_energy_ = per_atom(answer.energy, structure);
     if (!options_.stress) answer.stress.reset();
     return answer;
 }
 
-Evaluation Supervised::call(const Structure& structure, bool afresh, const char* purpose) {
+void Supervised::evaluate_all(std::span<const Structure> structures,
+                              const std::function<void(std::size_t, const Evaluation&)>& answered) {
+    for (const auto& structure : structures) check(structure);
+    if (structures.empty()) return;
+    if (options_.stress && options_.stress_check && !stress_verified_) (void)verify_stress(structures.front());
+    last_energy_.reset();
+    std::mutex mutex;  // of what the workers share
+    std::size_t next = 0;
+    std::exception_ptr failure;
+    const auto work = [&](std::size_t who) {
+        try {
+            for (;;) {
+                std::size_t k = 0;
+                {
+                    const std::lock_guard lock(mutex);
+                    if (next == structures.size() || failure) return;
+                    k = next++;
+                }
+                Evaluation answer = call(who, structures[k], false, "call");
+                if (!options_.stress) answer.stress.reset();
+                const std::lock_guard lock(mutex);
+                answered(k, answer);
+            }
+        } catch (...) {
+            const std::lock_guard lock(mutex);
+            if (!failure) failure = std::current_exception();
+        }
+    };
+    {
+        std::vector<std::jthread> others;
+        for (std::size_t who = 1; who < std::min(codes_.size(), structures.size()); ++who)
+            others.emplace_back(work, who);
+        work(0);
+    }
+    if (failure) std::rethrow_exception(failure);
+}
+
+std::future<Evaluation> Supervised::call_aside(const Structure& structure, bool afresh, const char* purpose) {
+    return std::async(codes_.size() > 1 ? std::launch::async : std::launch::deferred,
+                      [&, afresh, purpose] { return call(codes_.size() - 1, structure, afresh, purpose); });
+}
+
+Evaluation Supervised::call(std::size_t who, const Structure& structure, bool afresh, const char* purpose) {
+    ExternalCode& code = *codes_[who];
+    const std::string by = codes_.size() > 1 ? fmt::format(" (no. {})", who + 1) : std::string();
     const auto start = std::chrono::steady_clock::now();
-    const auto rungs = static_cast<int>(code_->n_rungs());
+    const auto rungs = static_cast<int>(code.n_rungs());
     const int n_attempts = std::max(options_.attempts, rungs > 1 ? rungs + 1 : 1);
     std::string first_reason, last_reason;
     std::optional<double> unexpected;  // an energy that was refused for its jump only
@@ -94,12 +150,12 @@ Evaluation Supervised::call(const Structure& structure, bool afresh, const char*
         std::string reason;
         std::optional<Evaluation> answer;
         try {
-            answer = code_->call(structure, attempt);
-            const auto refusal = refuse(structure, *answer);
+            answer = code.call(structure, attempt);
+            const auto refusal = refuse(who, structure, *answer);
             const bool repeated = refusal && refusal->jump && unexpected &&
                                   std::abs(per_atom(answer->energy - *unexpected, structure)) < same_energy;
             if (!refusal || repeated) {
-                log(fmt::format("{}: {:.2f} s, {} attempt{}, {:.6f} eV{}", purpose,
+                log(fmt::format("{}{}: {:.2f} s, {} attempt{}, {:.6f} eV{}", purpose, by,
                                 std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(), k + 1,
                                 k > 0 ? "s" : "", answer->energy,
                                 repeated ? "; the unexpected energy came again and is believed" : ""));
@@ -112,8 +168,8 @@ Evaluation Supervised::call(const Structure& structure, bool afresh, const char*
         }
         if (first_reason.empty()) first_reason = reason;
         last_reason = reason;
-        quarantine(structure, answer ? &*answer : nullptr,
-                   fmt::format("{}, attempt {} of {}: {}", purpose, k + 1, n_attempts, reason));
+        quarantine(who, structure, answer ? &*answer : nullptr,
+                   fmt::format("{}{}, attempt {} of {}: {}", purpose, by, k + 1, n_attempts, reason));
     }
     throw GuardError(
         fmt::format("the reference failed in all {} attempts at one structure. First: {}. Last: {}. What it was asked "
@@ -122,8 +178,9 @@ Evaluation Supervised::call(const Structure& structure, bool afresh, const char*
                     n_attempts, first_reason, last_reason, file("failed-*")));
 }
 
-std::optional<Supervised::Refusal> Supervised::refuse(const Structure& structure, const Evaluation& answer) const {
-    const std::string output = code_->output();
+std::optional<Supervised::Refusal> Supervised::refuse(std::size_t who, const Structure& structure,
+                                                      const Evaluation& answer) const {
+    const std::string output = codes_[who]->output();
     for (const auto& word : options_.unconverged)
         if (output.find(word) != std::string::npos)
             return Refusal{fmt::format("the code says '{}': its result is worth nothing", word)};
@@ -155,7 +212,9 @@ std::optional<Supervised::Refusal> Supervised::refuse(const Structure& structure
     return {};
 }
 
-void Supervised::quarantine(const Structure& structure, const Evaluation* answer, const std::string& reason) {
+void Supervised::quarantine(std::size_t who, const Structure& structure, const Evaluation* answer,
+                            const std::string& reason) {
+    const std::lock_guard lock(quarantine_mutex_);
     int number = 1;
     while (fs::exists(file(fmt::format("failed-{:03d}", number)))) ++number;
     const std::string name = fmt::format("failed-{:03d}", number);
@@ -169,8 +228,8 @@ void Supervised::quarantine(const Structure& structure, const Evaluation* answer
                             (!answer->stress || answer->stress->allFinite());
         if (finite) asked.labels = {answer->energy, answer->forces, answer->stress};
         write_file_atomically(file(name + "/structure.xyz"), format_extxyz(asked));
-        write_file_atomically(file(name + "/output"), code_->output());
-        code_->quarantine(file(name));
+        write_file_atomically(file(name + "/output"), codes_[who]->output());
+        codes_[who]->quarantine(file(name));
     } catch (const std::exception& error) {  // the next attempt matters more than the files of this one
         note_(fmt::format("reference: the files of a failed call could not be kept: {}", error.what()), true);
     }
@@ -186,8 +245,11 @@ std::optional<Evaluation> Supervised::verify_stress(const Structure& structure) 
     Structure strained = structure;
     strained.cell = deformation * structure.cell;
     strained.positions = deformation * structure.positions;
-    const Evaluation after = call(strained, false, "strained cell, to verify the stress");
-    Evaluation before = call(structure, false, "the same cell without strain");
+    auto strained_call = call_aside(strained, false, "strained cell, to verify the stress");
+    std::optional<Evaluation> first;
+    if (codes_.size() == 1) first = strained_call.get();  // then the code goes on from the cell that stays
+    Evaluation before = call(0, structure, false, "the same cell without strain");
+    const Evaluation after = first ? *first : strained_call.get();
     const auto work = [](const Structure& s, const Evaluation& e, const Matrix3& increment) {
         return s.volume() * from_voigt(*e.stress).cwiseProduct(increment).sum();
     };
@@ -217,8 +279,7 @@ std::optional<Evaluation> Supervised::verify_stress(const Structure& structure) 
     return before;
 }
 
-Evaluation Supervised::audited(const Structure& structure, const Evaluation& answer) {
-    const Evaluation fresh = call(structure, true, "audit");
+Evaluation Supervised::audited(const Evaluation& answer, const Evaluation& fresh, const Structure& structure) {
     const double energy = per_atom(std::abs(fresh.energy - answer.energy), structure);
     const double force = (fresh.forces - answer.forces).cwiseAbs().maxCoeff();
     const std::string text = fmt::format("audit: a call from scratch differs by {:.3g} meV/atom and {:.3g} meV/Å",

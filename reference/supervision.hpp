@@ -1,8 +1,11 @@
 #pragma once
 
 #include <functional>
+#include <future>
 #include <memory>
+#include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -42,6 +45,9 @@ struct SupervisionOptions {
 ///     E(ε) − E(0) ≈ ½ [V σ(0) : ε + V' σ(ε) : ε (1 + ε)⁻¹]
 /// up to third order; a wrong sign or unit is refused.
 ///
+/// With several codes (clients, processes) the two calls of this check, and an audit and the call it repeats, are made
+/// at the same time, and so are those of evaluate_all; all else asks the first.
+///
 /// folder/log has one line for each call: when, how many seconds, how many attempts.
 class Supervised final : public Calculator {
  public:
@@ -49,31 +55,44 @@ class Supervised final : public Calculator {
     using Note = std::function<void(const std::string& text, bool worrying)>;
 
     Supervised(std::unique_ptr<ExternalCode> code, SupervisionOptions options, Note note);
+    /// @param codes  that compute the same; at least one
+    Supervised(std::vector<std::unique_ptr<ExternalCode>> codes, SupervisionOptions options, Note note);
 
     /// @throws GuardError if no attempt gives a result to be believed
     /// @throws InputError if the result can never be right: uncertainty asked for, no stress, a wrong sign of it
     [[nodiscard]] Evaluation evaluate(const Structure& structure, const Request& request = {}) override;
-    void check(const Structure& structure) const override { code_->check(structure); }
-    [[nodiscard]] std::string description() const override { return code_->description(); }
+    /// Structures that have nothing to do with each other, as many at a time as there are codes; their energies may
+    /// jump.
+    /// @param answered  hears of each answer as it comes, in any order, one at a time; k counts the structures
+    /// @throws as evaluate: the first failure, after the calls that were under way have come to their end
+    void evaluate_all(std::span<const Structure> structures,
+                      const std::function<void(std::size_t k, const Evaluation& answer)>& answered);
+    void check(const Structure& structure) const override { codes_.front()->check(structure); }
+    [[nodiscard]] std::string description() const override { return codes_.front()->description(); }
 
  private:
     struct Refusal {
         std::string reason;
         bool jump = false;  ///< only the energy is unexpected
     };
-    [[nodiscard]] Evaluation call(const Structure& structure, bool afresh, const char* purpose);
-    [[nodiscard]] Evaluation attempt(const Structure& structure, const Attempt& attempt);
-    [[nodiscard]] std::optional<Refusal> refuse(const Structure& structure, const Evaluation& answer) const;
-    void quarantine(const Structure& structure, const Evaluation* answer, const std::string& reason);
+    /// @param who  index of the code
+    [[nodiscard]] Evaluation call(std::size_t who, const Structure& structure, bool afresh, const char* purpose);
+    [[nodiscard]] std::optional<Refusal> refuse(std::size_t who, const Structure& structure,
+                                                const Evaluation& answer) const;
+    void quarantine(std::size_t who, const Structure& structure, const Evaluation* answer, const std::string& reason);
+    /// A call of the last code: it begins at once if that is another than the first, else when it is waited for.
+    [[nodiscard]] std::future<Evaluation> call_aside(const Structure& structure, bool afresh, const char* purpose);
+    void require_no_estimates(const Request& request) const;
     /// The answer for the structure, if it had to be asked.
     [[nodiscard]] std::optional<Evaluation> verify_stress(const Structure& structure);
-    [[nodiscard]] Evaluation audited(const Structure& structure, const Evaluation& answer);
+    [[nodiscard]] Evaluation audited(const Evaluation& answer, const Evaluation& fresh, const Structure& structure);
     void log(const std::string& line);
     [[nodiscard]] std::string file(const std::string& name) const;
 
-    std::unique_ptr<ExternalCode> code_;
+    std::vector<std::unique_ptr<ExternalCode>> codes_;
     SupervisionOptions options_;
     Note note_;
+    std::mutex log_mutex_, quarantine_mutex_;
     std::unique_ptr<OutputFile> log_;
     std::optional<double> last_energy_;  ///< of the last call [eV/atom]
     long n_calls_ = 0;

@@ -17,6 +17,9 @@ n = int(sys.argv[4]) if len(sys.argv) > 4 else 20
 name = f"label-{os.getpid()}"
 
 
+folder = tempfile.mkdtemp(prefix="label-")
+
+
 def start_cp2k(atoms, properties, port, unixsocket):
     words = {"socket": name, "port": "0", "unix": "T",
              "cell_cp2k": "\n".join("%s %.12f %.12f %.12f" % (axis, *a) for axis, a in zip("ABC", atoms.cell)),
@@ -24,7 +27,6 @@ def start_cp2k(atoms, properties, port, unixsocket):
     text = open(template).read()
     for word, value in words.items():
         text = text.replace("{{%s}}" % word, value)
-    folder = tempfile.mkdtemp(prefix="label-")
     with open(f"{folder}/cp2k.inp", "w") as file:
         file.write(text)
     command = ["mpirun", "--bind-to", "none", "-np", "2", "cp2k", "-i", "cp2k.inp", "-o", "cp2k.out"]
@@ -36,6 +38,8 @@ with SocketIOCalculator(unixsocket=name, launch_client=start_cp2k) as calculator
     for atoms in ase.io.read(frames, f"-{n}:"):
         atoms.calc = calculator
         energy, forces, stress = atoms.get_potential_energy(), atoms.get_forces(), atoms.get_stress()
+        if "SCF run NOT converged" in open(f"{folder}/cp2k.out").read():  # nothing else tells
+            sys.exit(f"frame {len(labelled) + 1} is not converged; see {folder}/cp2k.out")
         frame = ase.Atoms(atoms.symbols, atoms.positions, cell=atoms.cell, pbc=True)
         frame.calc = SinglePointCalculator(frame, energy=energy, forces=forces, stress=stress)
         labelled.append(frame)

@@ -5,7 +5,10 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdlib>
 #include <filesystem>
+#include <string>
+#include <vector>
 
 #include "support/files.hpp"
 
@@ -19,6 +22,17 @@ ChildProcess::Options options(const TemporaryDirectory& folder, const std::strin
     return {.command = command, .directory = folder.file(""), .log = "log", .threads = 3};
 }
 
+/// True if a process ends within some seconds. It may stay a zombie where nobody reaps orphans; it does not run.
+bool comes_to_its_end(int id) {
+    const std::string path = "/proc/" + std::to_string(id) + "/stat";
+    const auto gone = [&] {
+        const std::string state = content_of(path);
+        return state.empty() || state.find(") Z ") != std::string::npos;
+    };
+    for (int k = 0; k < 1000 && !gone(); ++k) usleep(5000);
+    return gone();
+}
+
 TEST(ChildProcess, RunsInItsFolderWithItsThreadsAndKeepsWhatItSays) {
     const TemporaryDirectory folder;
     ChildProcess child(
@@ -28,6 +42,42 @@ TEST(ChildProcess, RunsInItsFolderWithItsThreadsAndKeepsWhatItSays) {
     EXPECT_TRUE(std::filesystem::equivalent(
         content_of(folder.file("here")).substr(0, content_of(folder.file("here")).size() - 1), folder.file("")));
     EXPECT_TRUE(child.succeeded());
+}
+
+TEST(ChildProcess, IsNoRankOfOurJob) {
+    // Of `mpirun -np 1 env` (Open MPI 4.1), of srun with PMI-2, and what users set.
+    const std::vector<std::string> of_the_rank = {"OMPI_COMM_WORLD_RANK",
+                                                  "OMPI_UNIVERSE_SIZE",
+                                                  "OMPI_COMMAND",
+                                                  "OMPI_MCA_ess",
+                                                  "OMPI_MCA_pmix",
+                                                  "OMPI_MCA_ess_base_vpid",
+                                                  "OMPI_MCA_orte_hnp_uri",
+                                                  "OMPI_MCA_orte_local_daemon_uri",
+                                                  "PMIX_RANK",
+                                                  "PMIX_SERVER_URI41",
+                                                  "PMIX_NAMESPACE",
+                                                  "PMI_RANK",
+                                                  "PMI_FD",
+                                                  "OMPI_MCA_mpi_oversubscribe"};
+    const std::vector<std::string> of_the_user = {"OMPI_MCA_mpi_yield_when_idle",
+                                                  "OMPI_MCA_btl",
+                                                  "OMPI_MCA_orte_tmpdir_base",
+                                                  "OMPI_ALLOW_RUN_AS_ROOT",
+                                                  "PMIX_MCA_gds",
+                                                  "SLURM_JOB_ID",
+                                                  "SLURM_PROCID"};
+    std::vector<std::string> was_unset;
+    for (const auto* names : {&of_the_rank, &of_the_user})
+        for (const auto& name : *names)
+            if (std::getenv(name.c_str()) == nullptr && setenv(name.c_str(), "x", 1) == 0) was_unset.push_back(name);
+    const TemporaryDirectory folder;
+    ChildProcess child(options(folder, "env"));
+    ASSERT_TRUE(child.wait(10.0));
+    const std::string seen = "\n" + content_of(folder.file("log"));
+    for (const auto& name : of_the_rank) EXPECT_EQ(seen.find("\n" + name + "="), std::string::npos) << name;
+    for (const auto& name : of_the_user) EXPECT_NE(seen.find("\n" + name + "="), std::string::npos) << name;
+    for (const auto& name : was_unset) unsetenv(name.c_str());
 }
 
 TEST(ChildProcess, SaysHowItEnded) {
@@ -54,9 +104,7 @@ TEST(ChildProcess, EndsWithAllThatItStarted) {
         child.end(0.2);
     }
     const int grandchild = std::stoi(content_of(folder.file("grandchild")));
-    // It may stay a zombie where nobody reaps orphans; it does not run.
-    const std::string stat = content_of("/proc/" + std::to_string(grandchild) + "/stat");
-    EXPECT_TRUE(stat.empty() || stat.find(") Z ") != std::string::npos) << stat;
+    EXPECT_TRUE(comes_to_its_end(grandchild));
 }
 
 TEST(ChildProcess, EndsIfWeAreKilled) {
@@ -72,13 +120,7 @@ TEST(ChildProcess, EndsIfWeAreKilled) {
     ASSERT_TRUE(told());
     kill(we, SIGKILL);
     waitpid(we, nullptr, 0);
-    const std::string path = "/proc/" + std::to_string(std::stoi(content_of(folder.file("grandchild")))) + "/stat";
-    const auto gone = [&] {
-        const std::string state = content_of(path);
-        return state.empty() || state.find(") Z ") != std::string::npos;
-    };
-    for (int k = 0; k < 1000 && !gone(); ++k) usleep(5000);
-    EXPECT_TRUE(gone());
+    EXPECT_TRUE(comes_to_its_end(std::stoi(content_of(folder.file("grandchild")))));
 }
 
 TEST(ChildProcess, HasAGroupOfItsOwn) {

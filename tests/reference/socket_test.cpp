@@ -8,7 +8,9 @@
 #include <csignal>
 #include <filesystem>
 #include <numbers>
+#include <sstream>
 #include <thread>
+#include <vector>
 
 #include "libmlff/errors.hpp"
 #include "reference/embedded/structures.hpp"
@@ -131,6 +133,71 @@ TEST_F(SocketTest, ASecondConnectionWaitsAndDoesNoHarm) {
     client.reset();  // the first dies; the second is there
     expect_right(code->call(structure, {}), structure);
     EXPECT_EQ(second.calls(), 1);
+}
+
+TEST_F(SocketTest, SeveralCallsAtATimeShareTheClientsThatThereAre) {
+    const auto lobby = std::make_shared<Lobby>("unix:" + name);
+    SocketOptions options;
+    options.address = "unix:" + name;
+    options.folder = folder.file("reference");
+    std::vector<std::unique_ptr<SocketCode>> codes;
+    for (int k = 0; k < 3; ++k) codes.push_back(std::make_unique<SocketCode>(options, Poll{}, lobby));
+    const auto all_at_once = [&] {
+        std::vector<std::jthread> threads;
+        for (auto& each : codes)
+            threads.emplace_back([&] {
+                for (int k = 0; k < 5; ++k) expect_right(each->call(structure, {}), structure);
+            });
+    };
+    start();  // one for three
+    all_at_once();
+    EXPECT_EQ(client->calls(), 15);
+    ScriptedClient second("/tmp/ipi_" + name, {.species = structure.species});
+    for (int k = 0; k < 100 && second.calls() == 0; ++k) all_at_once();
+    EXPECT_GT(second.calls(), 0);
+    client.reset();  // one of two leaves
+    all_at_once();
+}
+
+TEST_F(SocketTest, AClientOfOneCellIsStartedAnewForAnother) {
+    SocketOptions options;
+    options.folder = folder.file("reference");
+    options.fixed_cell = true;
+    options.address = "unix:" + name;
+    start();
+    SocketCode foreign(options, {});
+    expect_right(foreign.call(structure, {}), structure);
+    Structure other = structure;
+    other.cell *= 1.01;
+    EXPECT_NE(error_of<InputError>([&] { (void)foreign.call(other, {}); }).find("one cell only"), std::string::npos);
+    expect_right(foreign.call(structure, {}), structure);
+
+    client.reset();
+    options.address = "unix:" + unique_name("socket");
+    options.command = "echo started >> starts; sleep 100";  // the process; what answers is the scripted client
+    options.patience = 0.05;
+    SocketCode ours(options, {});
+    client = std::make_unique<ScriptedClient>(ours.listener().address(),
+                                              ScriptedClient::Options{.species = structure.species});
+    expect_right(ours.call(structure, {}), structure);
+    expect_right(ours.call(structure, {}), structure);
+    EXPECT_EQ(mlff::testing::content_of(folder.file("reference/starts")), "started\n");
+    expect_right(ours.call(other, {}), other);
+    EXPECT_EQ(mlff::testing::content_of(folder.file("reference/starts")), "started\nstarted\n");
+}
+
+TEST_F(SocketTest, InputFilesHaveTheOrientationThatIsSent) {
+    SocketOptions options;
+    options.folder = folder.file("reference");
+    options.inputs = InputFiles({{folder.file("main.inp", "{{cell}}")}});
+    options.command = "exit 1";
+    SocketCode asked(options, {});
+    EXPECT_THROW((void)asked.call(structure, {}), CallFailure);
+    std::istringstream written(mlff::testing::content_of(folder.file("reference/main.inp")));
+    Matrix3 cell;
+    for (Eigen::Index k = 0; k < 9; ++k) written >> cell(k % 3, k / 3);
+    EXPECT_TRUE(cell.isUpperTriangular(0.0)) << cell;
+    EXPECT_TRUE((cell.transpose() * cell).isApprox(structure.cell.transpose() * structure.cell, 1e-9));
 }
 
 TEST_F(SocketTest, WithoutAClientThereIsAnEndToWaiting) {

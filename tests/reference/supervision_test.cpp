@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <barrier>
 #include <filesystem>
 #include <functional>
 #include <limits>
@@ -25,12 +26,14 @@ struct Script {
     std::string output;
     std::size_t n_rungs = 1;
     std::function<void(int attempt, Evaluation&)> spoil;
+    std::barrier<>* meeting = nullptr;  ///< a call waits for others to be made at the same time
 };
 
 class ScriptedCode final : public ExternalCode {
  public:
     explicit ScriptedCode(Script& script) : script_(script), potential_(make_embedded("agi-6.5")) {}
     Evaluation call(const Structure& structure, const Attempt& attempt) override {
+        if (script_.meeting) script_.meeting->arrive_and_wait();
         script_.attempts.push_back(attempt);
         script_.output.clear();
         Evaluation answer = potential_->evaluate(structure);
@@ -197,6 +200,65 @@ TEST_F(SupervisionTest, AuditsFindACodeThatRemembersTooMuch) {
     EXPECT_TRUE(script.attempts.back().afresh);
     EXPECT_EQ(audited.energy, make_embedded("agi-6.5")->evaluate(structure).energy);
     EXPECT_TRUE(noted("differs by 10 meV/atom")) << notes;
+}
+
+TEST_F(SupervisionTest, SeveralCodesAnswerAtTheSameTime) {
+    std::barrier<> meeting(2);  // one call alone would wait for ever
+    Script first, second;
+    first.meeting = second.meeting = &meeting;
+    const auto two = [&](SupervisionOptions options) {
+        options.folder = folder.file("reference");
+        std::vector<std::unique_ptr<ExternalCode>> codes;
+        codes.push_back(std::make_unique<ScriptedCode>(first));
+        codes.push_back(std::make_unique<ScriptedCode>(second));
+        return Supervised(std::move(codes), options, [this](const std::string& text, bool) { notes += text + "\n"; });
+    };
+    SupervisionOptions options;
+    options.audit = 2;
+    auto reference = two(options);
+    const Evaluation direct = make_embedded("agi-6.5")->evaluate(structure);
+    EXPECT_EQ(reference.evaluate(structure).energy, direct.energy);  // with the strained cell
+    EXPECT_TRUE(noted("sign and unit verified")) << notes;
+    EXPECT_EQ(reference.evaluate(structure).energy, direct.energy);  // with an audit
+    EXPECT_EQ(first.attempts.size(), 2u);
+    EXPECT_EQ(second.attempts.size(), 2u);
+    EXPECT_TRUE(second.attempts.back().afresh);
+    EXPECT_NE(content_of(folder.file("reference/log")).find("audit (no. 2): "), std::string::npos);
+}
+
+TEST_F(SupervisionTest, StructuresThatHaveNothingToDoWithEachOther) {
+    std::barrier<> meeting(2);
+    Script second;
+    script.meeting = second.meeting = &meeting;
+    SupervisionOptions options = unchecked();
+    options.folder = folder.file("reference");
+    options.attempts = 1;
+    std::vector<std::unique_ptr<ExternalCode>> codes;
+    codes.push_back(std::make_unique<ScriptedCode>(script));
+    codes.push_back(std::make_unique<ScriptedCode>(second));
+    Supervised reference(std::move(codes), options, [](const std::string&, bool) {});
+    std::vector<Structure> structures(6, structure);
+    for (std::size_t k = 0; k < structures.size(); ++k) structures[k].cell *= 1.0 + 0.02 * static_cast<double>(k);
+    std::vector<int> answered(structures.size());
+    reference.evaluate_all(structures, [&](std::size_t k, const Evaluation& answer) {
+        ++answered[k];
+        EXPECT_EQ(answer.energy, make_embedded("agi-6.5")->evaluate(structures[k]).energy);
+    });
+    EXPECT_EQ(answered, std::vector<int>(structures.size(), 1));
+    EXPECT_EQ(script.attempts.size(), 3u);
+
+    script.meeting = second.meeting = nullptr;
+    second.spoil = [](int, Evaluation&) { throw CallFailure("it died"); };
+    int n_answers = 0;
+    EXPECT_NE(error_of<GuardError>([&] {
+                  reference.evaluate_all(std::vector<Structure>(1000, structure),
+                                         [&](std::size_t, const Evaluation&) { ++n_answers; });
+              }).find("it died"),
+              std::string::npos);
+    EXPECT_LT(n_answers, 1000) << "the other one went on to the end";
+    EXPECT_THROW(reference.evaluate_all(std::vector<Structure>(3, structure),
+                                        [](std::size_t, const Evaluation&) { throw std::runtime_error("disk full"); }),
+                 std::runtime_error);
 }
 
 TEST_F(SupervisionTest, OptionsHaveBounds) {
