@@ -7,9 +7,8 @@
 
 #include "app/calibration_report.hpp"
 #include "app/error_json.hpp"
-#include "app/labeled_data.hpp"
-#include "app/settings.hpp"
 #include "app/trade_off.hpp"
+#include "app/verb_settings.hpp"
 #include "app/verbs.hpp"
 #include "libmlff/atoms/elements.hpp"
 #include "libmlff/errors.hpp"
@@ -26,21 +25,6 @@ using Eigen::Index;
 
 /// Atoms whose error estimates are compared with errors: each costs a Jacobian.
 constexpr Index calibration_atoms = 2000;
-
-struct FitSettings {
-    explicit FitSettings(const std::string& path) : config(ConfigSection::from_file(path)) {}
-
-    ConfigSection config;  ///< says what is in force
-    std::vector<std::string> training, validation;
-    ExtxyzKeys keys;
-    FitOptions options;
-    bool automatic = false;      ///< choose the force field
-    bool choose_weight = false;  ///< choose the energy weight
-    std::string listed_at;       ///< place of references.candidates: listed in the settings; "": not asked for
-    bool compare = true;         ///< what accuracy costs: sizes and descriptors
-    SearchOptions search;
-    std::string output = "model.h5";
-};
 
 /// force_field: auto, or {auto: {time: 15 min}}, or the settings themselves.
 void read_force_field_or_auto(ConfigSection& config, FitSettings& settings) {
@@ -61,48 +45,6 @@ void read_force_field_or_auto(ConfigSection& config, FitSettings& settings) {
         section.section("auto").read_duration("time", settings.search.seconds);
     else
         section.fail("auto", "must be a map such as {time: 15 min}; or write force_field: auto");
-}
-
-FitSettings read_settings(const std::string& path) {
-    FitSettings settings(path);
-    ConfigSection& config = settings.config;
-    ConfigSection& data = config.section("data");
-    data.require("train", settings.training);
-    data.read("validation", settings.validation);
-    data.read_positive("folds", settings.options.folds);
-    settings.keys = read_keys(data);
-    read_force_field_or_auto(config, settings);
-    ConfigSection& regression = config.section("regression");
-    settings.choose_weight = regression.has("weights") && !regression.is_map("weights");
-    if (settings.choose_weight) {
-        std::string word;
-        regression.read("weights", word);
-        if (word != "auto") regression.fail("weights", "must be auto, or a map such as {energy: 30}");
-    }
-    const RegressionSettings read = read_regression(regression, !settings.choose_weight);
-    settings.options.regression = read.options;
-    settings.options.memory = read.memory;
-    ConfigSection& references = config.section("references");
-    // auto takes as many as time and memory allow.
-    long most = settings.automatic ? 100'000 : static_cast<long>(settings.options.max_references);
-    references.read_positive("max", most);
-    settings.options.max_references = most;
-    long pool = 0;
-    if (references.has("pool")) references.read_positive("pool", pool);
-    settings.options.pool = pool;
-    references.read_choice("method", settings.options.selection.method,
-                           {{"cholesky", SelectionMethod::cholesky}, {"cur", SelectionMethod::cur}});
-    references.read_positive("tolerance", settings.options.selection.tolerance);
-    bool listed = false;
-    references.read_choice("candidates", listed, {{"data", false}, {"listed", true}});
-    if (listed) settings.listed_at = references.place("candidates");
-    references.validate(settings.options.selection);
-    config.read("trade_off", settings.compare);
-    config.read_path("output", settings.output);
-    config.finish();
-    config.validate(settings.options);
-    require_writable(settings.output);
-    return settings;
 }
 
 /// Local references that the files list become the candidates.
@@ -210,17 +152,63 @@ void resolve(ConfigSection& config, const FitOptions& found) {
 
 }  // namespace
 
-void fit(const std::string& config_path, const Console& console) {
-    const auto start = std::chrono::steady_clock::now();
-    FitSettings settings = read_settings(config_path);
+FitSettings read_fit_settings(const std::string& path) {
+    FitSettings settings(path);
+    ConfigSection& config = settings.config;
+    ConfigSection& data = config.section("data");
+    data.require("train", settings.training);
+    data.read("validation", settings.validation);
+    data.read_positive("folds", settings.options.folds);
+    settings.keys = read_keys(data);
+    read_force_field_or_auto(config, settings);
+    ConfigSection& regression = config.section("regression");
+    settings.choose_weight = regression.has("weights") && !regression.is_map("weights");
+    if (settings.choose_weight) {
+        std::string word;
+        regression.read("weights", word);
+        if (word != "auto") regression.fail("weights", "must be auto, or a map such as {energy: 30}");
+    }
+    const RegressionSettings read = read_regression(regression, !settings.choose_weight);
+    settings.options.regression = read.options;
+    settings.options.memory = read.memory;
+    ConfigSection& references = config.section("references");
+    // auto takes as many as time and memory allow.
+    long most = settings.automatic ? 100'000 : static_cast<long>(settings.options.max_references);
+    references.read_positive("max", most);
+    settings.options.max_references = most;
+    long pool = 0;
+    if (references.has("pool")) references.read_positive("pool", pool);
+    settings.options.pool = pool;
+    references.read_choice("method", settings.options.selection.method,
+                           {{"cholesky", SelectionMethod::cholesky}, {"cur", SelectionMethod::cur}});
+    references.read_positive("tolerance", settings.options.selection.tolerance);
+    bool listed = false;
+    references.read_choice("candidates", listed, {{"data", false}, {"listed", true}});
+    if (listed) settings.listed_at = references.place("candidates");
+    references.validate(settings.options.selection);
+    config.read("trade_off", settings.compare);
+    config.read_path("output", settings.output);
+    config.finish();
+    config.validate(settings.options);
+    require_writable(settings.output);
+    return settings;
+}
+
+FitData load_fit_data(FitSettings& settings, const Console& console) {
     LabeledData training = load_data_files(settings.training, settings.keys, console);
-    const auto validation = load_data_files(settings.validation, settings.keys, console).structures;
     require_labels(training.structures, settings.training);
     if (!settings.listed_at.empty()) use_listed_references(training, settings);
+    return {std::move(training.structures), load_data_files(settings.validation, settings.keys, console).structures};
+}
+
+void fit(const std::string& config_path, const Console& console) {
+    const auto start = std::chrono::steady_clock::now();
+    FitSettings settings = read_fit_settings(config_path);
+    const auto [training, validation] = load_fit_data(settings, console);
     console.info(fmt::format("mlff {} fit: {} training structures, {} for validation", version,
-                             training.structures.size(), validation.size()));
-    console.info(format(summarise(training.structures)));
-    for (const auto& warning : find_shared(training.structures, validation)) console.info(format(warning));
+                             training.size(), validation.size()));
+    console.info(format(summarise(training)));
+    for (const auto& warning : find_shared(training, validation)) console.info(format(warning));
 
     const std::string base = std::filesystem::path(settings.output).replace_extension().string();
     const Progress progress = [&](long done, long total, const std::string& what) {
@@ -230,7 +218,7 @@ void fit(const std::string& config_path, const Console& console) {
     std::optional<SearchResult> found;
     if (settings.automatic) {
         settings.search.tell = [&](const Trial& trial) { console.info(trial_line(trial)); };
-        found = search_model(training.structures, validation, options, settings.search, progress);
+        found = search_model(training, validation, options, settings.search, progress);
         options = found->options;
         resolve(settings.config, options);
         write_file_atomically(base + ".settings.yaml", fmt::format("# found by mlff {} fit {}\n{}", version,
@@ -238,15 +226,15 @@ void fit(const std::string& config_path, const Console& console) {
         console.info(fmt::format("settings found: {}.settings.yaml", base));
     }
     options.force_field.descriptor =
-        resolve_components(training.structures, species_of(training.structures), options.force_field);
-    const FitForecast forecast = forecast_fit(training.structures, !validation.empty(), options);
+        resolve_components(training, species_of(training), options.force_field);
+    const FitForecast forecast = forecast_fit(training, !validation.empty(), options);
     console.info(fmt::format("at most {} local references, about {:.2f} GB while fitting", forecast.n_references,
                              forecast.bytes * 1e-9));
     if (forecast.reduced)
         console.warn(fmt::format("references.max is reduced to {} per species to stay within regression.memory",
                                  forecast.max_references));
     const TrainingPass pass =
-        found ? std::move(found->pass) : TrainingPass(training.structures, validation, options, progress);
+        found ? std::move(found->pass) : TrainingPass(training, validation, options, progress);
     if (!found && settings.choose_weight) {
         options.regression.weights = choose_energy_weight(pass, options.regression).weights;
         console.info(fmt::format("energy weight: {:g}", options.regression.weights.energy));
@@ -264,11 +252,11 @@ void fit(const std::string& config_path, const Console& console) {
                                        element_symbol(model.species()[static_cast<std::size_t>(s)]));
     console.info("local references: " + references_text);
 
-    ErrorReport report = errors_on(model, training.structures, console);
+    ErrorReport report = errors_on(model, training, console);
     console.info("errors on the training data:\n" + error_table(report));
     if (pass.data().can_validate()) {
         const Unseen unseen =
-            judge_all(pass, fitted.solution, options.regression, training.structures, validation, console);
+            judge_all(pass, fitted.solution, options.regression, training, validation, console);
         report = unseen.errors;
         console.info(fmt::format("errors on the {}:\n{}", unseen.name, error_table(report)));
         const CalibrationReport calibration = unseen.calibration.report();
@@ -278,9 +266,9 @@ void fit(const std::string& config_path, const Console& console) {
         write_calibration(calibration, base + ".calibration", console);
 
         if (settings.compare) {
-            std::vector<Trial> models = compare_sizes(pass, fitted, options, training.structures);
+            std::vector<Trial> models = compare_sizes(pass, fitted, options, training);
             console.info("what references cost (RMSE on unseen data):\n" + trade_off_table(models));
-            const auto descriptors = compare_descriptors(training.structures, validation, options, progress);
+            const auto descriptors = compare_descriptors(training, validation, options, progress);
             console.info("what the descriptor costs (fits to part of the data, to be compared with each other):\n" +
                          trade_off_table(descriptors));
             models.insert(models.end(), descriptors.begin(), descriptors.end());

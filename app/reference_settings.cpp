@@ -107,16 +107,19 @@ reference::SupervisionOptions read_supervision(ConfigSection& section, const Ext
     return options;
 }
 
+/// @param code  none: only the settings are read
 std::unique_ptr<Calculator> supervised(ConfigSection& section, const ExternalSettings& external,
                                        std::unique_ptr<reference::ExternalCode> code, const Console& console) {
     const auto supervision = read_supervision(section, external);
     section.validate(supervision);
+    if (!code) return nullptr;
     return std::make_unique<reference::Supervised>(
         std::move(code), supervision,
         [&console](const std::string& text, bool worrying) { worrying ? console.warn(text) : console.info(text); });
 }
 
-std::unique_ptr<Calculator> read_socket(ConfigSection& section, const std::string& output, const Console& console) {
+std::unique_ptr<Calculator> read_socket(ConfigSection& section, const std::string& output, const Console& console,
+                                        bool use) {
     Code code = Code::other;
     section.read_choice("code", code,
                         {{"other", Code::other},
@@ -138,13 +141,14 @@ std::unique_ptr<Calculator> read_socket(ConfigSection& section, const std::strin
     if (code != Code::other) section.read("code", name);
     options.description = external.description(name.c_str(), "over a socket");
     section.validate(options);
-    auto socket = std::make_unique<reference::SocketCode>(options, external.poll);
-    if (options.command.empty())
+    auto socket = use ? std::make_unique<reference::SocketCode>(options, external.poll) : nullptr;
+    if (socket && options.command.empty())
         console.info(fmt::format("the reference is awaited on {}", socket->listener().address()));
     return supervised(section, external, std::move(socket), console);
 }
 
-std::unique_ptr<Calculator> read_program(ConfigSection& section, const std::string& output, const Console& console) {
+std::unique_ptr<Calculator> read_program(ConfigSection& section, const std::string& output, const Console& console,
+                                         bool use) {
     Code code = Code::other;
     section.read_choice("code", code, {{"other", Code::other}, {"cp2k", Code::cp2k}, {"vasp", Code::vasp}});
     const ExternalSettings external = read_external(section, code, output);
@@ -166,12 +170,14 @@ std::unique_ptr<Calculator> read_program(ConfigSection& section, const std::stri
     if (code != Code::other) section.read("code", name);
     options.description = external.description(name.c_str(), "as a program");
     section.validate(options);
-    return supervised(section, external, std::make_unique<reference::ProgramCode>(options, external.poll), console);
+    auto program = use ? std::make_unique<reference::ProgramCode>(options, external.poll) : nullptr;
+    return supervised(section, external, std::move(program), console);
 }
 
 /// LAMMPS over a socket, with an input of ours around the commands that define the potential. In a process of its own,
 /// as it ends the process where it meets an error.
-std::unique_ptr<Calculator> read_lammps(ConfigSection& section, const std::string& output, const Console& console) {
+std::unique_ptr<Calculator> read_lammps(ConfigSection& section, const std::string& output, const Console& console,
+                                        bool use) {
     std::vector<std::string> commands, files;
     section.require("commands", commands);
     section.read("files", files);
@@ -195,8 +201,9 @@ std::unique_ptr<Calculator> read_lammps(ConfigSection& section, const std::strin
     options.folder = external.folder;
     options.description = external.description("lammps", "over a socket");
     section.validate(options);
-    return supervised(section, external,
-                      std::make_unique<reference::SocketCode>(std::move(options), read_grace(section)), console);
+    const reference::Poll poll = read_grace(section);
+    auto socket = use ? std::make_unique<reference::SocketCode>(std::move(options), poll) : nullptr;
+    return supervised(section, external, std::move(socket), console);
 }
 
 std::unique_ptr<Calculator> read_data_reference(ConfigSection& section) {
@@ -242,7 +249,7 @@ std::vector<std::string> references_in(const std::string& path) {
 
 }  // namespace
 
-ReferenceSettings read_reference(ConfigSection& section, const std::string& output, const Console& console) {
+ReferenceSettings read_reference(ConfigSection& section, const std::string& output, const Console& console, bool use) {
     enum class Type { embedded, socket, program, data, lammps } type = Type::embedded;
     section.read_choice("type", type,
                         {{"embedded", Type::embedded},
@@ -257,16 +264,16 @@ ReferenceSettings read_reference(ConfigSection& section, const std::string& outp
             settings.calculator = read_embedded(section);
             break;
         case Type::socket:
-            settings.calculator = read_socket(section, output, console);
+            settings.calculator = read_socket(section, output, console, use);
             break;
         case Type::program:
-            settings.calculator = read_program(section, output, console);
+            settings.calculator = read_program(section, output, console, use);
             break;
         case Type::data:
             settings.calculator = read_data_reference(section);
             break;
         case Type::lammps:
-            settings.calculator = read_lammps(section, output, console);
+            settings.calculator = read_lammps(section, output, console, use);
             break;
     }
     return settings;
