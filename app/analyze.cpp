@@ -1,7 +1,10 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
+#include <fstream>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -10,6 +13,8 @@
 #include "app/interrupt.hpp"
 #include "app/observables.hpp"
 #include "app/pictures.hpp"
+#include "app/rehearsal.hpp"
+#include "app/verb_settings.hpp"
 #include "app/verbs.hpp"
 #include "libmlff/errors.hpp"
 #include "libmlff/io/config.hpp"
@@ -137,17 +142,85 @@ ordered_json follow(const Trajectory& trajectory, const std::vector<std::string>
             {"jumps_unwrapped", reader.n_jumps()}};
 }
 
+struct AnalysisSettings {
+    std::string output = "analysis";
+    bool with_pictures = true;
+    std::vector<Trajectory> trajectories;
+    std::vector<Job> jobs;
+    std::string resolved;
+};
+
+AnalysisSettings read_settings(const std::string& path) {
+    auto config = ConfigSection::from_file(path);
+    AnalysisSettings settings;
+    config.read_path("output", settings.output);
+    config.read("pictures", settings.with_pictures);
+    settings.trajectories = read_trajectories(config);
+    settings.jobs = read_observables(config);
+    config.finish();
+    settings.resolved = config.resolved();
+    return settings;
+}
+
+/// Bytes that this process has read from files so far; 0 if the system does not tell.
+double bytes_read() {
+    std::ifstream status("/proc/self/io");
+    for (std::string word; status >> word;)
+        if (double bytes = 0.0; word == "rchar:" && status >> bytes) return bytes;
+    return 0.0;
+}
+
 }  // namespace
 
+AnalysisForecast check_analysis(const std::string& path, const Console& console) {
+    constexpr double seconds_per_run = 0.5;
+    AnalysisSettings settings = read_settings(path);
+    console.info("settings in force:\n" + settings.resolved);
+    require_writable_directory(settings.output);
+    AnalysisForecast forecast;
+    for (const Trajectory& trajectory : settings.trajectories)
+        for (const auto& files : trajectory.runs) {
+            double size = 0.0;
+            for (const std::string& file : files)
+                if (std::error_code error; fs::is_regular_file(file, error))
+                    size += static_cast<double>(fs::file_size(file, error));
+            const double before = bytes_read();
+            const auto start = std::chrono::steady_clock::now();
+            const auto seconds = [&] {
+                return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+            };
+            analysis::TrajectoryReader reader(files, trajectory.options);
+            bool whole = false;
+            std::string atoms;
+            const auto begin = peak_while([&] {
+                for (const Job& job : settings.jobs) job.observable->begin(trajectory.temperature);
+            });
+            const auto end = peak_while([&] {
+                while (!whole && (reader.n_frames() < 3 || seconds() < seconds_per_run)) {
+                    const auto frame = reader.next();
+                    if (!(whole = !frame)) {
+                        atoms = formula(frame->structure);
+                        for (const Job& job : settings.jobs) job.observable->add(*frame);
+                    }
+                }
+            });
+            if (reader.n_frames() == 0)
+                throw InputError(fmt::format("{}: no frame is left after the first {} fs; lower skip", files.back(),
+                                             trajectory.options.skip));
+            const double share = whole || size == 0.0 ? 1.0 : std::clamp((bytes_read() - before) / size, 1e-9, 1.0);
+            console.info(fmt::format("{}: {}, {}{:.0f} frames in {}", trajectory.label, atoms, whole ? "" : "about ",
+                                     static_cast<double>(reader.n_frames()) / share, fmt::join(files, ", ")));
+            forecast.seconds += seconds() / share;
+            if (begin && end) forecast.bytes = std::max(forecast.bytes, *begin + (*end - *begin) / share);
+        }
+    return forecast;
+}
+
 void analyze(const std::string& config_path, const Console& console) {
-    auto config = ConfigSection::from_file(config_path);
-    std::string output = "analysis";
-    config.read_path("output", output);
-    bool with_pictures = true;
-    config.read("pictures", with_pictures);
-    const std::vector<Trajectory> trajectories = read_trajectories(config);
-    std::vector<Job> jobs = read_observables(config);
-    config.finish();
+    AnalysisSettings settings = read_settings(config_path);
+    const std::string& output = settings.output;
+    const std::vector<Trajectory>& trajectories = settings.trajectories;
+    std::vector<Job>& jobs = settings.jobs;
     fs::create_directories(output);
 
     ordered_json summary = {{"mlff", version}, {"trajectories", ordered_json::array()}};
@@ -203,7 +276,7 @@ void analyze(const std::string& config_path, const Console& console) {
     text.pop_back();
     console.result(text);
     console.info(fmt::format("numbers: {}/summary.json and the CSV of each observable", output));
-    if (!with_pictures) return;
+    if (!settings.with_pictures) return;
     for (const auto& [kind, base] : pictures)
         if (!draw_picture(kind, base + ".csv", base, console)) break;
 }

@@ -7,9 +7,8 @@
 
 #include "app/calibration_report.hpp"
 #include "app/error_json.hpp"
-#include "app/labeled_data.hpp"
-#include "app/settings.hpp"
 #include "app/trade_off.hpp"
+#include "app/verb_settings.hpp"
 #include "app/verbs.hpp"
 #include "libmlff/atoms/elements.hpp"
 #include "libmlff/errors.hpp"
@@ -28,29 +27,6 @@ using Eigen::Index;
 
 /// Atoms whose error estimates are compared with errors: each costs a Jacobian.
 constexpr Index calibration_atoms = 2000;
-
-/// Where the triangular factors are.
-enum class Solver {
-    automatic,  ///< with one rank, unless they are too large for it and there are others
-    tsqr,       ///< with one rank
-    scalapack,  ///< spread over all ranks
-};
-
-struct FitSettings {
-    explicit FitSettings(const std::string& path) : config(ConfigSection::from_file(path)) {}
-
-    ConfigSection config;  ///< says what is in force
-    std::vector<std::string> training, validation;
-    ExtxyzKeys keys;
-    FitOptions options;
-    bool automatic = false;      ///< choose the force field
-    bool choose_weight = false;  ///< choose the energy weight
-    std::string listed_at;       ///< place of references.candidates: listed in the settings; "": not asked for
-    Solver solver = Solver::automatic;
-    bool compare = true;  ///< what accuracy costs: sizes and descriptors
-    SearchOptions search;
-    std::string output = "model.h5";
-};
 
 /// force_field: auto, or {auto: {time: 15 min}}, or the settings themselves.
 void read_force_field_or_auto(ConfigSection& config, FitSettings& settings) {
@@ -71,52 +47,6 @@ void read_force_field_or_auto(ConfigSection& config, FitSettings& settings) {
         section.section("auto").read_duration("time", settings.search.seconds);
     else
         section.fail("auto", "must be a map such as {time: 15 min}; or write force_field: auto");
-}
-
-FitSettings read_settings(const std::string& path) {
-    FitSettings settings(path);
-    ConfigSection& config = settings.config;
-    ConfigSection& data = config.section("data");
-    data.require("train", settings.training);
-    data.read("validation", settings.validation);
-    data.read_positive("folds", settings.options.folds);
-    settings.keys = read_keys(data);
-    read_force_field_or_auto(config, settings);
-    ConfigSection& regression = config.section("regression");
-    settings.choose_weight = regression.has("weights") && !regression.is_map("weights");
-    if (settings.choose_weight) {
-        std::string word;
-        regression.read("weights", word);
-        if (word != "auto") regression.fail("weights", "must be auto, or a map such as {energy: 30}");
-    }
-    const RegressionSettings read = read_regression(regression, !settings.choose_weight);
-    settings.options.regression = read.options;
-    settings.options.memory = read.memory;
-    regression.read_choice("solver", settings.solver,
-                           {{"auto", Solver::automatic}, {"tsqr", Solver::tsqr}, {"scalapack", Solver::scalapack}});
-    if (settings.solver == Solver::scalapack && (settings.automatic || settings.choose_weight))
-        regression.fail("solver", "scalapack fits once: it needs force_field and weights that are given, not auto");
-    ConfigSection& references = config.section("references");
-    // auto takes as many as time and memory allow.
-    long most = settings.automatic ? 100'000 : static_cast<long>(settings.options.max_references);
-    references.read_positive("max", most);
-    settings.options.max_references = most;
-    long pool = 0;
-    if (references.has("pool")) references.read_positive("pool", pool);
-    settings.options.pool = pool;
-    references.read_choice("method", settings.options.selection.method,
-                           {{"cholesky", SelectionMethod::cholesky}, {"cur", SelectionMethod::cur}});
-    references.read_positive("tolerance", settings.options.selection.tolerance);
-    bool listed = false;
-    references.read_choice("candidates", listed, {{"data", false}, {"listed", true}});
-    if (listed) settings.listed_at = references.place("candidates");
-    references.validate(settings.options.selection);
-    config.read("trade_off", settings.compare);
-    config.read_path("output", settings.output);
-    config.finish();
-    config.validate(settings.options);
-    require_writable(settings.output);
-    return settings;
 }
 
 /// Local references that the files list become the candidates.
@@ -264,17 +194,67 @@ void resolve(ConfigSection& config, const FitOptions& found) {
 
 }  // namespace
 
-void fit(const std::string& config_path, const Console& console, Communicator& world) {
-    const auto start = std::chrono::steady_clock::now();
-    FitSettings settings = read_settings(config_path);
+FitSettings read_fit_settings(const std::string& path) {
+    FitSettings settings(path);
+    ConfigSection& config = settings.config;
+    ConfigSection& data = config.section("data");
+    data.require("train", settings.training);
+    data.read("validation", settings.validation);
+    data.read_positive("folds", settings.options.folds);
+    settings.keys = read_keys(data);
+    read_force_field_or_auto(config, settings);
+    ConfigSection& regression = config.section("regression");
+    settings.choose_weight = regression.has("weights") && !regression.is_map("weights");
+    if (settings.choose_weight) {
+        std::string word;
+        regression.read("weights", word);
+        if (word != "auto") regression.fail("weights", "must be auto, or a map such as {energy: 30}");
+    }
+    const RegressionSettings read = read_regression(regression, !settings.choose_weight);
+    settings.options.regression = read.options;
+    settings.options.memory = read.memory;
+    regression.read_choice("solver", settings.solver,
+                           {{"auto", Solver::automatic}, {"tsqr", Solver::tsqr}, {"scalapack", Solver::scalapack}});
+    if (settings.solver == Solver::scalapack && (settings.automatic || settings.choose_weight))
+        regression.fail("solver", "scalapack fits once: it needs force_field and weights that are given, not auto");
+    ConfigSection& references = config.section("references");
+    // auto takes as many as time and memory allow.
+    long most = settings.automatic ? 100'000 : static_cast<long>(settings.options.max_references);
+    references.read_positive("max", most);
+    settings.options.max_references = most;
+    long pool = 0;
+    if (references.has("pool")) references.read_positive("pool", pool);
+    settings.options.pool = pool;
+    references.read_choice("method", settings.options.selection.method,
+                           {{"cholesky", SelectionMethod::cholesky}, {"cur", SelectionMethod::cur}});
+    references.read_positive("tolerance", settings.options.selection.tolerance);
+    bool listed = false;
+    references.read_choice("candidates", listed, {{"data", false}, {"listed", true}});
+    if (listed) settings.listed_at = references.place("candidates");
+    references.validate(settings.options.selection);
+    config.read("trade_off", settings.compare);
+    config.read_path("output", settings.output);
+    config.finish();
+    config.validate(settings.options);
+    require_writable(settings.output);
+    return settings;
+}
+
+FitData load_fit_data(FitSettings& settings, const Console& console) {
     LabeledData training = load_data_files(settings.training, settings.keys, console);
-    const auto validation = load_data_files(settings.validation, settings.keys, console).structures;
     require_labels(training.structures, settings.training);
     if (!settings.listed_at.empty()) use_listed_references(training, settings);
-    console.info(fmt::format("mlff {} fit: {} training structures, {} for validation", version,
-                             training.structures.size(), validation.size()));
-    console.info(format(summarise(training.structures)));
-    for (const auto& warning : find_shared(training.structures, validation)) console.info(format(warning));
+    return {std::move(training.structures), load_data_files(settings.validation, settings.keys, console).structures};
+}
+
+void fit(const std::string& config_path, const Console& console, Communicator& world) {
+    const auto start = std::chrono::steady_clock::now();
+    FitSettings settings = read_fit_settings(config_path);
+    const auto [training, validation] = load_fit_data(settings, console);
+    console.info(fmt::format("mlff {} fit: {} training structures, {} for validation", version, training.size(),
+                             validation.size()));
+    console.info(format(summarise(training)));
+    for (const auto& warning : find_shared(training, validation)) console.info(format(warning));
 
     const std::string base = std::filesystem::path(settings.output).replace_extension().string();
     const Progress progress = [&](long done, long total, const std::string& what) {
@@ -285,16 +265,15 @@ void fit(const std::string& config_path, const Console& console, Communicator& w
     std::optional<SearchResult> found;
     if (settings.automatic) {
         settings.search.tell = [&](const Trial& trial) { console.info(trial_line(trial)); };
-        found = search_model(training.structures, validation, options, settings.search, progress);
+        found = search_model(training, validation, options, settings.search, progress);
         options = found->options;
         resolve(settings.config, options);
         write_file_atomically(base + ".settings.yaml", fmt::format("# found by mlff {} fit {}\n{}", version,
                                                                    config_path, settings.config.resolved()));
         console.info(fmt::format("settings found: {}.settings.yaml", base));
     }
-    options.force_field.descriptor =
-        resolve_components(training.structures, species_of(training.structures), options.force_field);
-    const FitForecast forecast = forecast_fit(training.structures, !validation.empty(), options);
+    options.force_field.descriptor = resolve_components(training, species_of(training), options.force_field);
+    const FitForecast forecast = forecast_fit(training, !validation.empty(), options);
     console.info(fmt::format("at most {} local references, about {:.2f} GB while fitting", forecast.n_references,
                              forecast.bytes * 1e-9));
     const Provenance provenance{.version = version,
@@ -308,15 +287,14 @@ void fit(const std::string& config_path, const Console& console, Communicator& w
             fmt::format("the triangular factor is spread over {} ranks; errors on unseen data need "
                         "data.validation",
                         world.size()));
-        fit_over_ranks(settings, training.structures, validation, provenance, base, progress, console);
+        fit_over_ranks(settings, training, validation, provenance, base, progress, console);
         console.info(fmt::format("force field: {}", settings.output));
         return;
     }
     if (forecast.reduced)
         console.warn(fmt::format("references.max is reduced to {} per species to stay within regression.memory",
                                  forecast.max_references));
-    const TrainingPass pass =
-        found ? std::move(found->pass) : TrainingPass(training.structures, validation, options, progress);
+    const TrainingPass pass = found ? std::move(found->pass) : TrainingPass(training, validation, options, progress);
     if (!found && settings.choose_weight) {
         options.regression.weights = choose_energy_weight(pass, options.regression).weights;
         console.info(fmt::format("energy weight: {:g}", options.regression.weights.energy));
@@ -327,20 +305,20 @@ void fit(const std::string& config_path, const Console& console, Communicator& w
 
     console.info(references_line(model));
 
-    ErrorReport report = errors_on(model, training.structures, console, &world);
+    ErrorReport report = errors_on(model, training, console, &world);
     console.info("errors on the training data:\n" + error_table(report));
     if (pass.data().can_validate()) {
         const Unseen unseen =
-            judge_all(pass, fitted.solution, options.regression, training.structures, validation, console, &world);
+            judge_all(pass, fitted.solution, options.regression, training, validation, console, &world);
         report = unseen.errors;
         console.info(fmt::format("errors on the {}:\n{}", unseen.name, error_table(report)));
         calibrate(unseen, model, base, console);
         write_model(settings.output, model);
 
         if (settings.compare) {
-            std::vector<Trial> models = compare_sizes(pass, fitted, options, training.structures);
+            std::vector<Trial> models = compare_sizes(pass, fitted, options, training);
             console.info("what references cost (RMSE on unseen data):\n" + trade_off_table(models));
-            const auto descriptors = compare_descriptors(training.structures, validation, options, progress);
+            const auto descriptors = compare_descriptors(training, validation, options, progress);
             console.info("what the descriptor costs (fits to part of the data, to be compared with each other):\n" +
                          trade_off_table(descriptors));
             models.insert(models.end(), descriptors.begin(), descriptors.end());

@@ -189,6 +189,20 @@ int lead(int argc, char** argv, mlff::Communicator& world) {
     sub->add_option("MODEL", model, "force field (model.h5)")->required();
     sub->callback([&] { job = [&](const Console& console) { info(model, console); }; });
 
+    CheckArguments check_arguments;
+    sub = verb("check", "dry run: settings in force, input found and sane, memory and time to expect; touches nothing",
+               "mlff check run.yaml --ranks 2");
+    sub->add_option("FILE.yaml", check_arguments.config, "settings of train, fit, run, select or analyze")->required();
+    sub->add_option("--for", check_arguments.verb, "the verb that the file is for (default: as its keys tell)");
+    sub->add_option("--ranks", check_arguments.ranks, "MPI ranks to forecast for (default 1)")
+        ->check(CLI::PositiveNumber);
+    sub->callback([&] {
+        job = [&](const Console& console) {
+            check_arguments.threads = threads;
+            check(check_arguments, console);
+        };
+    });
+
     std::vector<std::string> verbs;
     for (const CLI::App* known : app.get_subcommands({})) verbs.push_back(known->get_name());
     if (argc > 1 && argv[1][0] != '-' && std::find(verbs.begin(), verbs.end(), argv[1]) == verbs.end())

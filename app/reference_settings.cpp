@@ -115,10 +115,12 @@ reference::SupervisionOptions read_supervision(ConfigSection& section, const Ext
 
 using Codes = std::vector<std::unique_ptr<reference::ExternalCode>>;
 
+/// @param codes  none: only the settings are read
 std::unique_ptr<Calculator> supervised(ConfigSection& section, const ExternalSettings& external, Codes codes,
                                        const Console& console) {
     const auto supervision = read_supervision(section, external);
     section.validate(supervision);
+    if (codes.empty()) return nullptr;
     return std::make_unique<reference::Supervised>(
         std::move(codes), supervision,
         [&console](const std::string& text, bool worrying) { worrying ? console.warn(text) : console.info(text); });
@@ -129,7 +131,8 @@ std::string folder_of(const ExternalSettings& external, int k) {
     return k == 0 ? external.folder : (std::filesystem::path(external.folder) / fmt::format("no-{}", k + 1)).string();
 }
 
-std::unique_ptr<Calculator> read_socket(ConfigSection& section, const std::string& output, const Console& console) {
+std::unique_ptr<Calculator> read_socket(ConfigSection& section, const std::string& output, const Console& console,
+                                        bool use) {
     Code code = Code::other;
     section.read_choice("code", code,
                         {{"other", Code::other},
@@ -161,19 +164,20 @@ std::unique_ptr<Calculator> read_socket(ConfigSection& section, const std::strin
         !options.address.ends_with(":0"))
         section.fail("parallel", "needs an address for each client; leave address out, or choose HOST:0");
     std::shared_ptr<reference::Lobby> lobby;  // of clients that nobody here starts: whoever comes works for all
-    if (options.command.empty()) {
+    if (use && options.command.empty()) {
         lobby = std::make_shared<reference::Lobby>(options.address);
         console.info(fmt::format("the reference is awaited on {}", lobby->listener().address()));
     }
     Codes codes;
-    for (int k = 0; k < external.parallel; ++k) {
+    for (int k = 0; use && k < external.parallel; ++k) {
         options.folder = folder_of(external, k);
         codes.push_back(std::make_unique<reference::SocketCode>(options, external.poll, lobby));
     }
     return supervised(section, external, std::move(codes), console);
 }
 
-std::unique_ptr<Calculator> read_program(ConfigSection& section, const std::string& output, const Console& console) {
+std::unique_ptr<Calculator> read_program(ConfigSection& section, const std::string& output, const Console& console,
+                                         bool use) {
     Code code = Code::other;
     section.read_choice("code", code,
                         {{"other", Code::other},
@@ -207,7 +211,7 @@ std::unique_ptr<Calculator> read_program(ConfigSection& section, const std::stri
     options.description = external.description(name.c_str(), "as a program");
     section.validate(options);
     Codes codes;
-    for (int k = 0; k < external.parallel; ++k) {
+    for (int k = 0; use && k < external.parallel; ++k) {
         options.folder = folder_of(external, k);
         codes.push_back(std::make_unique<reference::ProgramCode>(options, external.poll));
     }
@@ -216,7 +220,8 @@ std::unique_ptr<Calculator> read_program(ConfigSection& section, const std::stri
 
 /// LAMMPS over a socket, with an input of ours around the commands that define the potential. In a process of its own,
 /// as it ends the process where it meets an error.
-std::unique_ptr<Calculator> read_lammps(ConfigSection& section, const std::string& output, const Console& console) {
+std::unique_ptr<Calculator> read_lammps(ConfigSection& section, const std::string& output, const Console& console,
+                                        bool use) {
     std::vector<std::string> commands, files;
     section.require("commands", commands);
     section.read("files", files);
@@ -240,8 +245,9 @@ std::unique_ptr<Calculator> read_lammps(ConfigSection& section, const std::strin
     options.folder = external.folder;
     options.description = external.description("lammps", "over a socket");
     section.validate(options);
+    const reference::Poll poll = read_grace(section);
     Codes codes;
-    codes.push_back(std::make_unique<reference::SocketCode>(std::move(options), read_grace(section)));
+    if (use) codes.push_back(std::make_unique<reference::SocketCode>(std::move(options), poll));
     return supervised(section, external, std::move(codes), console);
 }
 
@@ -288,7 +294,7 @@ std::vector<std::string> references_in(const std::string& path) {
 
 }  // namespace
 
-ReferenceSettings read_reference(ConfigSection& section, const std::string& output, const Console& console) {
+ReferenceSettings read_reference(ConfigSection& section, const std::string& output, const Console& console, bool use) {
     enum class Type { embedded, socket, program, data, lammps } type = Type::embedded;
     section.read_choice("type", type,
                         {{"embedded", Type::embedded},
@@ -303,16 +309,16 @@ ReferenceSettings read_reference(ConfigSection& section, const std::string& outp
             settings.calculator = read_embedded(section);
             break;
         case Type::socket:
-            settings.calculator = read_socket(section, output, console);
+            settings.calculator = read_socket(section, output, console, use);
             break;
         case Type::program:
-            settings.calculator = read_program(section, output, console);
+            settings.calculator = read_program(section, output, console, use);
             break;
         case Type::data:
             settings.calculator = read_data_reference(section);
             break;
         case Type::lammps:
-            settings.calculator = read_lammps(section, output, console);
+            settings.calculator = read_lammps(section, output, console, use);
             break;
     }
     return settings;

@@ -14,14 +14,15 @@
 namespace mlff::app {
 
 struct ReferenceSettings {
-    std::unique_ptr<Calculator> calculator;
+    std::unique_ptr<Calculator> calculator;  ///< none for an external code that is not to be used
     bool allow_change = false;  ///< go on though the reference is not the one that answered before
 };
 
 /// @param output   run directory; what an external code works on stands in its folder `reference`
 /// @param console  hears of failures and waits
+/// @param use  false: the settings are read and checked, but no external code is started or awaited
 [[nodiscard]] ReferenceSettings read_reference(ConfigSection& section, const std::string& output,
-                                               const Console& console);
+                                               const Console& console, bool use = true);
 
 /// Results of one reference must not be continued with those of another: energies would not fit together.
 ///

@@ -4,8 +4,7 @@
 
 #include "app/dynamics_session.hpp"
 #include "app/interrupt.hpp"
-#include "app/reference_settings.hpp"
-#include "app/settings.hpp"
+#include "app/verb_settings.hpp"
 #include "app/verbs.hpp"
 #include "libmlff/errors.hpp"
 #include "libmlff/force_field.hpp"
@@ -14,53 +13,63 @@
 
 namespace mlff::app {
 
-void run(const std::string& config_path, const Console& console, Communicator& world) {
-    auto config = ConfigSection::from_file(config_path);
-    const StructureSettings structure = read_structure_settings(config);
-    std::string output = "run";
-    config.read_path("output", output);
+RunSettings read_run_settings(const std::string& path, const Console& console, bool use) {
+    auto config = ConfigSection::from_file(path);
+    RunSettings settings;
+    settings.structure = read_structure_settings(config);
+    config.read_path("output", settings.output);
     long seed = 1;
     config.read_non_negative("seed", seed);
+    settings.seed = static_cast<std::uint64_t>(seed);
     if (config.has("force_field") == config.has("reference"))
         config.fail(config.has("force_field") ? "reference" : "force_field",
                     "or reference: exactly one of the two drives the dynamics, e.g. force_field: model.h5");
-    std::unique_ptr<Calculator> calculator;
-    std::optional<GuardOptions> guard;
     if (config.has("force_field")) {
-        std::string model;
-        config.read_path("force_field", model);
-        calculator = std::make_unique<ForceFieldCalculator>(read_model(model), 1.0, &world);
-        guard = read_guard(config);
+        config.read_path("force_field", settings.model);
+        settings.guard = read_guard(config);
     } else {
-        calculator = read_reference(config.section("reference"), output, console).calculator;
+        settings.reference = read_reference(config.section("reference"), settings.output, console, use);
     }
-    const md::DynamicsOptions dynamics = read_dynamics(config.section("dynamics"), static_cast<std::uint64_t>(seed));
-    const md::TrajectoryOptions trajectory = read_trajectory(config.section("trajectory"));
+    settings.dynamics = read_dynamics(config.section("dynamics"), settings.seed);
+    settings.trajectory = read_trajectory(config.section("trajectory"));
     config.finish();
-    md::State initial = load_state(structure, dynamics.given_velocities);
-    require_known(initial.structure, *calculator, structure.path);
+    settings.resolved = config.resolved();
+    return settings;
+}
 
-    RunDirectory directory(output);
+std::vector<std::string> RunSettings::may_change() const {
+    if (dynamics.temperature_start == dynamics.temperature_end) return {"steps"};
+    return {};
+}
+
+void run(const std::string& config_path, const Console& console, Communicator& world) {
+    RunSettings settings = read_run_settings(config_path, console);
+    const md::DynamicsOptions& dynamics = settings.dynamics;
+    const std::unique_ptr<Calculator> calculator =
+        settings.model.empty() ? std::move(settings.reference.calculator)
+                               : std::make_unique<ForceFieldCalculator>(read_model(settings.model), 1.0, &world);
+    md::State initial = load_state(settings.structure, dynamics.given_velocities);
+    require_known(initial.structure, *calculator, settings.structure.path);
+
+    RunDirectory directory(settings.output);
     const auto checkpoint = read_checkpoint(directory);
-    std::vector<std::string> may_change;
-    if (dynamics.temperature_start == dynamics.temperature_end) may_change.emplace_back("steps");
-    directory.require_same_settings(config.resolved(), may_change);
-    directory.write_settings(config.resolved());
+    require_same_settings(settings.output, settings.resolved, settings.may_change());
+    directory.write_settings(settings.resolved);
     const Eigen::Index n_atoms = initial.size();
     console.info(fmt::format("mlff {} run: {}, {} atoms, {} steps of {} fs", version, formula(initial.structure),
                              n_atoms, dynamics.steps, dynamics.timestep));
     console.info("calculator: " + calculator->description());
 
     std::unique_ptr<Calculator> watched;
-    if (guard)
-        watched = std::make_unique<GuardedCalculator>(*calculator, *guard,
+    if (settings.guard)
+        watched = std::make_unique<GuardedCalculator>(*calculator, *settings.guard,
                                                       [&](const std::string& message) { console.warn(message); });
     if (checkpoint && checkpoint->done_steps == dynamics.steps) {
         console.info("the run is complete; nothing to do");
         return;
     }
     DynamicsSession session(directory, console, watched ? *watched : *calculator, std::move(initial), dynamics,
-                            trajectory);
+                            settings.trajectory);
     if (checkpoint) {
         session.restore(*checkpoint);
         console.info(fmt::format("resuming at step {}", session.driver().state().step));

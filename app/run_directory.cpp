@@ -48,10 +48,11 @@ RunDirectory::~RunDirectory() { close(lock_); }  // gives the lock back
 
 bool RunDirectory::has(const std::string& name) const { return std::filesystem::exists(file(name)); }
 
-void RunDirectory::require_same_settings(const std::string& resolved,
-                                         const std::vector<std::string>& may_change) const {
-    if (!has(settings_name)) return;
-    const auto before = lines_of(read_text_file(file(settings_name))), now = lines_of(resolved);
+void require_same_settings(const std::string& path, const std::string& resolved,
+                           const std::vector<std::string>& may_change) {
+    const std::string settings = path + "/" + settings_name;
+    if (!std::filesystem::exists(settings)) return;
+    const auto before = lines_of(read_text_file(settings)), now = lines_of(resolved);
     const auto fixed = [&](const std::vector<std::string>& lines) {
         std::vector<std::string> kept;
         bool in_free_section = false;
@@ -74,7 +75,7 @@ void RunDirectory::require_same_settings(const std::string& resolved,
             throw InputError(
                 fmt::format("{}: a run with other settings stands here ('{}' before, '{}' now); give it back its "
                             "settings to go on, or choose another output",
-                            path_, trimmed(a), trimmed(b)));
+                            path, trimmed(a), trimmed(b)));
     }
 }
 

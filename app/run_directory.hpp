@@ -23,16 +23,19 @@ class RunDirectory {
     [[nodiscard]] std::string file(const std::string& name) const { return path_ + "/" + name; }
     [[nodiscard]] bool has(const std::string& name) const;
 
-    /// Compares the resolved settings with those the directory was made with (settings.yaml).
-    /// @param may_change  keys (last part of the path) that may differ, and sections with all that is in them
-    /// @throws InputError naming the first setting that differs
-    void require_same_settings(const std::string& resolved, const std::vector<std::string>& may_change) const;
     void write_settings(const std::string& resolved) const;
 
  private:
     std::string path_;
     int lock_ = -1;
 };
+
+/// Compares the resolved settings with those that the directory at `path`, if there is one, was made with
+/// (settings.yaml). Changes nothing.
+/// @param may_change  keys (last part of the path) that may differ, and sections with all that is in them
+/// @throws InputError naming the first setting that differs
+void require_same_settings(const std::string& path, const std::string& resolved,
+                           const std::vector<std::string>& may_change);
 
 /// Where a run stands, to go on from: state of learner and driver, and how long its files were then.
 struct Checkpoint {

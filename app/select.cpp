@@ -1,9 +1,8 @@
 #include <fmt/format.h>
 
 #include "app/interrupt.hpp"
-#include "app/labeled_data.hpp"
-#include "app/settings.hpp"
 #include "app/training.hpp"
+#include "app/verb_settings.hpp"
 #include "app/verbs.hpp"
 #include "libmlff/errors.hpp"
 #include "libmlff/learning/fit_data.hpp"
@@ -33,30 +32,35 @@ class DataReference final : public Calculator {
 
 }  // namespace
 
-void select(const std::string& config_path, const Console& console, Communicator& world) {
-    auto config = ConfigSection::from_file(config_path);
-    std::string output = "selection";
-    config.read_path("output", output);
-    ConfigSection& data_section = config.section("data");
-    std::vector<std::string> paths;
-    data_section.require("train", paths);
-    const ExtxyzKeys keys = read_keys(data_section);
+SelectSettings read_select_settings(const std::string& path) {
+    auto config = ConfigSection::from_file(path);
+    SelectSettings settings;
+    config.read_path("output", settings.output);
+    ConfigSection& data = config.section("data");
+    data.require("train", settings.data);
+    settings.keys = read_keys(data);
     const ForceFieldOptions force_field = read_force_field(config.section("force_field"));
     const RegressionSettings regression = read_regression(config.section("regression"));
     ConfigSection& learning = config.section("learning");
-    LearningSettings settings = read_learning(learning);
+    settings.learning = read_learning(learning);
+    LearnerOptions& options = settings.learning.options;
     // Frames of a data set need not follow each other closely: every one may be sampled (VASP: ML_NMDINT 1).
-    if (!learning.has("interval")) settings.options.decision.interval = 1;
-    if (!learning.has("critical_factor")) settings.options.decision.critical_factor = 4.0;
-    settings.options.force_field = force_field;
-    settings.options.regression = regression.options;
-    settings.options.memory = regression.memory;
+    if (!learning.has("interval")) options.decision.interval = 1;
+    if (!learning.has("critical_factor")) options.decision.critical_factor = 4.0;
+    options.force_field = force_field;
+    options.regression = regression.options;
+    options.memory = regression.memory;
     config.finish();
+    settings.resolved = config.resolved();
+    return settings;
+}
 
-    const auto data = load_data(paths, keys);
-    RunDirectory directory(output);
-    directory.write_settings(config.resolved());
-    DataReference reference(fmt::format("labels of {}", fmt::join(paths, ", ")));
+void select(const std::string& config_path, const Console& console, Communicator& world) {
+    const SelectSettings settings = read_select_settings(config_path);
+    const auto data = load_data(settings.data, settings.keys);
+    RunDirectory directory(settings.output);
+    directory.write_settings(settings.resolved);
+    DataReference reference(fmt::format("labels of {}", fmt::join(settings.data, ", ")));
     console.info(fmt::format("mlff {} select: {} structures", version, data.size()));
 
     OutputFile log(directory.file("log"));
@@ -74,11 +78,11 @@ void select(const std::string& config_path, const Console& console, Communicator
             event, set.species(),
             event.retrained ? set.force_errors(event.retrained->posterior().weights()) : Eigen::VectorXd()));
     };
-    Learner learner(reference, settings.options, species_of(data),
-                    {.version = version, .reference = reference.description(), .settings = config.resolved()}, nullptr,
+    Learner learner(reference, settings.learning.options, species_of(data),
+                    {.version = version, .reference = reference.description(), .settings = settings.resolved}, nullptr,
                     {}, observe, &world);
     learner_view = &learner;
-    if (!settings.initial_data.empty()) learner.begin_with(load_data(settings.initial_data, {}));
+    if (!settings.learning.initial_data.empty()) learner.begin_with(load_data(settings.learning.initial_data, {}));
     for (const auto& item : data) {
         reference.show(item);
         (void)learner.evaluate(item.structure);

@@ -269,4 +269,16 @@ void require_writable(const std::string& path) {
         throw InputError(fmt::format("{}: the folder {} does not allow new files; choose another", path, where));
 }
 
+void require_writable_directory(const std::string& path) {
+    namespace fs = std::filesystem;
+    std::error_code ignored;
+    fs::path there = fs::absolute(path, ignored).lexically_normal();
+    while (!fs::exists(there, ignored) && there.has_relative_path()) there = there.parent_path();
+    if (!fs::is_directory(there, ignored))
+        throw InputError(fmt::format("{}: {} is a file; choose another output", path, there.string()));
+    if (access(there.c_str(), W_OK) != 0)
+        throw InputError(
+            fmt::format("{}: the folder {} does not allow new files; choose another", path, there.string()));
+}
+
 }  // namespace mlff::app

@@ -57,6 +57,9 @@ void require_known(const Structure& structure, const Calculator& calculator, con
 /// Before long work: @throws InputError if no file of this name can be written
 void require_writable(const std::string& path);
 
+/// Likewise if no directory of this name can be made or written in.
+void require_writable_directory(const std::string& path);
+
 /// Bytes of memory that the program may use by default: 70 % of the machine's.
 [[nodiscard]] std::int64_t default_memory();
 

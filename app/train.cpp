@@ -2,10 +2,8 @@
 
 #include "app/dynamics_session.hpp"
 #include "app/interrupt.hpp"
-#include "app/labeled_data.hpp"
-#include "app/reference_settings.hpp"
-#include "app/settings.hpp"
 #include "app/training.hpp"
+#include "app/verb_settings.hpp"
 #include "app/verbs.hpp"
 #include "libmlff/errors.hpp"
 #include "libmlff/learning/fit_data.hpp"
@@ -13,20 +11,8 @@
 #include "libmlff/version.hpp"
 
 namespace mlff::app {
-namespace {
 
-struct TrainSettings {
-    StructureSettings structure;
-    std::string output = "training";
-    std::uint64_t seed = 1;
-    ReferenceSettings reference;
-    LearningSettings learning;
-    md::DynamicsOptions dynamics;
-    md::TrajectoryOptions trajectory;
-    std::string resolved;
-};
-
-TrainSettings read_settings(const std::string& path, const Console& console) {
+TrainSettings read_train_settings(const std::string& path, const Console& console, bool use) {
     auto config = ConfigSection::from_file(path);
     TrainSettings settings;
     settings.structure = read_structure_settings(config);
@@ -38,7 +24,7 @@ TrainSettings read_settings(const std::string& path, const Console& console) {
     const RegressionSettings regression = read_regression(config.section("regression"));
     if (!config.has("reference"))
         config.fail("reference", "is missing; e.g. reference: {type: embedded, potential: agi}");
-    settings.reference = read_reference(config.section("reference"), settings.output, console);
+    settings.reference = read_reference(config.section("reference"), settings.output, console, use);
     settings.learning = read_learning(config.section("learning"));
     settings.learning.options.force_field = force_field;
     settings.learning.options.regression = regression.options;
@@ -50,10 +36,15 @@ TrainSettings read_settings(const std::string& path, const Console& console) {
     return settings;
 }
 
-}  // namespace
+std::vector<std::string> TrainSettings::may_change() const {
+    // Of the reference only what it is has to stay, not how it is run; the line `# reference` sees to that.
+    std::vector<std::string> keys = {"memory", "reference", "# reference"};
+    if (dynamics.temperature_start == dynamics.temperature_end) keys.emplace_back("steps");
+    return keys;
+}
 
 void train(const std::string& config_path, const Console& console, Communicator& world) {
-    TrainSettings settings = read_settings(config_path, console);
+    TrainSettings settings = read_train_settings(config_path, console);
     Calculator& reference = *settings.reference.calculator;
     md::State initial = load_state(settings.structure, settings.dynamics.given_velocities);
     auto initial_data = load_data(settings.learning.initial_data, {});
@@ -76,10 +67,7 @@ void train(const std::string& config_path, const Console& console, Communicator&
     const bool resuming = n_entries > 0 || checkpoint;
     const std::string record = reference_of_record(settings.reference, directory, n_entries > 0, settings.learning.initial_data);
     settings.resolved = reference_line(record) + settings.resolved;
-    // Of the reference only what it is has to stay, not how it is run; the line above sees to that.
-    std::vector<std::string> may_change = {"memory", "reference", "# reference"};
-    if (settings.dynamics.temperature_start == settings.dynamics.temperature_end) may_change.emplace_back("steps");
-    directory.require_same_settings(settings.resolved, may_change);
+    require_same_settings(settings.output, settings.resolved, settings.may_change());
     directory.write_settings(settings.resolved);
     if (journal.dropped_bytes() > 0)
         console.warn(fmt::format("the last entry of the journal was unfinished and is dropped ({} bytes)",

@@ -73,4 +73,12 @@ void compile(const CompileArguments& arguments, const Console& console);
 
 void info(const std::string& model, const Console& console);
 
+struct CheckArguments {
+    std::string config;
+    std::string verb;  ///< that the file is for; "": as its keys tell
+    int ranks = 1;
+    int threads = 0;  ///< of each rank; 0: the present ones shared out to the ranks
+};
+void check(const CheckArguments& arguments, const Console& console);
+
 }  // namespace mlff::app

@@ -9,7 +9,7 @@ from program import FORCE_FIELD, ProgramTest, ase, np, silver_iodide, train_yaml
 GPA = 160.2176634  # eV/Å³
 
 VERBS = ["train", "select", "fit", "evaluate", "predict", "run", "analyze", "convert", "similarity", "compile", "report",
-         "study", "init", "info", "label"]
+         "study", "init", "info", "label", "check"]
 STATUS_KEYS = ["step", "steps", "reference_calls", "local_references", "threshold", "beef_max", "temperature", "state",
                "force_rmse"]
 

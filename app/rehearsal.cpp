@@ -1,0 +1,271 @@
+#include "app/rehearsal.hpp"
+
+#include <malloc.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <Eigen/QR>
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+#include <limits>
+#include <string>
+#include <utility>
+
+#include "app/run_directory.hpp"
+
+namespace mlff::app {
+namespace {
+
+using Eigen::Index;
+
+constexpr Index few_atoms = 1000, many_atoms = 6000;  ///< of the two trials that memory is extrapolated from
+constexpr double trial_seconds = 0.4;                 ///< of evaluations in a trial
+constexpr double seam = 0.7;                          ///< [Å] atoms closer than this across a cut are left out
+constexpr double half_skin = 0.5;                     ///< [Å] an atom moves between two searches of neighbours
+
+/// Time that this thread has spent computing [s]: that of a machine that does nothing else. The others of its team
+/// take as long.
+double now() {
+    timespec time{};
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
+}
+
+template <class Action>
+double seconds_of(const Action& action) {
+    const double start = now();
+    action();
+    return now() - start;
+}
+
+/// Computes, takes the time, and lets the atoms fly on as if there were no forces: neither a seam nor a bad force field
+/// can upset the trial.
+class Rehearsed final : public Calculator {
+ public:
+    Rehearsed(Calculator* inner, bool with_spilling) : inner_(inner), with_spilling_(with_spilling) {}
+
+    [[nodiscard]] Evaluation evaluate(const Structure& structure, const Request& request) override {
+        Evaluation result;
+        const double start = now();
+        if (inner_) {
+            Request first = request;
+            first.spilling = std::exchange(with_spilling_, false);
+            result = inner_->evaluate(structure, first);
+        }
+        last_seconds_ = now() - start;
+        result.energy = 0.0;
+        result.forces.setZero(3, structure.size());
+        if (result.stress) result.stress->setZero();
+        return result;
+    }
+    [[nodiscard]] std::string description() const override { return "rehearsal"; }
+    [[nodiscard]] double last_seconds() const { return last_seconds_; }
+
+ private:
+    Calculator* inner_;
+    bool with_spilling_;  ///< at the next evaluation
+    double last_seconds_ = 0.0;
+};
+
+/// A file without a name or a place on a disk.
+class MemoryFile {
+ public:
+    MemoryFile() : descriptor_(memfd_create("rehearsal", MFD_CLOEXEC)) {}
+    MemoryFile(const MemoryFile&) = delete;
+    MemoryFile& operator=(const MemoryFile&) = delete;
+    ~MemoryFile() { close(descriptor_); }
+    [[nodiscard]] std::string path() const { return "/proc/self/fd/" + std::to_string(descriptor_); }
+
+ private:
+    int descriptor_;
+};
+
+/// Seconds of each kind of work for the atoms of a trial.
+struct Costs {
+    double evaluation = 0.0;
+    double search = 0.0;    ///< of neighbours, more than an evaluation without
+    double spilling = 0.0;  ///< of the guard, likewise
+    double driver = 0.0;    ///< a step of the dynamics without the evaluation
+    double frame = 0.0;
+    double frame_bytes = 0.0;
+    double steps_per_search = 1.0;
+};
+
+/// @param make  none: dynamics without forces
+Costs try_out(const std::function<std::unique_ptr<Calculator>()>& make, const Structure& piece, const RunPlan& plan) {
+    const std::unique_ptr<Calculator> calculator = make ? make() : nullptr;
+    Rehearsed rehearsed(calculator.get(), plan.guard.has_value());
+    md::DynamicsOptions options = plan.dynamics;
+    options.given_velocities = false;
+    options.max_displacement = options.max_temperature = std::numeric_limits<double>::max();
+    md::Driver driver(rehearsed, md::make_state(piece), options);
+    Costs costs;
+    driver.advance();  // evaluates the structure itself and the first step
+    costs.evaluation = costs.driver = std::numeric_limits<double>::max();
+    double all = 0.0;
+    for (int n_steps = 0; n_steps < 3 || (n_steps < 10 && all < trial_seconds); ++n_steps) {
+        const double step = seconds_of([&] { driver.advance(); }), evaluation = rehearsed.last_seconds();
+        costs.evaluation = std::min(costs.evaluation, evaluation);
+        costs.driver = std::min(costs.driver, step - evaluation);
+        all += step;
+    }
+    const double fastest = driver.state().velocities.colwise().norm().maxCoeff() * options.timestep;
+    if (fastest > 0.0) costs.steps_per_search = std::max(1.0, half_skin / fastest);
+
+    MemoryFile file;
+    md::TrajectoryOptions every_step = plan.trajectory;
+    every_step.every = 1;
+    md::Trajectory trajectory(file.path(), every_step);
+    const md::StepReport last = driver.report();
+    constexpr double long_number = -0.1234567890123456;  // in text
+    Evaluation usual = last.evaluation;
+    usual.forces.setConstant(long_number);
+    if (usual.stress) usual.stress->setConstant(long_number);
+    const md::StepReport report{last.step,   last.time,    last.temperature, last.target_temperature,
+                                long_number, last.kinetic, last.conserved,   last.pressure,
+                                usual,       last.state};
+    costs.frame = seconds_of([&] { trajectory.write(report); });
+    costs.frame_bytes = static_cast<double>(trajectory.position());
+    Checkpoint checkpoint;
+    checkpoint.driver = driver.snapshot();
+    (void)checkpoint.encode();
+
+    if (calculator) {
+        Structure moved = driver.state().structure;
+        const auto beyond = [&](const Request& request, double step) {
+            double shortest = std::numeric_limits<double>::max();
+            for (int trial = 0; trial < 2; ++trial) {
+                moved.positions.array() += step;
+                shortest = std::min(shortest, seconds_of([&] { (void)calculator->evaluate(moved, request); }));
+            }
+            return std::max(0.0, shortest - costs.evaluation);
+        };
+        if (plan.guard) costs.spilling = beyond({.spilling = true}, 0.0);
+        costs.search = beyond({}, 1.5 * half_skin);
+    }
+    return costs;
+}
+
+}  // namespace
+
+Structure piece_of(const Structure& whole, const std::array<int, 3>& cells, Index n) {
+    if (n >= whole.size()) return whole;
+    std::array<std::size_t, 3> axes = {0, 1, 2};
+    const auto length = [&](std::size_t axis) { return whole.cell.col(static_cast<Index>(axis)).norm(); };
+    std::sort(axes.begin(), axes.end(), [&](std::size_t a, std::size_t b) { return length(a) < length(b); });
+    // Shorten the longest axes to the edge of a cube of the wanted volume.
+    std::array<double, 3> part = {1.0, 1.0, 1.0};
+    double volume = static_cast<double>(n) / static_cast<double>(whole.size());
+    int n_left = 0;
+    for (const std::size_t axis : axes)
+        if (whole.periodic[axis]) {
+            volume *= length(axis);
+            ++n_left;
+        }
+    for (const std::size_t axis : axes) {
+        if (!whole.periodic[axis]) continue;
+        const double edge = std::pow(volume, 1.0 / n_left--);
+        part[axis] = std::min(1.0, edge / length(axis));
+        if (cells[axis] > 1) part[axis] = std::max(1.0, std::round(part[axis] * cells[axis])) / cells[axis];
+        volume /= part[axis] * length(axis);
+    }
+
+    Matrix3 full = whole.cell;  // axes that are not periodic may have no vector; they are not cut either
+    for (Index axis = 0; axis < 3; ++axis)
+        if (!whole.periodic[static_cast<std::size_t>(axis)]) full.col(axis).setZero();
+    const Eigen::Matrix3d inverse = full.completeOrthogonalDecomposition().pseudoInverse();
+    Structure piece;
+    piece.periodic = whole.periodic;
+    piece.cell = whole.cell;
+    for (Index axis = 0; axis < 3; ++axis) piece.cell.col(axis) *= part[static_cast<std::size_t>(axis)];
+    std::vector<Vector3> positions, near_cut;
+    constexpr double rounding = 1e-9;
+    for (Index i = 0; i < whole.size(); ++i) {
+        Vector3 r = whole.positions.col(i), s = inverse * r;
+        bool inside = true, at_cut = false;
+        for (std::size_t axis = 0; axis < 3; ++axis) {
+            const auto a = static_cast<Index>(axis);
+            if (part[axis] == 1.0) continue;
+            r -= std::floor(s[a] + rounding) * whole.cell.col(a);
+            s[a] -= std::floor(s[a] + rounding);
+            inside &= s[a] < part[axis] - rounding;
+            const double margin = seam / length(axis);
+            at_cut |= s[a] < margin || s[a] > part[axis] - margin;
+        }
+        if (!inside) continue;
+        if (at_cut) {
+            const auto too_close = [&](const Vector3& other) {
+                Vector3 d = r - other;
+                for (Index axis = 0; axis < 3; ++axis) {
+                    const auto vector = piece.cell.col(axis);
+                    if (part[static_cast<std::size_t>(axis)] < 1.0)
+                        d -= std::round(d.dot(vector) / vector.squaredNorm()) * vector;
+                }
+                return d.norm() < seam;
+            };
+            if (std::any_of(near_cut.begin(), near_cut.end(), too_close)) continue;
+            near_cut.push_back(r);
+        }
+        positions.push_back(r);
+        piece.species.push_back(whole.species[static_cast<std::size_t>(i)]);
+    }
+    piece.positions.resize(3, static_cast<Index>(positions.size()));
+    for (std::size_t k = 0; k < positions.size(); ++k) piece.positions.col(static_cast<Index>(k)) = positions[k];
+    return piece;
+}
+
+std::optional<double> peak_while(const std::function<void()>& action) {
+    malloc_trim(0);
+    std::ofstream reset("/proc/self/clear_refs");
+    const bool can_tell = static_cast<bool>(reset << "5" << std::flush);  // 5: forget the peak
+    action();
+    if (!can_tell) return {};
+    std::ifstream status("/proc/self/status");
+    for (std::string word; status >> word;)
+        if (double kibibytes = 0.0; word == "VmHWM:" && status >> kibibytes) return 1024.0 * kibibytes;
+    return {};
+}
+
+RunForecast rehearse(const std::function<std::unique_ptr<Calculator>()>& make, Structure whole, const RunPlan& plan) {
+    const Index n_atoms = whole.size();
+    const Structure large = piece_of(whole, plan.cells, many_atoms), small = piece_of(whole, plan.cells, few_atoms);
+    whole = {};
+    const auto n_large = static_cast<double>(large.size()), n = static_cast<double>(n_atoms);
+    const auto n_ranks = static_cast<double>(plan.ranks), n_steps = static_cast<double>(plan.dynamics.steps);
+
+    Costs costs;
+    const auto peak_of = [&](const auto& calculator, const Structure& piece) {
+        return peak_while([&] { costs = try_out(calculator, piece, plan); });
+    };
+    RunForecast forecast;
+    forecast.atoms_tried = large.size();
+    const auto idle = std::function<std::unique_ptr<Calculator>()>();
+    if (const auto peak_small = peak_of(make, small), peak_large = peak_of(make, large); peak_small && peak_large) {
+        // Memory grows with the atoms of a rank and with all atoms; dynamics without forces knows the second part
+        // alone.
+        const double more = n_large - static_cast<double>(small.size());
+        const double slope = more > 0.0 ? (*peak_large - *peak_small) / more : 0.0;
+        const Costs of_large = costs;
+        double shared = 0.0;
+        if (plan.ranks > 1) {
+            const auto alone = peak_of(idle, large);
+            const auto fivefold = peak_of(idle, make_supercell(large, {5, 1, 1}));
+            shared = std::clamp((*fivefold - *alone) / (4.0 * n_large), 0.0, slope);
+        }
+        costs = of_large;
+        forecast.bytes = *peak_large + shared * (n - n_large) + (slope - shared) * (n / n_ranks - n_large);
+    }
+    const double every_guard = plan.guard ? static_cast<double>(plan.guard->every) : 1.0;
+    const double frames = std::floor(n_steps / static_cast<double>(plan.trajectory.every)) + 1.0;
+    const double evaluation = costs.evaluation + costs.search / costs.steps_per_search + costs.spilling / every_guard;
+    const double serial = costs.driver + costs.frame / static_cast<double>(plan.trajectory.every);
+    forecast.microseconds = 1e6 * (evaluation / n_ranks + serial) / n_large;
+    forecast.seconds = 1e-6 * forecast.microseconds * n * n_steps;
+    forecast.frames = static_cast<long>(frames);
+    forecast.disk = frames * costs.frame_bytes * n / n_large;
+    return forecast;
+}
+
+}  // namespace mlff::app

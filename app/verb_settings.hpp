@@ -1,0 +1,98 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "app/console.hpp"
+#include "app/labeled_data.hpp"
+#include "app/reference_settings.hpp"
+#include "app/settings.hpp"
+#include "libmlff/io/config.hpp"
+#include "libmlff/learning/fit_data.hpp"
+#include "libmlff/learning/model_search.hpp"
+
+/// The settings of the verbs that are driven by a file, apart from what the verbs do with them: `check` reads the same.
+/// Each is read from its file whole; @throws InputError file:line
+namespace mlff::app {
+
+struct RunSettings {
+    StructureSettings structure;
+    std::string output = "run";
+    std::uint64_t seed = 1;
+    std::string model;  ///< file of the force field; "": the reference drives the dynamics
+    std::optional<GuardOptions> guard;
+    ReferenceSettings reference;
+    md::DynamicsOptions dynamics;
+    md::TrajectoryOptions trajectory;
+    std::string resolved;
+
+    [[nodiscard]] std::vector<std::string> may_change() const;  ///< settings that a resumed run may change
+};
+/// @param use  as in read_reference
+[[nodiscard]] RunSettings read_run_settings(const std::string& path, const Console& console, bool use = true);
+
+struct TrainSettings {
+    StructureSettings structure;
+    std::string output = "training";
+    std::uint64_t seed = 1;
+    ReferenceSettings reference;
+    LearningSettings learning;
+    md::DynamicsOptions dynamics;
+    md::TrajectoryOptions trajectory;
+    std::string resolved;
+
+    [[nodiscard]] std::vector<std::string> may_change() const;
+};
+[[nodiscard]] TrainSettings read_train_settings(const std::string& path, const Console& console, bool use = true);
+
+struct SelectSettings {
+    std::string output = "selection";
+    std::vector<std::string> data;
+    ExtxyzKeys keys;
+    LearningSettings learning;
+    std::string resolved;
+};
+[[nodiscard]] SelectSettings read_select_settings(const std::string& path);
+
+/// Where the triangular factors of a fit are.
+enum class Solver {
+    automatic,  ///< with one rank, unless they are too large for it and there are others
+    tsqr,       ///< with one rank
+    scalapack,  ///< spread over all ranks
+};
+
+struct FitSettings {
+    explicit FitSettings(const std::string& path) : config(ConfigSection::from_file(path)) {}
+
+    ConfigSection config;  ///< says what is in force
+    std::vector<std::string> training, validation;
+    ExtxyzKeys keys;
+    FitOptions options;
+    bool automatic = false;      ///< choose the force field
+    bool choose_weight = false;  ///< choose the energy weight
+    std::string listed_at;       ///< place of references.candidates: listed in the settings; "": not asked for
+    Solver solver = Solver::automatic;
+    bool compare = true;         ///< what accuracy costs: sizes and descriptors
+    SearchOptions search;
+    std::string output = "model.h5";
+};
+[[nodiscard]] FitSettings read_fit_settings(const std::string& path);
+
+struct FitData {
+    std::vector<LabeledStructure> training, validation;
+};
+/// Reads the files and says what was left out; local references that they list go to settings.options.given if asked
+/// for.
+[[nodiscard]] FitData load_fit_data(FitSettings& settings, const Console& console);
+
+struct AnalysisForecast {
+    double seconds = 0.0;
+    double bytes = 0.0;
+};
+/// For `check`: reads the settings of an analysis and the beginning of every trajectory, feeds the observables with it,
+/// and says what it found.
+[[nodiscard]] AnalysisForecast check_analysis(const std::string& path, const Console& console);
+
+}  // namespace mlff::app
