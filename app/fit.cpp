@@ -162,10 +162,9 @@ void fit_over_ranks(const FitSettings& settings, const std::vector<LabeledStruct
                     const std::vector<LabeledStructure>& validation, const Provenance& provenance,
                     const std::string& base, const Progress& progress, const Console& console) {
     const FitOptions& options = settings.options;
-    ForceField model = fit_distributed(training, options, provenance, progress);
+    auto [model, report] = fit_distributed(training, options, provenance, progress);
     write_model(settings.output, model);
     console.info(references_line(model));
-    ErrorReport report = errors_on(model, training, console, options.world);
     console.info("errors on the training data:\n" + error_table(report));
     if (!validation.empty()) {
         Unseen unseen;
@@ -213,6 +212,7 @@ FitSettings read_fit_settings(const std::string& path) {
     const RegressionSettings read = read_regression(regression, !settings.choose_weight);
     settings.options.regression = read.options;
     settings.options.memory = read.memory;
+    settings.memory_given = read.memory_given;
     regression.read_choice("solver", settings.solver,
                            {{"auto", Solver::automatic}, {"tsqr", Solver::tsqr}, {"scalapack", Solver::scalapack}});
     if (settings.solver == Solver::scalapack && (settings.automatic || settings.choose_weight))
@@ -262,6 +262,7 @@ void fit(const std::string& config_path, const Console& console, Communicator& w
     };
     FitOptions& options = settings.options;
     options.world = &world;
+    if (!settings.memory_given) options.memory /= world.ranks_on_node();
     std::optional<SearchResult> found;
     if (settings.automatic) {
         settings.search.tell = [&](const Trial& trial) { console.info(trial_line(trial)); };
@@ -273,27 +274,32 @@ void fit(const std::string& config_path, const Console& console, Communicator& w
         console.info(fmt::format("settings found: {}.settings.yaml", base));
     }
     options.force_field.descriptor = resolve_components(training, species_of(training), options.force_field);
-    const FitForecast forecast = forecast_fit(training, !validation.empty(), options);
-    console.info(fmt::format("at most {} local references, about {:.2f} GB while fitting", forecast.n_references,
-                             forecast.bytes * 1e-9));
+    FitForecast forecast = forecast_fit(training, !validation.empty(), options);
+    const FitForecast if_spread = forecast_distributed(training, options, world.size());
+    const bool spread =
+        settings.solver == Solver::scalapack ||
+        (settings.solver == Solver::automatic && forecast.reduced && world.size() > 1 && !found &&
+         DistributedFactor::available() && !settings.choose_weight && if_spread.n_references > forecast.n_references);
+    if (spread) {
+        forecast = if_spread;
+        console.info(
+            fmt::format("the triangular factor is spread over {} ranks: no folds, no trade-off; errors on "
+                        "unseen data need data.validation",
+                        world.size()));
+    }
+    console.info(fmt::format("at most {} local references, about {:.2f} GB while fitting{}", forecast.n_references,
+                             forecast.bytes * 1e-9, world.alone() ? "" : " on rank 0"));
+    if (forecast.reduced)
+        console.warn(fmt::format("references.max is reduced to {} per species to stay within regression.memory",
+                                 forecast.max_references));
     const Provenance provenance{.version = version,
                                 .reference = fmt::format("labels of {}", fmt::join(settings.training, ", ")),
                                 .settings = settings.config.resolved()};
-    const bool spread = settings.solver == Solver::scalapack ||
-                        (settings.solver == Solver::automatic && forecast.reduced && world.size() > 1 &&
-                         DistributedFactor::available() && !found && !settings.choose_weight);
     if (spread) {
-        console.info(
-            fmt::format("the triangular factor is spread over {} ranks; errors on unseen data need "
-                        "data.validation",
-                        world.size()));
         fit_over_ranks(settings, training, validation, provenance, base, progress, console);
         console.info(fmt::format("force field: {}", settings.output));
         return;
     }
-    if (forecast.reduced)
-        console.warn(fmt::format("references.max is reduced to {} per species to stay within regression.memory",
-                                 forecast.max_references));
     const TrainingPass pass = found ? std::move(found->pass) : TrainingPass(training, validation, options, progress);
     if (!found && settings.choose_weight) {
         options.regression.weights = choose_energy_weight(pass, options.regression).weights;

@@ -26,13 +26,15 @@ int complain(const std::string& message, int status) {
     return status;
 }
 
-/// All ranks get as many threads as rank 0 has, or fewer where they would crowd the cores of a node.
-void share_cores(mlff::Communicator& world) {
-    if (world.alone()) return;
-    const int threads = omp_get_max_threads();
-    world.start(mlff::Task::set_threads, mlff::Message::of(threads));
-    omp_set_num_threads(world.fair_share_of_threads(threads));
-    world.done();
+/// @param given  by the user; 0: not given
+void share_cores(mlff::Communicator& world, int given) {
+    if (!world.alone()) {
+        world.start(mlff::Task::set_threads, mlff::Message::of(given));
+        mlff::set_threads(world, given);
+        world.done();
+    } else if (given > 0) {
+        omp_set_num_threads(given);
+    }
 }
 
 }  // namespace
@@ -66,10 +68,12 @@ int lead(int argc, char** argv, mlff::Communicator& world) {
                            "mlff init --reference cp2k --functional PBE --quality demo structure.xyz");
     first->add_option("STRUCTURE", init_arguments.structure, "extxyz or POSCAR")->required();
     first->add_option("--reference", init_arguments.reference, "code: cp2k (default)");
-    first->add_option("--functional", init_arguments.functional, "PBE (default), PBE-D3, PBEsol, or xTB (tight binding)");
+    first->add_option("--functional", init_arguments.functional,
+                      "PBE (default), PBE-D3, PBEsol, or xTB (tight binding)");
     first->add_option("--quality", init_arguments.quality,
-                    "demo (default): seconds a call, shows how it works; good: to converge from");
-    first->add_option("--ranks", init_arguments.ranks, "MPI processes of the code (default 1)")->check(CLI::PositiveNumber);
+                      "demo (default): seconds a call, shows how it works; good: to converge from");
+    first->add_option("--ranks", init_arguments.ranks, "MPI processes of the code (default 1)")
+        ->check(CLI::PositiveNumber);
     first->add_flag("--force", init_arguments.force, "replace files that exist");
     first->callback([&] { job = [&](const Console& console) { init(init_arguments, console); }; });
 
@@ -118,7 +122,8 @@ int lead(int argc, char** argv, mlff::Communicator& world) {
                "mlff label train.yaml frames.xyz test.xyz");
     sub->add_option("FILE.yaml", label_arguments.config, "settings with a section reference")->required();
     sub->add_option("IN", label_arguments.input, "structures (any format that convert reads)")->required();
-    sub->add_option("OUT", label_arguments.output, "extxyz to write; until it is complete, results are in OUT.d")->required();
+    sub->add_option("OUT", label_arguments.output, "extxyz to write; until it is complete, results are in OUT.d")
+        ->required();
     sub->callback([&] { job = [&](const Console& console) { label(label_arguments, console); }; });
 
     SimilarityArguments similarity_arguments;
@@ -161,13 +166,15 @@ int lead(int argc, char** argv, mlff::Communicator& world) {
 
     ReportArguments report_arguments;
     sub = verb("report", "one self-contained HTML page of a run, an analysis or a study", "mlff report runs/agi");
-    sub->add_option("DIR", report_arguments.directory, "directory of a train, run, analyze or study, or one that holds some")
+    sub->add_option("DIR", report_arguments.directory,
+                    "directory of a train, run, analyze or study, or one that holds some")
         ->required();
     sub->add_option("--output", report_arguments.output, "file to write (default: DIR/report.html)");
     sub->callback([&] { job = [&](const Console& console) { report(report_arguments, console); }; });
 
     StudyArguments study_arguments;
-    sub = verb("study", "train, run, compare with the reference, report: all in one", "mlff study examples/agi/study.yaml --quick");
+    sub = verb("study", "train, run, compare with the reference, report: all in one",
+               "mlff study examples/agi/study.yaml --quick");
     sub->add_option("FILE.yaml", study_arguments.config, "settings")->required();
     sub->add_flag("--quick", study_arguments.quick, "fewer steps and runs (key quick), for minutes instead of an hour");
     sub->callback([&] { job = [&](const Console& console) { study(study_arguments, console, world); }; });
@@ -216,16 +223,15 @@ int lead(int argc, char** argv, mlff::Communicator& world) {
         return complain(fmt::format("{}; see mlff --help", error.what()), status_wrong_input);
     }
     try {
-        if (threads > 0) omp_set_num_threads(threads);
         catch_interrupts();
         const Console console(quiet, log);
-        if (!blas_is_thread_safe() && omp_get_max_threads() > 1) {
+        if (!blas_is_thread_safe() && (threads > 0 ? threads : omp_get_max_threads()) > 1) {
             console.warn(
                 "this OpenBLAS is a build without threads, unsafe to call from several; going on with one thread "
                 "(the packages libopenblas0-openmp and libopenblas0-pthread are safe)");
-            omp_set_num_threads(1);
+            threads = 1;
         }
-        share_cores(world);
+        share_cores(world, threads);
         job(console);
         return 0;
     } catch (const Interrupted&) {

@@ -133,7 +133,8 @@ RegressionSettings read_regression(ConfigSection& section, bool with_weights) {
         atoms.read(symbol, options.atom_energies[atomic_number(symbol)]);
     }
     settings.memory = default_memory();
-    if (section.has("memory")) section.read_bytes("memory", settings.memory);
+    settings.memory_given = section.has("memory");
+    if (settings.memory_given) section.read_bytes("memory", settings.memory);
     section.validate(options);
     return settings;
 }

@@ -34,6 +34,7 @@ struct StructureSettings {
 struct RegressionSettings {
     RegressionOptions options;
     std::int64_t memory = 0;  ///< bytes
+    bool memory_given = false;
 };
 /// @param with_weights  false where `weights` is not a map of numbers
 [[nodiscard]] RegressionSettings read_regression(ConfigSection& section, bool with_weights = true);

@@ -74,6 +74,7 @@ struct FitSettings {
     bool choose_weight = false;  ///< choose the energy weight
     std::string listed_at;       ///< place of references.candidates: listed in the settings; "": not asked for
     Solver solver = Solver::automatic;
+    bool memory_given = false;
     bool compare = true;         ///< what accuracy costs: sizes and descriptors
     SearchOptions search;
     std::string output = "model.h5";

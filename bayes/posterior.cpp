@@ -41,7 +41,7 @@ void require_problem(const Eigen::Ref<const Eigen::MatrixXd>& R, std::span<const
 Posterior::Posterior(Eigen::VectorXd weights, Eigen::MatrixXd factor, const Evidence& evidence)
     : weights_(std::move(weights)), factor_(std::move(factor)), evidence_(evidence) {
     require_factor(factor_, "posterior: factor");
-    if (weights_.size() != factor_.rows())
+    if (factor_.size() > 0 && weights_.size() != factor_.rows())
         throw std::invalid_argument(
             fmt::format("posterior: {} weights for a factor of size {}", weights_.size(), factor_.rows()));
     if (!weights_.allFinite()) throw std::invalid_argument("posterior: a weight is not finite");
@@ -52,6 +52,7 @@ Posterior::Posterior(Eigen::VectorXd weights, Eigen::MatrixXd factor, const Evid
 Eigen::VectorXd Posterior::variance(Eigen::MatrixXd rows) const {
     if (rows.rows() != size())
         throw std::invalid_argument(fmt::format("posterior: rows of length {} for {} weights", rows.rows(), size()));
+    if (factor_.size() == 0 && size() > 0) throw std::logic_error("posterior: a variance needs its factor");
     factor_.triangularView<Eigen::Upper>().transpose().solveInPlace(rows);
     return rows.colwise().squaredNorm().transpose();
 }
@@ -90,13 +91,14 @@ Posterior fit(const Eigen::Ref<const Eigen::MatrixXd>& R, Index n_rows, const Ev
     }
     lapack::stack_triangle(stack, below);
 
-    return posterior_from_stack(stack, n_rows, evidence);
+    return posterior_from_stack(std::move(stack), n_rows, evidence);
 }
 
-Posterior posterior_from_stack(const Eigen::MatrixXd& stack, Index n_rows, const Evidence& evidence) {
+Posterior posterior_from_stack(Eigen::MatrixXd stack, Index n_rows, const Evidence& evidence) {
     const Index n = stack.cols() - 1;
-    Eigen::MatrixXd T = stack.topLeftCorner(n, n);
     Eigen::VectorXd weights = stack.col(n).head(n);
+    stack.conservativeResize(n, n);
+    Eigen::MatrixXd T = std::move(stack);
     T.triangularView<Eigen::Upper>().solveInPlace(weights);
     T *= std::sqrt(evidence.noise_precision);
     if (!weights.allFinite() || !T.allFinite()) {

@@ -16,8 +16,8 @@ namespace mlff::bayes {
 /// bit for bit. Source: Bishop, Pattern Recognition and Machine Learning (2006), 3.53-3.54.
 class Posterior {
  public:
-    /// Restore: weights (n), factor T (n × n). @throws std::invalid_argument if sizes disagree, a value is not finite,
-    /// or T has a zero on its diagonal
+    /// Restore: weights (n), factor T (n × n), or none (0 × 0) where no variance will be asked for.
+    /// @throws std::invalid_argument if sizes disagree, a value is not finite, or T has a zero on its diagonal
     Posterior(Eigen::VectorXd weights, Eigen::MatrixXd factor, const Evidence& evidence);
 
     [[nodiscard]] const Eigen::VectorXd& weights() const { return weights_; }  ///< w̄, n
@@ -27,7 +27,8 @@ class Posterior {
 
     /// Epistemic variance φ Σ φᵀ = |T⁻ᵀ φᵀ|² ≥ 0 of each of m rows φ of the (scaled) design matrix, given as the
     /// columns of `rows` (n × m), which serves as scratch: move it in. The full predictive variance adds
-    /// noise_variance(). Cost n² m. @throws std::invalid_argument if the length of the rows is not n
+    /// noise_variance(). Cost n² m. @throws std::invalid_argument if the length of the rows is not n, std::logic_error
+    /// without a factor
     [[nodiscard]] Eigen::VectorXd variance(Eigen::MatrixXd rows) const;
 
     [[nodiscard]] double noise_variance() const { return 1.0 / evidence_.noise_precision; }  ///< 1/s_v
@@ -55,7 +56,7 @@ class Posterior {
 
 /// Last step of a fit, from the triangular factor [T/√s_v c] ((n+1) × (n+1)) of the stack [R; √(s_w/s_v) Lᵀ 0].
 /// @throws NumericalError if the result is not finite
-[[nodiscard]] Posterior posterior_from_stack(const Eigen::MatrixXd& stack, Eigen::Index n_rows,
+[[nodiscard]] Posterior posterior_from_stack(Eigen::MatrixXd stack, Eigen::Index n_rows,
                                              const Evidence& evidence);
 
 /// Spilling factor  s = 1 − kᵀ K_BB⁻¹ k / k_ii = 1 − |L⁻¹k|²/k_ii  in [0, 1]: 0 for an environment that the references

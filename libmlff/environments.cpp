@@ -39,9 +39,9 @@ void Environments::update(const Structure& structure) {
         own_.assign(structure.species.size(), 0);
         for (auto& list : atoms_) {
             const auto n = static_cast<Index>(list.size());
-            const Index end = Communicator::first_of(n, share_.part + 1, share_.n_parts);
+            const Index end = block_begin(n, share_.part + 1, share_.n_parts);
             list.erase(list.begin() + end, list.end());
-            list.erase(list.begin(), list.begin() + Communicator::first_of(n, share_.part, share_.n_parts));
+            list.erase(list.begin(), list.begin() + block_begin(n, share_.part, share_.n_parts));
             for (const Index i : list) own_[static_cast<std::size_t>(i)] = 1;
         }
     }

@@ -5,7 +5,7 @@
 
 #include "descriptors/environment.hpp"
 #include "libmlff/atoms/neighbor_list.hpp"
-#include "libmlff/parallel/communicator.hpp"
+#include "libmlff/parallel/share.hpp"
 
 namespace mlff {
 

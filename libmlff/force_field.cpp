@@ -13,11 +13,16 @@
 #include "libmlff/errors.hpp"
 #include "libmlff/io/model_file.hpp"
 #include "libmlff/learning/design_matrix.hpp"
+#include "libmlff/parallel/communicator.hpp"
 
 namespace mlff {
 namespace {
 
 using Eigen::Index;
+
+/// References up to which every rank has the factor of the posterior (134 MB at most) and computes its share of the
+/// variances; beyond, it is rank 0's alone.
+constexpr Index most_shared = 4096;
 
 constexpr Index batch_size = 64;  ///< atoms per pair of matrix products: wide enough for gemm, small enough for cache
 
@@ -151,7 +156,7 @@ ForceFieldCalculator::ForceFieldCalculator(ForceField force_field, double skin, 
         }
     if (world_ == nullptr || world_->rank() != 0) return;
     handle_ = world_->new_handle();
-    world_->start(Task::load_force_field, Message::of(handle_, skin, encode_model(force_field_)));
+    world_->start(Task::load_force_field, Message::of(handle_, skin, encode_model(force_field_, shares_variances())));
     do_share(world_, [] {});
     world_->done();
 }
@@ -285,6 +290,8 @@ Evaluation ForceFieldCalculator::evaluate(const Structure& structure, const Requ
     return result;
 }
 
+bool ForceFieldCalculator::shares_variances() const { return force_field_.n_references() <= most_shared; }
+
 Uncertainty ForceFieldCalculator::uncertainty(DesignRows rows, const Structure& structure) const {
     const LabelScales& scales = force_field_.scales();
     const bayes::Posterior& posterior = force_field_.posterior();
@@ -296,7 +303,16 @@ Uncertainty ForceFieldCalculator::uncertainty(DesignRows rows, const Structure& 
     if (world_) {
         world_->sum(rows.energy);
         world_->sum(rows.stress);
-        rows.forces = world_->sum_columns(rows.forces);
+        if (shares_variances())
+            rows.forces = world_->sum_columns(rows.forces);
+        else
+            world_->sum(rows.forces);
+        if (world_->rank() != 0) {
+            if (shares_variances())
+                (void)world_->gather(Message::of(
+                    Eigen::VectorXd(posterior.variance(rows.forces / scales.force).cwiseSqrt() * scales.force)));
+            return out;
+        }
     }
 
     // Columns of the design rows in the units of the regression; deviations in theirs.
@@ -306,7 +322,7 @@ Uncertainty ForceFieldCalculator::uncertainty(DesignRows rows, const Structure& 
     };
     out.energy = deviation(std::move(rows.energy), scales.energy)[0];
     Eigen::VectorXd forces = deviation(std::move(rows.forces), scales.force);
-    if (world_) {
+    if (world_ && shares_variances()) {
         const auto all = world_->gather(Message::of(forces));
         forces.resize(3 * structure.size());
         Index first = 0;

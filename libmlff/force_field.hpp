@@ -12,6 +12,7 @@
 
 namespace mlff {
 
+class Communicator;
 struct DesignRows;
 
 struct ForceFieldOptions {
@@ -160,6 +161,7 @@ class ForceFieldCalculator final : public Calculator {
     void predict_batch(int channel, std::span<const Eigen::Index> atoms, ThreadScratch& scratch,
                        Evaluation& result) const;
     void evaluate_share(const Structure& structure, Evaluation& result, Matrix3& virial);
+    [[nodiscard]] bool shares_variances() const;
     [[nodiscard]] Uncertainty uncertainty(DesignRows rows, const Structure& structure) const;
     [[nodiscard]] Eigen::VectorXd spilling_factors();
 

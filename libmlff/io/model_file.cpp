@@ -42,7 +42,7 @@ Enum parse(const Hdf5Reader& file, const std::string& name, std::initializer_lis
     throw InputError(fmt::format("{}: {} is '{}', which this version does not know", file.path(), name, text));
 }
 
-void write(Hdf5Writer& file, const ForceField& model) {
+void write(Hdf5Writer& file, const ForceField& model, bool with_factor = true) {
     file.attribute("/", "format", "mlff-model");
     file.attribute("/", "version", model_format_version);
 
@@ -88,8 +88,10 @@ void write(Hdf5Writer& file, const ForceField& model) {
     }
 
     const bayes::Evidence& evidence = model.posterior().evidence();
-    file.write("posterior/factor", model.posterior().factor());
-    file.attribute("posterior/factor", "meaning", "upper triangular T with inverse(Sigma) = transpose(T) T");
+    if (with_factor) {
+        file.write("posterior/factor", model.posterior().factor());
+        file.attribute("posterior/factor", "meaning", "upper triangular T with inverse(Sigma) = transpose(T) T");
+    }
     file.write("posterior/weight_precision", evidence.weight_precision);
     file.write("posterior/noise_precision", evidence.noise_precision);
     file.write("posterior/gamma", evidence.gamma);
@@ -122,7 +124,8 @@ void write(Hdf5Writer& file, const ForceField& model) {
     }
 }
 
-ForceField read(const Hdf5Reader& file) {
+/// @param with_factor  of the posterior, which must then be there
+ForceField read(const Hdf5Reader& file, bool with_factor = true) {
     const std::string& path = file.path();
     std::string format;
     if (file.has_attribute("/", "format")) file.attribute("/", "format", format);
@@ -195,7 +198,9 @@ ForceField read(const Hdf5Reader& file) {
             throw std::invalid_argument(fmt::format("posterior/end is {}", end));
         evidence.end = static_cast<bayes::EvidenceEnd>(end);
         evidence.floored = file.read<int>("posterior/floored") != 0;
-        bayes::Posterior posterior(std::move(all), file.read<Eigen::MatrixXd>("posterior/factor"), evidence);
+        Eigen::MatrixXd factor;
+        if (with_factor || file.has("posterior/factor")) file.read("posterior/factor", factor);
+        bayes::Posterior posterior(std::move(all), std::move(factor), evidence);
 
         const LabelScales scales{.energy = file.read<double>("scales/energy"),
                                  .force = file.read<double>("scales/force"),
@@ -232,13 +237,15 @@ void write_model(const std::string& path, const ForceField& force_field) {
     file.commit();
 }
 
-std::string encode_model(const ForceField& force_field) {
+std::string encode_model(const ForceField& force_field, bool with_factor) {
     Hdf5Writer file;
-    write(file, force_field);
+    write(file, force_field, with_factor);
     return file.image();
 }
 
-ForceField decode_model(const std::string& bytes) { return read(Hdf5Reader::from_image(bytes, "model from rank 0")); }
+ForceField decode_model(const std::string& bytes) {
+    return read(Hdf5Reader::from_image(bytes, "model from rank 0"), false);
+}
 
 ForceField read_model(const std::string& path) { return read(Hdf5Reader(path)); }
 

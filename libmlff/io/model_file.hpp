@@ -13,8 +13,9 @@ inline constexpr int model_format_version = 1;
 /// @throws std::runtime_error naming the file if the disk refuses
 void write_model(const std::string& path, const ForceField& force_field);
 
-/// The same bytes as a message to another rank, and the force field from them.
-[[nodiscard]] std::string encode_model(const ForceField& force_field);
+/// The same bytes as a message to another rank, and the force field from them. Without the factor of the posterior it
+/// is small, and knows no error estimates.
+[[nodiscard]] std::string encode_model(const ForceField& force_field, bool with_factor = true);
 [[nodiscard]] ForceField decode_model(const std::string& bytes);
 
 /// Reads what write_model has written, bit for bit.

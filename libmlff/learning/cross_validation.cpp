@@ -43,20 +43,8 @@ void PartedData::add(int part, const DesignRows& rows, const LabeledStructure& s
     parts_.at(static_cast<std::size_t>(part)).add(rows, structure);
 }
 
-void PartedData::merge(const PartedData& other) {
-    for (std::size_t k = 0; k < parts_.size(); ++k) parts_[k].merge(other.parts_.at(k));
-}
-
-void PartedData::write(Message& message) const {
-    message << held_out_ << parts_.size();
-    for (const auto& part : parts_) part.write(message);
-}
-
-PartedData PartedData::read(Message& message) {
-    const bool held_out = message.get<bool>();
-    std::vector<RegressionData> parts;
-    for (auto n = message.get<std::size_t>(); n > 0; --n) parts.push_back(RegressionData::read(message));
-    return {std::move(parts), held_out};
+void PartedData::merge_over(Communicator& world) {
+    for (auto& part : parts_) world.merge(part);
 }
 
 PartedData PartedData::restricted_to(const std::vector<Index>& references) const {

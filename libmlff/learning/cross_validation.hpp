@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "libmlff/learning/regression.hpp"
+#include "libmlff/parallel/communicator.hpp"
 
 namespace mlff {
 
@@ -18,10 +19,8 @@ class PartedData {
 
     void add(int part, const DesignRows& rows, const LabeledStructure& structure);
 
-    /// As if every structure of `other` had been added here, to its part.
-    void merge(const PartedData& other);
-    void write(Message& message) const;  ///< for another rank
-    [[nodiscard]] static PartedData read(Message& message);
+    /// Adds the structures of all ranks, on rank 0; part by part, as a part is large.
+    void merge_over(Communicator& world);
 
     /// The same structures with some of the references only (ascending indices).
     [[nodiscard]] PartedData restricted_to(const std::vector<Eigen::Index>& references) const;

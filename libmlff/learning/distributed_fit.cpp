@@ -13,7 +13,7 @@ namespace {
 using Eigen::Index;
 using Eigen::MatrixXd;
 
-constexpr Index fewest_rows = 1024;  ///< that a rank brings at a time, while it has so many
+constexpr Index fewest_rows = 64;  ///< that a rank brings at a time, while it has so many
 
 /// What all ranks know of the regression.
 struct Problem {
@@ -88,7 +88,7 @@ std::optional<bayes::Posterior> regress(Communicator& world, const Problem& prob
                 n_rows += block.rows();
             }
         });
-        factor.add_rows(rows);
+        factor.add_rows(std::move(rows));
         more = world.largest(next < own.size() ? 1 : 0) == 1;
     }
     return factor.fit(evidence, problem.prior_sizes, prior);
@@ -111,17 +111,33 @@ Problem decode(Message& message) {
 
 }  // namespace
 
-ForceField fit_distributed(const std::vector<LabeledStructure>& training, const FitOptions& options,
-                           Provenance provenance, const Progress& progress) {
+FitForecast forecast_distributed(const std::vector<LabeledStructure>& training, const FitOptions& options,
+                                 int n_ranks) {
+    return forecast_fit(training, options, [&](const FitSize& size) {
+        const auto n = static_cast<double>(size.n_references), R = static_cast<double>(n_ranks);
+        const double rows = std::max(n / R, static_cast<double>(fewest_rows)) + 3.0 * static_cast<double>(size.largest);
+        // Shared: the factor, two copies and the exchange with their rows. Rank 0's: the posterior, twice, and the
+        // prior.
+        return (5.0 * n * n) / R + 5.0 * rows * n + 3.0 * n * n;
+    });
+}
+
+DistributedFit fit_distributed(const std::vector<LabeledStructure>& training, const FitOptions& options,
+                               Provenance provenance, const Progress& progress) {
     options.validate();
     if (training.empty()) throw InputError("there are no training structures");
     if (options.world == nullptr || !options.world->joined())
         throw InputError("a distributed fit needs MPI; start it with mpirun");
+    if (!DistributedFactor::available())
+        throw InputError("a distributed fit needs ScaLAPACK, which this mlff was built without");
     Communicator& world = *options.world;
     const std::vector<int> species = species_of(training);
+    FitOptions within_memory = options;
+    within_memory.max_references = forecast_distributed(training, options, world.size()).max_references;
     auto descriptor =
         std::make_shared<descriptors::Descriptor>(options.force_field.descriptor, static_cast<int>(species.size()));
-    std::vector<LocalReferences> references = choose_references(training, options, *descriptor, species, progress);
+    std::vector<LocalReferences> references =
+        choose_references(training, within_memory, *descriptor, species, progress);
     LabelStatistics labels;
     for (const auto& item : training) labels.add(item);
     const auto prior = factor_prior(options.regression.prior, references, options.force_field.kernel_power);
@@ -131,6 +147,12 @@ ForceField fit_distributed(const std::vector<LabeledStructure>& training, const 
                     {}};
     for (const auto& block : prior) problem.prior_sizes.push_back(block.L.rows());
     if (n_references(problem) == 0) throw InputError("there is no local reference configuration to fit with");
+    const auto& weights = options.regression.weights;
+    if (std::none_of(training.begin(), training.end(), [&](const LabeledStructure& item) {
+            return (item.labels.energy && weights.energy > 0.0) || (item.labels.forces && weights.force > 0.0) ||
+                   (item.labels.stress && weights.stress > 0.0 && item.structure.has_volume());
+        }))
+        throw InputError("the training data hold no labels with a positive weight");
 
     std::vector<double> costs;
     for (const auto& item : training) costs.push_back(static_cast<double>(item.structure.size()));
@@ -159,7 +181,8 @@ ForceField fit_distributed(const std::vector<LabeledStructure>& training, const 
         report.add(item, calculator.evaluate(item.structure));
         progress(report.structures, static_cast<long>(training.size()), "errors on the training data");
     }
-    return force_field({.energy = report.energy.rmse(), .force = report.force.rmse(), .stress = report.stress.rmse()});
+    return {force_field({.energy = report.energy.rmse(), .force = report.force.rmse(), .stress = report.stress.rmse()}),
+            report};
 }
 
 void help_fit_distributed(Communicator& world, Message message) {

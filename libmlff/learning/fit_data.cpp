@@ -43,19 +43,20 @@ void FitOptions::validate() const {
     if (memory < 0) throw std::invalid_argument(fmt::format("memory must be 0 or positive, got {}", memory));
 }
 
-FitForecast forecast_fit(const std::vector<LabeledStructure>& training, bool has_validation,
-                         const FitOptions& options) {
+FitForecast forecast_fit(const std::vector<LabeledStructure>& training, const FitOptions& options,
+                         const std::function<double(const FitSize&)>& fitting) {
     const std::vector<int> species = species_of(training);
     const std::vector<long> n_atoms = count_atoms(training, species);
-    Index largest = 0;
-    for (const auto& item : training) largest = std::max(largest, item.structure.size());
-    const Index D = descriptors::Descriptor(options.force_field.descriptor, static_cast<int>(species.size())).size();
+    FitSize size{.n_components =
+                     descriptors::Descriptor(options.force_field.descriptor, static_cast<int>(species.size())).size(),
+                 .folds = options.folds};
+    for (const auto& item : training) size.largest = std::max(size.largest, item.structure.size());
     FitForecast forecast;
     const auto set = [&](Index max_references, int folds) {
         FitOptions sized = options;
         sized.max_references = max_references;
         forecast.max_references = max_references;
-        forecast.folds = folds;
+        forecast.folds = size.folds = folds;
         forecast.n_references = 0;
         double selection = 0.0, pools = 0.0;
         for (const long n : n_atoms) {
@@ -64,16 +65,10 @@ FitForecast forecast_fit(const std::vector<LabeledStructure>& training, bool has
             forecast.n_references += own;
             // The kernel matrix of one pool and its factor at a time.
             selection = std::max(selection, pool * (pool + static_cast<double>(own)));
-            pools += pool * static_cast<double>(D);
+            pools += pool * static_cast<double>(size.n_components);
         }
-        const auto n = static_cast<double>(forecast.n_references);
-        const double parts = has_validation ? 2.0 : static_cast<double>(folds);
-        // Three factors with their panels for each part and once more for their sum, the stack, the posterior and its
-        // scratch; the rows of one structure, twice.
-        const double factors = 3.0 * n * (n + 1024.0);
-        const double solving = factors + 4.0 * n * n;
-        const double rows = 2.0 * n * (7.0 + 3.0 * static_cast<double>(largest)) + n * static_cast<double>(D);
-        forecast.bytes = program_bytes + 8.0 * std::max(pools + selection, parts * factors + std::max(solving, rows));
+        size.n_references = forecast.n_references;
+        forecast.bytes = program_bytes + 8.0 * std::max(pools + selection, fitting(size));
     };
     set(options.max_references, options.folds);
     const auto too_large = [&] { return options.memory > 0 && forecast.bytes > static_cast<double>(options.memory); };
@@ -83,6 +78,23 @@ FitForecast forecast_fit(const std::vector<LabeledStructure>& training, bool has
         forecast.reduced = true;
     }
     return forecast;
+}
+
+FitForecast forecast_fit(const std::vector<LabeledStructure>& training, bool has_validation,
+                         const FitOptions& options) {
+    const bool alone = options.world == nullptr || options.world->alone();
+    return forecast_fit(training, options, [&](const FitSize& size) {
+        const auto n = static_cast<double>(size.n_references);
+        const double parts = has_validation ? 2.0 : static_cast<double>(size.folds);
+        // Three factors with their panels for each part and once more for their sum, the stack, the posterior and its
+        // scratch; the rows of one structure, twice; from another rank, one part and its message.
+        const double factors = 3.0 * n * (n + 1024.0);
+        const double solving = factors + 4.0 * n * n;
+        const double rows =
+            2.0 * n * (7.0 + 3.0 * static_cast<double>(size.largest)) + n * static_cast<double>(size.n_components);
+        const double merging = alone ? 0.0 : 1.5 * factors;
+        return parts * factors + std::max({solving, rows, merging});
+    });
 }
 
 TrainingPass::TrainingPass(std::shared_ptr<const descriptors::Descriptor> descriptor, int kernel_power,

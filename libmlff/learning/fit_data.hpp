@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -40,7 +41,17 @@ struct FitForecast {
     double bytes = 0.0;
     bool reduced = false;  ///< the budget allows fewer references than asked for
 };
+/// What the memory of a fit depends on.
+struct FitSize {
+    Eigen::Index n_components = 0, n_references = 0;
+    Eigen::Index largest = 0;  ///< atoms of the largest structure
+    int folds = 1;
+};
 /// First the folds are given up to keep the budget, then references.
+/// @param fitting  numbers (8 bytes) that the regression itself holds at most
+[[nodiscard]] FitForecast forecast_fit(const std::vector<LabeledStructure>& training, const FitOptions& options,
+                                       const std::function<double(const FitSize&)>& fitting);
+/// Of a TrainingPass; of rank 0, which has the most.
 [[nodiscard]] FitForecast forecast_fit(const std::vector<LabeledStructure>& training, bool has_validation,
                                        const FitOptions& options);
 

@@ -54,7 +54,7 @@ PartedData accumulate_rows(const RowModel& model, std::span<const PartedStructur
     (void)world->scatter(shares);
     PartedData data(0, {}, 1, false);
     do_share(world, [&] { data = accumulate_share(model, items.first(first[1]), progress); });
-    world->merge(data);
+    data.merge_over(*world);
     world->done();
     return data;
 }
@@ -73,7 +73,7 @@ void help_accumulate_rows(Communicator& world, Message message) {
         }
         data = accumulate_share(model, items, no_progress);
     });
-    world.merge(data);
+    data.merge_over(world);
 }
 
 }  // namespace mlff

@@ -1,6 +1,7 @@
 #include "libmlff/learning/training_rows.hpp"
 
 #include <algorithm>
+#include <stdexcept>
 
 namespace mlff {
 namespace {
@@ -92,6 +93,8 @@ RegressionData TrainingRows::factors() const {
 }
 
 Eigen::Matrix2Xd TrainingRows::force_errors(const Eigen::VectorXd& weights) const {
+    if (weights.size() != n_references_)
+        throw std::invalid_argument("weights do not belong to the references of these design rows");
     Eigen::Matrix2Xd sums = Eigen::Matrix2Xd::Zero(2, static_cast<Index>(species_.size()));
     for (std::size_t s = 0; s < structures_.size(); ++s) {
         const auto& [structure, labels, origin, group] = structures_[s];

@@ -23,7 +23,7 @@ class TrainingRows {
  public:
     TrainingRows(std::shared_ptr<const descriptors::Descriptor> descriptor, int kernel_power, std::vector<int> species);
 
-    /// @throws InputError for surroundings that cannot be described; nothing is changed then
+    /// @throws InputError for surroundings that cannot be described; nothing is changed then (on this rank)
     void update(const ColumnUpdate& columns, std::vector<LabeledStructure> added);
 
     /// All rows, worked into triangular factors.

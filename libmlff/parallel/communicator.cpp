@@ -1,13 +1,12 @@
 #include "libmlff/parallel/communicator.hpp"
 
 #include <fmt/format.h>
-#include <unistd.h>
+#include <sched.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <limits>
 #include <thread>
 
 #include "libmlff/errors.hpp"
@@ -90,13 +89,31 @@ std::vector<std::size_t> share_by_cost(const std::vector<double>& costs, int n_r
 }
 
 Communicator::Communicator() {
-    if (!launched_by_mpi()) return;
+    if (!launched_by_mpi()) {
+        const char* tasks = std::getenv("SLURM_STEP_NUM_TASKS");
+        if (tasks != nullptr && std::atoi(tasks) > 1)
+            throw std::runtime_error(fmt::format(
+                "srun started {} processes without telling MPI; all would do the same work: use srun --mpi=pmix, or "
+                "mpirun",
+                tasks));
+        return;
+    }
 #ifdef MLFF_WITH_MPI
     int provided = 0;
     MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &provided);
     MPI_Comm_rank(MPI_COMM_WORLD, &rank_);
     MPI_Comm_size(MPI_COMM_WORLD, &size_);
     joined_ = true;
+    MPI_Comm node;
+    MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &node);
+    MPI_Comm_size(node, &ranks_on_node_);
+    // Cores that ranks are bound to together count once.
+    cpu_set_t cores;
+    CPU_ZERO(&cores);
+    sched_getaffinity(0, sizeof cores, &cores);
+    MPI_Allreduce(MPI_IN_PLACE, &cores, static_cast<int>(sizeof cores), MPI_BYTE, MPI_BOR, node);
+    cores_on_node_ = CPU_COUNT(&cores);
+    MPI_Comm_free(&node);
 #else
     const char* size = std::getenv("OMPI_COMM_WORLD_SIZE");
     if (size == nullptr) size = std::getenv("PMI_SIZE");
@@ -116,22 +133,8 @@ Communicator::~Communicator() {
 #endif
 }
 
-int Communicator::fair_share_of_threads(int own) const {
-#ifdef MLFF_WITH_MPI
-    if (!joined_) return own;
-    MPI_Comm node;
-    MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &node);
-    int all = 0;
-    MPI_Allreduce(&own, &all, 1, MPI_INT, MPI_SUM, node);
-    MPI_Comm_free(&node);
-    const auto cores = static_cast<int>(sysconf(_SC_NPROCESSORS_ONLN));
-    return all <= cores ? own : std::max(1, own * cores / all);
-#else
-    return own;
-#endif
-}
-
 void Communicator::start(Task task, const Message& message) {
+    if (in_task_ && !alone()) fail("a task was started in the middle of another one, which must have failed");
     in_task_ = task != Task::stop;
 #ifdef MLFF_WITH_MPI
     if (alone()) return;
@@ -231,16 +234,16 @@ Message Communicator::broadcast(const Message& from_rank_0) {
     return from_rank_0;
 }
 
-void Communicator::sum([[maybe_unused]] std::span<double> values) {
+void Communicator::sum([[maybe_unused]] std::span<double> values, [[maybe_unused]] int to) {
 #ifdef MLFF_WITH_MPI
     constexpr std::size_t most = piece / sizeof(double);
     for (std::size_t first = 0; first < values.size() && !alone(); first += most) {
         const auto count = static_cast<int>(std::min(most, values.size() - first));
         double* const begin = values.data() + first;
-        if (rank_ == 0)
-            MPI_Reduce(MPI_IN_PLACE, begin, count, MPI_DOUBLE, MPI_SUM, 0, MPI_COMM_WORLD);
+        if (rank_ == to)
+            MPI_Reduce(MPI_IN_PLACE, begin, count, MPI_DOUBLE, MPI_SUM, to, MPI_COMM_WORLD);
         else
-            MPI_Reduce(begin, nullptr, count, MPI_DOUBLE, MPI_SUM, 0, MPI_COMM_WORLD);
+            MPI_Reduce(begin, nullptr, count, MPI_DOUBLE, MPI_SUM, to, MPI_COMM_WORLD);
     }
 #endif
 }
@@ -250,13 +253,9 @@ Eigen::MatrixXd Communicator::sum_columns(const Eigen::MatrixXd& columns) {
 #ifdef MLFF_WITH_MPI
     Eigen::MatrixXd own;
     for (int to = 0; to < size_; ++to) {
-        // Block by block: counts stay within int where the whole might not.
-        const Eigen::Index first = first_of(columns.cols(), to, size_);
-        Eigen::MatrixXd block = columns.middleCols(first, first_of(columns.cols(), to + 1, size_) - first);
-        if (block.size() > std::numeric_limits<int>::max())
-            throw std::length_error("too many design rows for one exchange between ranks");
-        MPI_Reduce(rank_ == to ? MPI_IN_PLACE : block.data(), rank_ == to ? block.data() : nullptr,
-                   static_cast<int>(block.size()), MPI_DOUBLE, MPI_SUM, to, MPI_COMM_WORLD);
+        const Eigen::Index first = block_begin(columns.cols(), to, size_);
+        Eigen::MatrixXd block = columns.middleCols(first, block_begin(columns.cols(), to + 1, size_) - first);
+        sum(std::span<double>(block.data(), static_cast<std::size_t>(block.size())), to);
         if (rank_ == to) own = std::move(block);
     }
     return own;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "libmlff/parallel/message.hpp"
+#include "libmlff/parallel/share.hpp"
 
 namespace mlff {
 
@@ -52,8 +53,8 @@ class Communicator {
     [[nodiscard]] int size() const { return size_; }
     [[nodiscard]] bool joined() const { return joined_; }  ///< there is an MPI job, if only of one process
     [[nodiscard]] bool alone() const { return size_ == 1; }
-    /// Threads for this rank so that the ranks of a node fill its cores without crowding, given what each would take.
-    [[nodiscard]] int fair_share_of_threads(int own) const;
+    [[nodiscard]] int ranks_on_node() const { return ranks_on_node_; }  ///< this one included
+    [[nodiscard]] int cores_on_node() const { return cores_on_node_; }  ///< that they may use together; 0: alone
 
     /// A number for something that all ranks will hold, such as a force field.
     [[nodiscard]] int new_handle() { return ++n_handles_; }
@@ -73,8 +74,8 @@ class Communicator {
     [[nodiscard]] Eigen::Index largest(Eigen::Index value);       ///< of all ranks, everywhere
     [[nodiscard]] Message broadcast(const Message& from_rank_0);  ///< everywhere
 
-    /// Sum over the ranks, on rank 0; the others keep what they have.
-    void sum(std::span<double> values);
+    /// Sum over the ranks, on rank `to`; the others keep what they have.
+    void sum(std::span<double> values, int to = 0);
     template <class Matrix>
     void sum(Eigen::PlainObjectBase<Matrix>& values) {
         sum(std::span<double>(values.data(), static_cast<std::size_t>(values.size())));
@@ -106,11 +107,9 @@ class Communicator {
         }
     }
 
-    /// n things in blocks of about equal size, one for each rank, in order: the first of the block of a rank.
-    [[nodiscard]] static Eigen::Index first_of(Eigen::Index n, int rank, int size) { return n * rank / size; }
-
  private:
     int rank_ = 0, size_ = 1;
+    int ranks_on_node_ = 1, cores_on_node_ = 0;
     int n_handles_ = 0;
     bool joined_ = false, in_task_ = false;
 };
@@ -127,13 +126,5 @@ void do_share(Communicator* world, Work&& work) {
     }
     world->agree(failure);
 }
-
-/// Where the blocks of the ranks begin if things of these costs are to be shared in order; one more at the end.
-[[nodiscard]] std::vector<std::size_t> share_by_cost(const std::vector<double>& costs, int n_ranks);
-
-/// Which of the atoms of a structure a rank looks after: of each species a block, so that all have the same work.
-struct Share {
-    int part = 0, n_parts = 1;
-};
 
 }  // namespace mlff

@@ -25,7 +25,8 @@ void pdgebrd_(const int* m, const int* n, double* A, const int* ia, const int* j
               double* e, double* tau_q, double* tau_p, double* work, const int* lwork, int* info);
 void pdormbr_(const char* vector, const char* side, const char* transpose, const int* m, const int* n, const int* k,
               const double* A, const int* ia, const int* ja, const int* descA, const double* tau, double* C,
-              const int* ic, const int* jc, const int* descC, double* work, const int* lwork, int* info);
+              const int* ic, const int* jc, const int* descC, double* work, const int* lwork, int* info, std::size_t,
+              std::size_t, std::size_t);  // lengths of the texts, as Fortran passes them
 void pdtrsm_(const char* side, const char* triangle, const char* transpose, const char* unit, const int* m,
              const int* n, const double* alpha, const double* A, const int* ia, const int* ja, const int* descA,
              double* B, const int* ib, const int* jb, const int* descB);
@@ -47,7 +48,8 @@ namespace {
 using Descriptor = std::array<int, 9>;
 
 constexpr int one = 1, zero = 0;
-constexpr int block = 64;  ///< edge of the blocks that go round the ranks
+constexpr Index panel_width = 512;  ///< columns that rank 0 receives at a time
+constexpr int block = 64;           ///< edge of the blocks that go round the ranks
 
 int to_int(Index value) {
     if (value > std::numeric_limits<int>::max())
@@ -162,22 +164,22 @@ DistributedFactor::DistributedFactor(Communicator& world, Index n_columns)
 
 DistributedFactor::~DistributedFactor() = default;
 
-void DistributedFactor::add_rows(const MatrixXd& own) {
-    const Index most = world_.largest(own.rows());
+void DistributedFactor::add_rows(MatrixXd own) {
+    const Index n_own = own.rows(), most = world_.largest(n_own);
     if (most == 0) return;
     // Everybody's rows are one block of a matrix in rows; from there they go under R.
-    MatrixXd padded = MatrixXd::Zero(most, n_);
-    padded.topRows(own.rows()) = own;
+    own.conservativeResize(most, n_);
+    own.bottomRows(most - n_own).setZero();
     const Index n_below = most * world_.size();
     const Descriptor in_rows = describe(n_below, n_, most, n_, grid_->column_context, most);
     Matrix stack(*grid_, n_ + n_below, n_);
     stack.local.topRows(R_->local.rows()) = R_->local;
-    Cpdgemr2d(to_int(n_below), to_int(n_), padded.data(), 1, 1, in_rows.data(), stack.data(), to_int(n_ + 1), 1,
+    Cpdgemr2d(to_int(n_below), to_int(n_), own.data(), 1, 1, in_rows.data(), stack.data(), to_int(n_ + 1), 1,
               stack.desc.data(), grid_->context);
-    padded.resize(0, 0);
+    own.resize(0, 0);
     stack.triangularise();
     R_->local = stack.local.topRows(R_->local.rows());
-    VectorXd count = VectorXd::Constant(1, static_cast<double>(own.rows()));
+    VectorXd count = VectorXd::Constant(1, static_cast<double>(n_own));
     world_.sum(count);
     n_rows_ += static_cast<Index>(count[0]);
 }
@@ -224,14 +226,14 @@ std::optional<bayes::Posterior> DistributedFactor::fit(const bayes::EvidenceOpti
         pdgebrd_(&n_int, &n_int, Phi.data(), &one, &one, Phi.desc.data(), d.data(), e.data(), tau_q.data(),
                  tau_p.data(), &size, &query, &info);
         pdormbr_("Q", "L", "T", &n_int, &one, &n_int, Phi.data(), &one, &one, Phi.desc.data(), tau_q.data(), c.data(),
-                 &one, &one, c.desc.data(), &size_2, &query, &info);
+                 &one, &one, c.desc.data(), &size_2, &query, &info, 1, 1, 1);
         const int n_work = static_cast<int>(std::max(size, size_2));
         VectorXd work(n_work);
         pdgebrd_(&n_int, &n_int, Phi.data(), &one, &one, Phi.desc.data(), d.data(), e.data(), tau_q.data(),
                  tau_p.data(), work.data(), &n_work, &info);
         check(info, "distributed bidiagonal reduction", n, n);
         pdormbr_("Q", "L", "T", &n_int, &one, &n_int, Phi.data(), &one, &one, Phi.desc.data(), tau_q.data(), c.data(),
-                 &one, &one, c.desc.data(), work.data(), &n_work, &info);
+                 &one, &one, c.desc.data(), work.data(), &n_work, &info, 1, 1, 1);
         check(info, "distributed bidiagonal reduction", n, n);
         const auto diagonal = Phi.collect(world_, n, [](Index i, Index j) { return i == j ? i : -1; });
         const auto above = Phi.collect(world_, n - 1, [n](Index i, Index j) { return j == i + 1 && j < n ? i : -1; });
@@ -274,12 +276,16 @@ std::optional<bayes::Posterior> DistributedFactor::fit(const bayes::EvidenceOpti
     MatrixXd whole;
     if (leads) {
         whole.resize(n_, n_);
-        alone = describe(n_, n_, n_, n_, grid_->root_context, n_);
     }
-    Cpdgemr2d(to_int(n_), to_int(n_), stack.data(), 1, 1, stack.desc.data(), whole.data(), 1, 1, alone.data(),
-              grid_->context);
+    // Panel by panel: the exchange needs a buffer as large as what it moves.
+    for (Index panel = 0; panel < n_; panel += panel_width) {
+        const Index width = std::min(panel_width, n_ - panel);
+        if (leads) alone = describe(n_, width, n_, width, grid_->root_context, n_);
+        Cpdgemr2d(to_int(n_), to_int(width), stack.data(), 1, to_int(panel + 1), stack.desc.data(),
+                  leads ? whole.data() + panel * n_ : nullptr, 1, 1, alone.data(), grid_->context);
+    }
     if (!leads) return {};
-    return bayes::posterior_from_stack(whole, n_rows_, evidence);
+    return bayes::posterior_from_stack(std::move(whole), n_rows_, evidence);
 }
 
 #else
@@ -292,7 +298,7 @@ DistributedFactor::DistributedFactor(Communicator& world, Index n_columns) : wor
     throw std::runtime_error("this mlff was built without ScaLAPACK");
 }
 DistributedFactor::~DistributedFactor() = default;
-void DistributedFactor::add_rows(const MatrixXd&) {}
+void DistributedFactor::add_rows(MatrixXd) {}
 std::optional<bayes::Posterior> DistributedFactor::fit(const bayes::EvidenceOptions&, const std::vector<Index>&,
                                                        const std::vector<bayes::CholeskyFactor>&) {
     return {};

@@ -23,8 +23,9 @@ class DistributedFactor {
     DistributedFactor& operator=(const DistributedFactor&) = delete;
     ~DistributedFactor();
 
-    /// Stacks rows; each rank brings some (m × n), or none. Cost 2 (n + Σm) n² over all ranks: bring many at a time.
-    void add_rows(const Eigen::MatrixXd& own);
+    /// Stacks rows; each rank brings some (m × n), or none. Cost 2 (n + Σm) n² over all ranks: bring many at a time;
+    /// but some four copies of them are alive meanwhile.
+    void add_rows(Eigen::MatrixXd own);
 
     /// bayes::fit of all rows so far; the result is rank 0's.
     /// @param prior_sizes  of the diagonal blocks of the prior precision; none: the identity
@@ -38,7 +39,7 @@ class DistributedFactor {
     struct Matrix;
 
     Communicator& world_;
-    Eigen::Index n_, n_rows_ = 0;
+    Eigen::Index n_, n_rows_ = 0;  ///< rows: counted on rank 0
     std::unique_ptr<Grid> grid_;
     std::unique_ptr<Matrix> R_;
 };

@@ -2,6 +2,8 @@
 
 #include <omp.h>
 
+#include <algorithm>
+#include <cstdlib>
 #include <map>
 #include <memory>
 
@@ -25,7 +27,7 @@ void help(Communicator& world, Task task, Message message, Held& held) {
         case Task::stop:
             break;
         case Task::set_threads:
-            omp_set_num_threads(world.fair_share_of_threads(message.get<int>()));
+            set_threads(world, message.get<int>());
             break;
         case Task::load_force_field:
             do_share(&world, [&] {
@@ -67,13 +69,19 @@ void help(Communicator& world, Task task, Message message, Held& held) {
 
 }  // namespace
 
+void set_threads(const Communicator& world, int given) {
+    const int fair = std::max(1, world.cores_on_node() / world.ranks_on_node());
+    if (given == 0 && std::getenv("OMP_NUM_THREADS") == nullptr) given = std::min(omp_get_max_threads(), fair);
+    if (given > 0) omp_set_num_threads(given);
+}
+
 void serve(Communicator& world) {
     Held held;
     for (;;) {
-        Task task{};
-        Message message = world.next(task);
-        if (task == Task::stop) return;
         try {
+            Task task{};
+            Message message = world.next(task);
+            if (task == Task::stop) return;
             help(world, task, std::move(message), held);
         } catch (const TaskFailed&) {
             // rank 0 knows; it decides what comes next

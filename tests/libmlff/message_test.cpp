@@ -63,7 +63,7 @@ TEST(ShareByCost, GivesEachRankABlockOfAboutTheSameCost) {
 TEST(Communicator, AloneItDoesNothing) {
     Communicator world;
     EXPECT_TRUE(world.alone());
-    EXPECT_EQ(world.fair_share_of_threads(3), 3);
+    EXPECT_EQ(world.ranks_on_node(), 1);
     Eigen::VectorXd values = Eigen::VectorXd::Constant(2, 1.5);
     world.sum(values);
     EXPECT_EQ(values[1], 1.5);
