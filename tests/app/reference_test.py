@@ -499,6 +499,7 @@ class AseClient(ReferenceTest):
         self.assertIn("sign and unit verified", text)
         self.compare(self.journal(), self.direct, 1e-6, 1e-6, 1e-7)
         self.assertRegex(self.reference_log(), r"strained cell, to verify the stress \(no. 2\): ")
+        self.assertNotIn("refused", self.reference_log(), "one waited for the other in vain")
 
     def frames(self, n):
         rng = np.random.default_rng(9)
@@ -516,6 +517,7 @@ class AseClient(ReferenceTest):
     def test_structures_are_labelled_by_two_clients(self):
         self.frames(6)
         self.label(self.reference(extra="  parallel: 2\n  stress_check: off\n"), environment={"MEET": str(self.folder / "meeting")})
+        self.assertNotIn("refused", (self.folder / "test.xyz.d" / "reference" / "log").read_text())
         frames = ase.io.read(self.folder / "test.xyz", ":")
         self.assertEqual(len(frames), 6)
         self.compare(frames, self.direct, 1e-6, 1e-6, 1e-7)
@@ -846,6 +848,7 @@ class QuantumEspresso(ReferenceTest):
             self.assertIn("sign and unit verified", text)
             said = (self.folder / "out" / "reference" / "client.log").read_text()
             self.assertEqual(said.count("Program PWSCF"), 2, "the strained cell, and one process for all calls")
+            self.assertNotIn("refused", self.reference_log())
             shutil.rmtree(self.folder / "out")
 
     def test_it_goes_on_from_the_density_before(self):
