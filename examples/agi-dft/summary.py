@@ -53,6 +53,9 @@ if len(sys.argv) > 2:
     axes.semilogy(table[:, 0], table[:, 3], "o", ms=4, label="true error of an atom's force, rms")
     axes.semilogy(table[:, 0], table[:, 2], "^", ms=4, label="estimate (BEEF), largest")
     axes.semilogy(table[:, 0], table[:, 1], "v", ms=4, label="estimate (BEEF), mean")
+    ticks = [10, 20, 50, 100, 200]
     axes.set(xlabel="step", ylabel="meV/Å")
+    axes.set_yticks(ticks, map(str, ticks))
+    axes.set_yticks([], minor=True)
     axes.legend(fontsize="small", ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1.0))
     figure.savefig(sys.argv[2], dpi=110)
