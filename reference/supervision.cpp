@@ -67,6 +67,11 @@ Supervised::Supervised(std::vector<std::unique_ptr<ExternalCode>> codes, Supervi
 
 std::string Supervised::file(const std::string& name) const { return (fs::path(options_.folder) / name).string(); }
 
+void Supervised::tell(const std::string& text, bool worrying) {
+    const std::lock_guard lock(hearing_mutex_);
+    note_(text, worrying);
+}
+
 void Supervised::log(const std::string& line) {
     const std::lock_guard lock(log_mutex_);
     if (!log_) {
@@ -114,7 +119,7 @@ void Supervised::evaluate_all(std::span<const Structure> structures,
                 }
                 Evaluation answer = call(who, structures[k], false, "call");
                 if (!options_.stress) answer.stress.reset();
-                const std::lock_guard lock(mutex);
+                const std::lock_guard lock(hearing_mutex_);
                 answered(k, answer);
             }
         } catch (...) {
@@ -219,7 +224,7 @@ void Supervised::quarantine(std::size_t who, const Structure& structure, const E
     while (fs::exists(file(fmt::format("failed-{:03d}", number)))) ++number;
     const std::string name = fmt::format("failed-{:03d}", number);
     log(fmt::format("refused, see {}: {}", name, reason));
-    note_(fmt::format("reference: {} (kept in {})", reason, file(name)), true);
+    tell(fmt::format("reference: {} (kept in {})", reason, file(name)), true);
     try {
         fs::create_directories(file(name));
         write_file_atomically(file(name + "/reason"), reason + "\n");
@@ -231,7 +236,7 @@ void Supervised::quarantine(std::size_t who, const Structure& structure, const E
         write_file_atomically(file(name + "/output"), codes_[who]->output());
         codes_[who]->quarantine(file(name));
     } catch (const std::exception& error) {  // the next attempt matters more than the files of this one
-        note_(fmt::format("reference: the files of a failed call could not be kept: {}", error.what()), true);
+        tell(fmt::format("reference: the files of a failed call could not be kept: {}", error.what()), true);
     }
 }
 
@@ -273,7 +278,7 @@ std::optional<Evaluation> Supervised::verify_stress(const Structure& structure) 
                                     ? "stress of the reference: too small to be verified"
                                     : "stress of the reference: sign and unit verified";
     log(verdict + ": " + numbers);
-    note_(verdict + ": " + numbers, false);
+    tell(verdict + ": " + numbers, false);
     write_file_atomically(stamp, description() + "\n");
     stress_verified_ = true;
     return before;
@@ -286,7 +291,7 @@ Evaluation Supervised::audited(const Evaluation& answer, const Evaluation& fresh
                                          1e3 * energy, 1e3 * force);
     log(text);
     if (energy <= options_.audit_energy && force <= options_.audit_force) return answer;
-    note_(text + ", more than it should; its result is taken. Converge the code's calls more tightly", true);
+    tell(text + ", more than it should; its result is taken. Converge the code's calls more tightly", true);
     return fresh;
 }
 

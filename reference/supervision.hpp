@@ -87,12 +87,14 @@ class Supervised final : public Calculator {
     [[nodiscard]] std::optional<Evaluation> verify_stress(const Structure& structure);
     [[nodiscard]] Evaluation audited(const Evaluation& answer, const Evaluation& fresh, const Structure& structure);
     void log(const std::string& line);
+    void tell(const std::string& text, bool worrying);
     [[nodiscard]] std::string file(const std::string& name) const;
 
     std::vector<std::unique_ptr<ExternalCode>> codes_;
     SupervisionOptions options_;
     Note note_;
     std::mutex log_mutex_, quarantine_mutex_;
+    std::mutex hearing_mutex_;  ///< the caller is told one thing at a time: Note, answers of evaluate_all
     std::unique_ptr<OutputFile> log_;
     std::optional<double> last_energy_;  ///< of the last call [eV/atom]
     long n_calls_ = 0;

@@ -14,7 +14,7 @@ namespace {
 
 using mlff::testing::error_of;
 
-/// As CP2K 2023.1 writes it; tests/app/reference_test.py reads what the program itself has written.
+/// As CP2K 2023.1 writes it; tests/app/cp2k_test.py reads what the program itself has written.
 const std::string output = R"(
  ENERGY| Total FORCE_EVAL ( QS ) energy [a.u.]:              -14.448204820545341
 

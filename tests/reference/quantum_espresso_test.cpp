@@ -13,7 +13,7 @@ namespace {
 
 using mlff::testing::error_of;
 
-/// As pw.x 6.7 writes it; tests/app/reference_test.py reads what the program itself has written.
+/// As pw.x 6.7 writes it; tests/app/quantum_espresso_test.py reads what the program itself has written.
 const std::string output = R"(
      number of atoms/cell      =            2
      number of atomic types    =            2
