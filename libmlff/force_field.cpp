@@ -18,7 +18,29 @@ namespace {
 
 using Eigen::Index;
 
-constexpr Index batch_size = 64;  ///< atoms per pair of matrix products: wide enough for gemm, small enough for cache
+constexpr Index batch_size = 128;  ///< atoms per pair of matrix products: wide enough for gemm, small enough for cache
+
+/// Σ_k v_k s_k^ζ, summed in double; s_k becomes the slope ζ v_k s_k^(ζ-1).
+template <class Weights, class Similarity>
+double energy_and_slopes(const Weights& v, int power, Similarity s) {
+    using Real = typename Similarity::Scalar;
+    constexpr Index at_once = 32;  // stay in registers
+    Eigen::Array<double, at_once, 1> sums = Eigen::Array<double, at_once, 1>::Zero();
+    double rest = 0.0;
+    const auto apply = [&](auto part, auto weights, auto&& add) {
+        const auto similarity = part.array().eval();
+        auto slope = weights.array().eval();
+        for (int p = 1; p < power; ++p) slope *= similarity;
+        add((slope * similarity).template cast<double>());
+        part = (static_cast<Real>(power) * slope).matrix();
+    };
+    Index k = 0;
+    for (; k + at_once <= s.size(); k += at_once)
+        apply(s.template segment<at_once>(k), v.template segment<at_once>(k), [&](const auto& e) { sums += e; });
+    for (; k < s.size(); ++k)
+        apply(s.template segment<1>(k), v.template segment<1>(k), [&](const auto& e) { rest += e.sum(); });
+    return sums.sum() + rest;
+}
 
 }  // namespace
 
@@ -119,21 +141,23 @@ Eigen::MatrixXd compute_features(const descriptors::Descriptor& descriptor, cons
     return features;
 }
 
+/// Of one batch, in the precision of its products.
 template <class Real>
 struct ForceFieldCalculator::Products {
     Eigen::MatrixX<Real> features;    ///< x̂, D × n
-    Eigen::MatrixX<Real> similarity;  ///< x̂·t, n_terms × n
-    Eigen::MatrixX<Real> slope;       ///< dE/d(x̂·t)
+    Eigen::MatrixX<Real> similarity;  ///< x̂·t, n_terms × n; then dE/d(x̂·t)
     Eigen::MatrixX<Real> gradient;    ///< dE/dx̂, D × n
+    Eigen::Matrix3X<Real> slopes;     ///< dE/dr_ij of one atom [eV/Å]
+    descriptors::Descriptor::BasicWorkspace<Real> work;
+    std::vector<descriptors::Descriptor::Coefficients<Real>> coefficients{static_cast<std::size_t>(batch_size)};
 };
 
 struct ForceFieldCalculator::ThreadScratch {
-    std::vector<descriptors::Descriptor::Workspace> work{static_cast<std::size_t>(batch_size)};
-    Eigen::MatrixXd features;
     Products<double> in_double;
     Products<float> in_single;
-    Eigen::VectorXd gradient;
-    Matrix3X pairs;
+    std::vector<Environments::Pairs> pairs{static_cast<std::size_t>(batch_size)};
+    std::vector<descriptors::Environment> environments;  ///< of one batch, views of its pairs
+    bool too_close = false;                              ///< two atoms are, somewhere
     Matrix3X forces;
     Matrix3 virial;  ///< Σ r_ij ⊗ dE/dr_ij [eV]
 };
@@ -170,46 +194,43 @@ void ForceFieldCalculator::predict_batch(int channel, std::span<const Index> ato
                                          Evaluation& result) const {
     const auto& descriptor = force_field_.descriptor();
     const auto n = static_cast<Index>(atoms.size());
-    scratch.features.resize(descriptor.size(), n);
-    for (Index k = 0; k < n; ++k)
-        descriptor.value(environments_.environment(atoms[static_cast<std::size_t>(k)]),
-                         scratch.work[static_cast<std::size_t>(k)], scratch.features.col(k));
-    products.features = scratch.features.template cast<Real>();
-    products.similarity.noalias() = terms.transpose() * products.features;
-    products.slope.resize(terms.cols(), n);
+    const int power = force_field_.kernel_power();
+    auto& [features, similarity, gradient, all_slopes, work, coefficients] = products;
+    features.resize(descriptor.size(), n);
+    scratch.environments.clear();
     for (Index k = 0; k < n; ++k) {
-        // v s^(ζ-1), column by column so that it stays in cache
-        auto slope = products.slope.col(k).array();
-        const auto similarity = products.similarity.col(k).array();
-        slope = weights.array();
-        for (int power = 1; power < force_field_.kernel_power(); ++power) slope *= similarity;
-        result.atom_energies[atoms[static_cast<std::size_t>(k)]] =
-            force_field_.e0()[channel] + (slope * similarity).template cast<double>().sum();
-        slope *= static_cast<Real>(force_field_.kernel_power());
+        const auto place = static_cast<std::size_t>(k);
+        scratch.environments.push_back(environments_.environment(atoms[place], scratch.pairs[place]));
+        scratch.too_close |= scratch.pairs[place].too_close;
+        descriptor.value(scratch.environments.back(), work, features.col(k));
+        work.swap(coefficients[place]);
     }
-    products.gradient.noalias() = terms * products.slope;
-    const NeighborList& neighbors = environments_.neighbors();
+    similarity.noalias() = terms.transpose() * features;
+    for (Index k = 0; k < n; ++k)
+        result.atom_energies[atoms[static_cast<std::size_t>(k)]] =
+            force_field_.e0()[channel] + energy_and_slopes(weights, power, similarity.col(k));
+    gradient.noalias() = terms * similarity;
     for (Index k = 0; k < n; ++k) {
-        const Index i = atoms[static_cast<std::size_t>(k)], first = neighbors.first(i);
-        const auto environment = environments_.environment(i);
-        if (scratch.pairs.cols() < environment.size()) scratch.pairs.resize(3, 2 * environment.size());
-        auto pairs = scratch.pairs.leftCols(environment.size());
-        scratch.gradient = products.gradient.col(k).template cast<double>();
-        descriptor.adjoint(environment, scratch.work[static_cast<std::size_t>(k)], scratch.features.col(k),
-                           scratch.gradient, pairs);
+        const auto place = static_cast<std::size_t>(k);
+        const descriptors::Environment& environment = scratch.environments[place];
+        if (all_slopes.cols() < environment.size()) all_slopes.resize(3, 2 * environment.size());
+        auto slopes = all_slopes.leftCols(environment.size());
+        work.swap(coefficients[place]);
+        descriptor.adjoint(environment, work, features.col(k), gradient.col(k), slopes);
+        work.swap(coefficients[place]);
         Vector3 total = Vector3::Zero();
         for (Index p = 0; p < environment.size(); ++p) {
-            const Vector3 g = pairs.col(p);
+            const Vector3 g = slopes.col(p).template cast<double>();
             total += g;
-            scratch.forces.col(neighbors.neighbor(first + p)) -= g;
+            scratch.forces.col(scratch.pairs[place].neighbor[static_cast<std::size_t>(p)]) -= g;
             scratch.virial += environment.vectors.col(p) * g.transpose();
         }
-        scratch.forces.col(i) += total;
+        scratch.forces.col(atoms[place]) += total;
     }
 }
 
 Evaluation ForceFieldCalculator::evaluate(const Structure& structure, const Request& request) {
-    environments_.update(structure);
+    environments_.prepare(structure);
     Evaluation result;
     result.atom_energies.resize(structure.size());
     struct Batch {
@@ -231,11 +252,15 @@ Evaluation ForceFieldCalculator::evaluate(const Structure& structure, const Requ
         ThreadScratch& scratch = scratch_[static_cast<std::size_t>(omp_get_thread_num())];
         scratch.forces.setZero(3, structure.size());
         scratch.virial.setZero();
+        scratch.too_close = false;
         // Static shares and a reduction in the order of the threads: same thread count, same bits.
 #pragma omp for schedule(static)
         for (std::size_t b = 0; b < batches.size(); ++b)
             predict_batch(batches[b].channel, batches[b].atoms, scratch, result);
     }
+    const bool too_close = std::any_of(scratch_.begin(), scratch_.begin() + n_threads,
+                                       [](const ThreadScratch& scratch) { return scratch.too_close; });
+    if (too_close || request.uncertainty || request.spilling) environments_.update(structure);  // throws if too close
     result.forces.setZero(3, structure.size());
     Matrix3 virial = Matrix3::Zero();
     for (int t = 0; t < n_threads; ++t) {
