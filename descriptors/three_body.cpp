@@ -304,7 +304,7 @@ void ThreeBody::adjoint_of_products(BasicWorkspace<Real>& work, const AlignedVec
         const auto once = static_cast<Real>(kappa(l));
         const Real* c_l = c.data() + c_offset(l);
         Real* W = work.weight.data() + weight_offset(l);
-        reset(work.gradient_by_a, padded(n_m) * row);
+        reserve(work.gradient_by_a, padded(n_m) * row);
         Real* gradient = work.gradient_by_a.data();
         if (compression_ == Compression::none) {
             g = symmetric_weights(l, g, W);
@@ -315,6 +315,7 @@ void ThreeBody::adjoint_of_products(BasicWorkspace<Real>& work, const AlignedVec
             for (Index b = 0; b < row; b += n_lanes) sum_products(n_m, 0, row, of_c, W + b, row, gradient + b, row);
         } else {
             const Real* c_all = work.c_all.data() + c_all_offset(l);
+            std::fill_n(gradient, n_m * row, Real(0));
             reset(work.summed, n_m * width);
             for (Index channel = 0; channel < n_channels_; ++channel)
                 for (Index a = 0; a < n; ++a, g += n) {
@@ -394,12 +395,14 @@ void ThreeBody::adjoint(const Environment& environment, BasicWorkspace<Real>& wo
                         const std::type_identity_t<Eigen::Ref<const Eigen::VectorX<Real>>>& g,
                         std::type_identity_t<Eigen::Ref<Eigen::Matrix3X<Real>>> pairs) const {
     if (compression_ == Compression::element) sum_channels(work, c);
-    reset(work.packed, full_size_ + n_lanes);  // read in lanes, across the end
-    if (all_kept())
+    if (all_kept()) {
+        reserve(work.packed, full_size_ + n_lanes);  // read in lanes, across the end
         std::copy_n(g.data(), full_size_, work.packed.data());
-    else
+    } else {
+        reset(work.packed, full_size_ + n_lanes);
         for (std::size_t k = 0; k < kept_.size(); ++k)
             work.packed[static_cast<std::size_t>(kept_[k])] = g[static_cast<Index>(k)];
+    }
     adjoint_of_products(work, c, static_cast<const Real*>(work.packed.data()));
     // Radial functions and harmonics are found once more, eight neighbours at once: cheaper than to keep them.
     select(environment, work);

@@ -81,7 +81,9 @@ void TwoBody::adjoint(const Environment& environment, BasicWorkspace<Real>& work
         const Real* g_channel = work.sums.data() + environment.channels[static_cast<std::size_t>(j)] * stride();
         Lanes<Real> slope{};
         for (Index n = 0; n < stride(); n += n_lanes) slope += load(g_channel + n) * load(dh + n);
-        pairs.col(j) += sum<Real>(slope) * (environment.vectors.col(j) / work.r[k]).template cast<Real>();
+        const double* vector = environment.vectors.data() + 3 * j;
+        const double scale = static_cast<double>(sum<Real>(slope)) / work.r[k];
+        for (Index x = 0; x < 3; ++x) pairs(x, j) += static_cast<Real>(scale * vector[x]);
     }
 }
 

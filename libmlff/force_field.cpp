@@ -20,6 +20,28 @@ using Eigen::Index;
 
 constexpr Index batch_size = 128;  ///< atoms per pair of matrix products: wide enough for gemm, small enough for cache
 
+void gemm(const char* op, int m, int n, int k, const double* A, int lda, const double* B, int ldb, double* C, int ldc) {
+    const double one = 1.0, zero = 0.0;
+    dgemm_(op, "N", &m, &n, &k, &one, A, &lda, B, &ldb, &zero, C, &ldc);
+}
+void gemm(const char* op, int m, int n, int k, const float* A, int lda, const float* B, int ldb, float* C, int ldc) {
+    const float one = 1.0F, zero = 0.0F;
+    sgemm_(op, "N", &m, &n, &k, &one, A, &lda, B, &ldb, &zero, C, &ldc);
+}
+
+/// C = A B, or Aᵀ B. An expression would first set C to zero and then add: once more through a large matrix.
+template <class Real>
+void multiply(bool transposed, const Eigen::MatrixX<Real>& A, const Eigen::MatrixX<Real>& B, Eigen::MatrixX<Real>& C) {
+    C.resize(transposed ? A.cols() : A.rows(), B.cols());
+    if (C.size() == 0 || B.rows() == 0) {
+        C.setZero();
+        return;
+    }
+    const auto size = [](Index n) { return static_cast<int>(n); };
+    gemm(transposed ? "T" : "N", size(C.rows()), size(C.cols()), size(B.rows()), A.data(), size(A.rows()), B.data(),
+         size(B.rows()), C.data(), size(C.rows()));
+}
+
 /// Σ_k v_k s_k^ζ, summed in double; s_k becomes the slope ζ v_k s_k^(ζ-1).
 template <class Weights, class Similarity>
 double energy_and_slopes(const Weights& v, int power, Similarity s) {
@@ -205,11 +227,12 @@ void ForceFieldCalculator::predict_batch(int channel, std::span<const Index> ato
         descriptor.value(scratch.environments.back(), work, features.col(k));
         work.swap(coefficients[place]);
     }
-    similarity.noalias() = terms.transpose() * features;
+    multiply(true, terms, features, similarity);
     for (Index k = 0; k < n; ++k)
         result.atom_energies[atoms[static_cast<std::size_t>(k)]] =
             force_field_.e0()[channel] + energy_and_slopes(weights, power, similarity.col(k));
-    gradient.noalias() = terms * similarity;
+    multiply(false, terms, similarity, gradient);
+    Matrix3 virial = Matrix3::Zero();
     for (Index k = 0; k < n; ++k) {
         const auto place = static_cast<std::size_t>(k);
         const descriptors::Environment& environment = scratch.environments[place];
@@ -223,10 +246,11 @@ void ForceFieldCalculator::predict_batch(int channel, std::span<const Index> ato
             const Vector3 g = slopes.col(p).template cast<double>();
             total += g;
             scratch.forces.col(scratch.pairs[place].neighbor[static_cast<std::size_t>(p)]) -= g;
-            scratch.virial += environment.vectors.col(p) * g.transpose();
+            virial += environment.vectors.col(p) * g.transpose();
         }
         scratch.forces.col(atoms[place]) += total;
     }
+    scratch.virial += virial;
 }
 
 Evaluation ForceFieldCalculator::evaluate(const Structure& structure, const Request& request) {
