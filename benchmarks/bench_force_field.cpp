@@ -2,17 +2,18 @@
 #include <omp.h>
 
 #include <array>
+#include <memory>
 #include <random>
 #include <string>
+#include <vector>
 
 #include "libmlff/force_field.hpp"
-#include "libmlff/learning/fit_data.hpp"
 #include "libmlff/production.hpp"
 #include "reference/embedded/catalogue.hpp"
 
 // Two systems, atoms displaced at random: AgI, bcc iodine with a = 5.06 Å as in the demo, default descriptors; and
-// silicon carbide (zincblende, a = 4.36 Å; 46 neighbours within 5 Å), n 8, l 3, two-body part to 5 Å as well. What is
-// fitted does not matter here: labels are random. Rates are per atom and step.
+// silicon carbide (zincblende, a = 4.36 Å; 46 neighbours within 5 Å), n 8, l 3, two-body part to 5 Å as well. Weights
+// do not matter here: they are random. Rates are per atom and step.
 namespace {
 
 using namespace mlff;
@@ -56,27 +57,50 @@ Structure structure_of(System system, int n, unsigned seed) {
     return system == silver_iodide ? agi(n, seed) : silicon_carbide(n, seed);
 }
 
+std::vector<int> species_of(System system) { return system == carbide ? std::vector{14, 6} : std::vector{47, 53}; }
+
+descriptors::DescriptorOptions descriptor_options(System system) {
+    descriptors::DescriptorOptions options;
+    if (system == carbide) {
+        options.radial = {.cutoff = 5.0, .width = 0.5, .functions = 8, .l_max = 0, .filter = 0.0};
+        options.angular.filter = 0.0;
+    }
+    return options;
+}
+
+/// As many references per species, surroundings of displaced atoms with random weights.
 ForceField force_field(System system, Eigen::Index n_references, int power) {
-    std::vector<LabeledStructure> data;
+    const std::vector<int> species = species_of(system);
+    auto descriptor = std::make_shared<descriptors::Descriptor>(descriptor_options(system), 2);
+    std::vector<LocalReferences> references(2);
+    for (auto& set : references) set.features.resize(descriptor->size(), n_references);
+    for (int seed = 2; references.back().structure.size() < static_cast<std::size_t>(n_references); ++seed) {
+        const Structure structure = structure_of(system, 5, static_cast<unsigned>(seed));
+        Environments environments(species, descriptor->cutoff(), 0.0);
+        environments.update(structure);
+        const Eigen::MatrixXd features = compute_features(*descriptor, environments);
+        for (int channel = 0; channel < 2; ++channel)
+            for (const Eigen::Index atom : environments.atoms(channel)) {
+                LocalReferences& set = references[static_cast<std::size_t>(channel)];
+                const auto k = static_cast<Eigen::Index>(set.structure.size());
+                if (k == n_references) break;
+                set.features.col(k) = features.col(atom);
+                set.structure.push_back(seed);
+                set.atom.push_back(static_cast<int>(atom));
+            }
+    }
     std::mt19937 random(1);
     std::normal_distribution<double> normal;
-    for (unsigned seed = 0; seed < 12; ++seed) {
-        const Structure structure = structure_of(system, system == silver_iodide ? 4 : 3, seed);
-        Matrix3X forces(3, structure.size());
-        for (Eigen::Index k = 0; k < forces.size(); ++k) forces.data()[k] = normal(random);
-        data.push_back({structure, {normal(random), forces, {}}, "benchmark"});
-    }
-    FitOptions options;
-    options.max_references = n_references;
-    options.selection.tolerance = 1e-13;
-    options.folds = 1;
-    options.force_field.kernel_power = power;
-    if (system == carbide) {
-        options.force_field.descriptor.radial = {
-            .cutoff = 5.0, .width = 0.5, .functions = 8, .l_max = 0, .filter = 0.0};
-        options.force_field.descriptor.angular.filter = 0.0;
-    }
-    return fit_to_data(data, options, {}, [](long, long, const std::string&) {});
+    Eigen::VectorXd weights(2 * n_references);
+    for (double& w : weights) w = normal(random);
+    return {std::move(descriptor),
+            power,
+            species,
+            std::move(references),
+            Eigen::VectorXd::Zero(2),
+            bayes::Posterior(std::move(weights), Eigen::MatrixXd::Identity(2 * n_references, 2 * n_references), {}),
+            {},
+            {}};
 }
 
 void per_atom(benchmark::State& state, Eigen::Index n_atoms) {
@@ -103,6 +127,78 @@ void features(benchmark::State& state) {
     per_atom(state, structure.size());
 }
 BENCHMARK(features)->UseRealTime();
+
+/// Where the time of an evaluation goes: pairs of every atom (from the neighbour list, 1 Å skin, no search), descriptor
+/// values, and the adjoint, of a batch of atoms. The two products are timed below; the rest of `force_path` is the
+/// powers of the similarities and the sums of the forces. Argument: system.
+template <class Real>
+struct Batch {
+    static constexpr Eigen::Index n_atoms = 128;
+    Structure structure;
+    descriptors::Descriptor descriptor;
+    Environments environments;
+    std::vector<Environments::Pairs> pairs{static_cast<std::size_t>(n_atoms)};
+    std::vector<descriptors::Environment> views;
+    descriptors::Descriptor::BasicWorkspace<Real> work;
+    std::vector<descriptors::Descriptor::Coefficients<Real>> coefficients{static_cast<std::size_t>(n_atoms)};
+    Eigen::MatrixX<Real> x, g;
+    Eigen::Matrix3X<Real> slopes{3, 1000};
+
+    explicit Batch(System system)
+        : structure(structure_of(system, system == silver_iodide ? 8 : 6, 1)),
+          descriptor(descriptor_options(system), 2),
+          environments(species_of(system), descriptor.cutoff(), 1.0),
+          x(descriptor.size(), n_atoms),
+          g(Eigen::MatrixX<Real>::Random(descriptor.size(), n_atoms)) {
+        environments.prepare(structure);
+        for (Eigen::Index k = 0; k < n_atoms; ++k)
+            views.push_back(environments.environment(k, pairs[static_cast<std::size_t>(k)]));
+    }
+    void values() {
+        for (Eigen::Index k = 0; k < n_atoms; ++k) {
+            descriptor.value(views[static_cast<std::size_t>(k)], work, x.col(k));
+            work.swap(coefficients[static_cast<std::size_t>(k)]);
+        }
+    }
+    void adjoint() {
+        for (Eigen::Index k = 0; k < n_atoms; ++k) {
+            const auto& view = views[static_cast<std::size_t>(k)];
+            work.swap(coefficients[static_cast<std::size_t>(k)]);
+            descriptor.adjoint(view, work, x.col(k), g.col(k), slopes.leftCols(view.size()));
+            work.swap(coefficients[static_cast<std::size_t>(k)]);
+        }
+    }
+};
+
+void stage_pairs(benchmark::State& state) {
+    Batch<double> batch(static_cast<System>(state.range(0)));
+    for (auto _ : state) {
+        batch.environments.prepare(batch.structure);
+        for (Eigen::Index i = 0; i < batch.structure.size(); ++i)
+            benchmark::DoNotOptimize(batch.environments.environment(i, batch.pairs[0]));
+    }
+    per_atom(state, batch.structure.size());
+}
+BENCHMARK(stage_pairs)->Arg(silver_iodide)->Arg(carbide)->UseRealTime();
+
+template <class Real>
+void stage_values(benchmark::State& state) {
+    Batch<Real> batch(static_cast<System>(state.range(0)));
+    for (auto _ : state) batch.values();
+    per_atom(state, batch.n_atoms);
+}
+BENCHMARK(stage_values<double>)->Arg(silver_iodide)->Arg(carbide)->UseRealTime();
+BENCHMARK(stage_values<float>)->Arg(silver_iodide)->Arg(carbide)->UseRealTime();
+
+template <class Real>
+void stage_adjoint(benchmark::State& state) {
+    Batch<Real> batch(static_cast<System>(state.range(0)));
+    batch.values();
+    for (auto _ : state) batch.adjoint();
+    per_atom(state, batch.n_atoms);
+}
+BENCHMARK(stage_adjoint<double>)->Arg(silver_iodide)->Arg(carbide)->UseRealTime();
+BENCHMARK(stage_adjoint<float>)->Arg(silver_iodide)->Arg(carbide)->UseRealTime();
 
 /// What an evaluation is made of: descriptors and their adjoint alone (one term per species), then with the products.
 enum Form { descriptors_only, in_double, in_single, quadratic };
@@ -131,11 +227,12 @@ BENCHMARK(force_path)
     ->Args({silver_iodide, in_single, 1000, 2})
     ->UseRealTime();
 
-/// The ceiling of the products on one core: both of them, 1,000 terms, 440 components, 64 atoms at once. Items are operations.
+/// The ceiling of the products on one core: both of them, 1,000 terms, 440 components, 128 atoms at once. Items are
+/// operations.
 template <class Real>
 void products(benchmark::State& state) {
     omp_set_num_threads(1);
-    const Eigen::Index n_components = 440, n_terms = 1000, n_atoms = 64;
+    const Eigen::Index n_components = 440, n_terms = 1000, n_atoms = 128;
     const Eigen::MatrixX<Real> terms = Eigen::MatrixX<Real>::Random(n_components, n_terms);
     Eigen::MatrixX<Real> features = Eigen::MatrixX<Real>::Random(n_components, n_atoms), similarity(n_terms, n_atoms);
     for (auto _ : state) {

@@ -40,50 +40,59 @@ double Descriptor::cutoff() const {
     return std::max(two_ ? options_.radial.cutoff : 0.0, three_ ? options_.angular.cutoff : 0.0);
 }
 
-void Descriptor::value(const Environment& environment, Workspace& work, Eigen::Ref<Eigen::VectorXd> x) const {
+template <class Real>
+void Descriptor::value(const Environment& environment, BasicWorkspace<Real>& work,
+                       std::type_identity_t<Eigen::Ref<Eigen::VectorX<Real>>> x) const {
     if (two_) two_->value(environment, work.two, x.head(two_size()));
-    if (three_) three_->value(environment, work.three, x.tail(three_size()));
+    if (three_) three_->value(environment, work.three, work.c, x.tail(three_size()));
     // One neighbour has no angle: what is left of the difference is rounding, which must not be normalised.
     if (three_ && work.three.neighbor.size() < 2) x.tail(three_size()).setZero();
-    const double norm2 = x.head(two_size()).norm(), norm3 = x.tail(three_size()).norm();
-    const double beta2 = options_.radial_weight, beta3 = 1.0 - beta2;
-    work.factor = {0.0, 0.0};
-    work.part_weight = {0.0, 0.0};
+    const Real norm2 = x.head(two_size()).norm(), norm3 = x.tail(three_size()).norm();
+    const auto beta2 = static_cast<Real>(options_.radial_weight),
+               beta3 = static_cast<Real>(1.0 - options_.radial_weight);
+    const Real zero = 0;
+    work.factor = {zero, zero};
+    work.part_weight = {zero, zero};
     if (options_.normalization == Normalization::joint) {
-        const double norm = std::sqrt(beta2 * norm2 * norm2 + beta3 * norm3 * norm3);
-        if (norm > 0.0) work.factor = {std::sqrt(beta2) / norm, std::sqrt(beta3) / norm};
+        const Real norm = std::sqrt(beta2 * norm2 * norm2 + beta3 * norm3 * norm3);
+        if (norm > zero) work.factor = {std::sqrt(beta2) / norm, std::sqrt(beta3) / norm};
     } else {
-        const double present = (norm2 > 0.0 ? beta2 : 0.0) + (norm3 > 0.0 ? beta3 : 0.0);
-        if (norm2 > 0.0) work.part_weight[0] = beta2 / present;
-        if (norm3 > 0.0) work.part_weight[1] = beta3 / present;
-        if (norm2 > 0.0) work.factor[0] = std::sqrt(work.part_weight[0]) / norm2;
-        if (norm3 > 0.0) work.factor[1] = std::sqrt(work.part_weight[1]) / norm3;
+        const Real present = (norm2 > zero ? beta2 : zero) + (norm3 > zero ? beta3 : zero);
+        if (norm2 > zero) work.part_weight[0] = beta2 / present;
+        if (norm3 > zero) work.part_weight[1] = beta3 / present;
+        if (norm2 > zero) work.factor[0] = std::sqrt(work.part_weight[0]) / norm2;
+        if (norm3 > zero) work.factor[1] = std::sqrt(work.part_weight[1]) / norm3;
     }
     x.head(two_size()) *= work.factor[0];
     x.tail(three_size()) *= work.factor[1];
 }
 
-void Descriptor::adjoint(const Environment& environment, Workspace& work, const Eigen::Ref<const Eigen::VectorXd>& x,
-                         const Eigen::Ref<const Eigen::VectorXd>& g, Eigen::Ref<Eigen::Matrix3Xd> pairs) const {
+template <class Real>
+void Descriptor::adjoint(const Environment& environment, BasicWorkspace<Real>& work,
+                         const std::type_identity_t<Eigen::Ref<const Eigen::VectorX<Real>>>& x,
+                         const std::type_identity_t<Eigen::Ref<const Eigen::VectorX<Real>>>& g,
+                         std::type_identity_t<Eigen::Ref<Eigen::Matrix3X<Real>>> pairs) const {
     // dE/dX_p = f_p (g_p − x̂_p (x̂·g))  jointly;  with x̂_p·g_p/β'_p in place of x̂·g separately.
     pairs.setZero();
+    const Real zero = 0;
     const auto x2 = x.head(two_size()), g2 = g.head(two_size());
     const auto x3 = x.tail(three_size()), g3 = g.tail(three_size());
-    double along2 = x2.dot(g2), along3 = x3.dot(g3);
+    Real along2 = x2.dot(g2), along3 = x3.dot(g3);
     if (options_.normalization == Normalization::joint) {
         along2 = along3 = along2 + along3;
     } else {
-        along2 = work.part_weight[0] > 0.0 ? along2 / work.part_weight[0] : 0.0;
-        along3 = work.part_weight[1] > 0.0 ? along3 / work.part_weight[1] : 0.0;
+        along2 = work.part_weight[0] > zero ? along2 / work.part_weight[0] : zero;
+        along3 = work.part_weight[1] > zero ? along3 / work.part_weight[1] : zero;
     }
-    work.raw_gradient.resize(size());
-    if (two_ && work.factor[0] > 0.0) {
-        work.raw_gradient.head(two_size()) = work.factor[0] * (g2 - along2 * x2);
-        two_->adjoint(environment, work.two, work.raw_gradient.head(two_size()), pairs);
+    work.raw_gradient.resize(static_cast<std::size_t>(size()));
+    Eigen::Map<Eigen::VectorX<Real>> raw(work.raw_gradient.data(), size());
+    if (two_ && work.factor[0] > zero) {
+        raw.head(two_size()) = work.factor[0] * (g2 - along2 * x2);
+        two_->adjoint(environment, work.two, raw.head(two_size()), pairs);
     }
-    if (three_ && work.factor[1] > 0.0) {
-        work.raw_gradient.tail(three_size()) = work.factor[1] * (g3 - along3 * x3);
-        three_->adjoint(environment, work.three, work.raw_gradient.tail(three_size()), pairs);
+    if (three_ && work.factor[1] > zero) {
+        raw.tail(three_size()) = work.factor[1] * (g3 - along3 * x3);
+        three_->adjoint(environment, work.three, work.c, raw.tail(three_size()), pairs);
     }
 }
 
@@ -91,6 +100,7 @@ Eigen::MatrixXd Descriptor::jacobian(const Environment& environment, Workspace& 
                                      const Eigen::Ref<const Eigen::VectorXd>& x) const {
     Eigen::MatrixXd J = Eigen::MatrixXd::Zero(size(), 3 * environment.size());
     if (two_ && work.factor[0] > 0.0) {
+        two_->slopes(environment, work.two);
         const Index n = two_->functions();
         for (std::size_t k = 0; k < work.two.neighbor.size(); ++k) {
             const Index j = work.two.neighbor[k];
@@ -102,7 +112,7 @@ Eigen::MatrixXd Descriptor::jacobian(const Environment& environment, Workspace& 
     }
     if (three_ && work.factor[1] > 0.0) {
         Eigen::MatrixXd inside(three_size(), 3 * static_cast<Index>(work.three.neighbor.size()));
-        three_->jacobian(environment, work.three, inside);
+        three_->jacobian(environment, work.three, work.c, inside);
         for (std::size_t k = 0; k < work.three.neighbor.size(); ++k)
             J.block(two_size(), 3 * work.three.neighbor[k], three_size(), 3) =
                 inside.middleCols(3 * static_cast<Index>(k), 3);
@@ -121,5 +131,12 @@ Eigen::MatrixXd Descriptor::jacobian(const Environment& environment, Workspace& 
     }
     return J;
 }
+
+template void Descriptor::value(const Environment&, BasicWorkspace<double>&, Eigen::Ref<Eigen::VectorXd>) const;
+template void Descriptor::value(const Environment&, BasicWorkspace<float>&, Eigen::Ref<Eigen::VectorXf>) const;
+template void Descriptor::adjoint(const Environment&, BasicWorkspace<double>&, const Eigen::Ref<const Eigen::VectorXd>&,
+                                  const Eigen::Ref<const Eigen::VectorXd>&, Eigen::Ref<Eigen::Matrix3Xd>) const;
+template void Descriptor::adjoint(const Environment&, BasicWorkspace<float>&, const Eigen::Ref<const Eigen::VectorXf>&,
+                                  const Eigen::Ref<const Eigen::VectorXf>&, Eigen::Ref<Eigen::Matrix3Xf>) const;
 
 }  // namespace mlff::descriptors

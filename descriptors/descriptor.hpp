@@ -3,6 +3,7 @@
 #include <Eigen/Core>
 #include <array>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "descriptors/environment.hpp"
@@ -47,14 +48,22 @@ struct DescriptorOptions {
 /// smooth.   Source: method.md section 1.
 class Descriptor {
  public:
-    /// Intermediates of one environment; filled by `value`, read (and used as scratch) by `adjoint` and `jacobian`.
-    struct Workspace {
-        TwoBody::Workspace two;
-        ThreeBody::Workspace three;
-        std::array<double, 2> factor{};       ///< f_2, f_3 [1/norm]; 0 for a part that is absent or zero
-        std::array<double, 2> part_weight{};  ///< separate: β'_p, the squared length of x̂_p
-        Eigen::VectorXd raw_gradient;         ///< scratch: dE/dX
+    /// What the derivatives at one environment need of `value`: a batch keeps it for each of its atoms.
+    template <class Real>
+    struct Coefficients {
+        AlignedVector<Real> c;              ///< of the three-body part, c_alm
+        std::array<Real, 2> factor{};       ///< f_2, f_3 [1/norm]; 0 for a part that is absent or zero
+        std::array<Real, 2> part_weight{};  ///< separate: β'_p, the squared length of x̂_p
     };
+    /// The coefficients of one environment, and scratch, in double or single precision.
+    template <class Real>
+    struct BasicWorkspace : Coefficients<Real> {
+        void swap(Coefficients<Real>& other) { std::swap(static_cast<Coefficients<Real>&>(*this), other); }
+        TwoBody::BasicWorkspace<Real> two;
+        ThreeBody::BasicWorkspace<Real> three;
+        AlignedVector<Real> raw_gradient;  ///< dE/dX
+    };
+    using Workspace = BasicWorkspace<double>;
 
     /// @param n_channels  number of species, ≥ 1
     /// @throws std::invalid_argument naming the field, its value and the bound
@@ -69,11 +78,17 @@ class Descriptor {
     [[nodiscard]] const std::optional<ThreeBody>& three_body() const { return three_; }
 
     /// x̂ into x (size()); zero if there is no neighbour.
-    void value(const Environment& environment, Workspace& work, Eigen::Ref<Eigen::VectorXd> x) const;
+    template <class Real>
+    void value(const Environment& environment, BasicWorkspace<Real>& work,
+               std::type_identity_t<Eigen::Ref<Eigen::VectorX<Real>>> x) const;
 
-    /// dE/dr_ij [eV/Å] into `pairs` (3 × n_neighbors, overwritten), given x̂ of `value` and g = dE/dx̂ [eV].
-    void adjoint(const Environment& environment, Workspace& work, const Eigen::Ref<const Eigen::VectorXd>& x,
-                 const Eigen::Ref<const Eigen::VectorXd>& g, Eigen::Ref<Eigen::Matrix3Xd> pairs) const;
+    /// dE/dr_ij [eV/Å] into `pairs` (3 × n_neighbors, overwritten), given the coefficients and x̂ of `value`, and
+    /// g = dE/dx̂ [eV].
+    template <class Real>
+    void adjoint(const Environment& environment, BasicWorkspace<Real>& work,
+                 const std::type_identity_t<Eigen::Ref<const Eigen::VectorX<Real>>>& x,
+                 const std::type_identity_t<Eigen::Ref<const Eigen::VectorX<Real>>>& g,
+                 std::type_identity_t<Eigen::Ref<Eigen::Matrix3X<Real>>> pairs) const;
 
     /// dx̂/dr_ij [1/Å], size() × 3 n_neighbors, columns 3j..3j+2 for neighbour j. Only for tests and analysis: the
     /// design matrix multiplies the parts without ever forming this.

@@ -6,13 +6,16 @@
 #include <numbers>
 #include <stdexcept>
 #include <string>
+#include <type_traits>
 
 namespace mlff::descriptors {
 namespace {
 
+using Eigen::Index;
 using std::numbers::pi;
 
 constexpr double knots_per_length = 10.0;  ///< knots per min(σ, R/(π N)), the shortest length in h_nl
+constexpr Index single_every = 3;          ///< in single precision, one knot of so many
 constexpr double gaussian_reach = 9.0;     ///< in σ; exp(-9²/2) = 3e-18 ends the integrand
 constexpr int gauss_points = 16;           ///< per panel of the quadrature
 
@@ -93,7 +96,7 @@ std::vector<std::vector<double>> spherical_bessel_zeros(int l_max, double limit)
 }
 
 Eigen::MatrixX3d scaled_modified_bessel(int l_max, double x) {
-    const Eigen::Index n = l_max + 1;
+    const Index n = l_max + 1;
     Eigen::MatrixX3d out = Eigen::MatrixX3d::Zero(n, 3);
     if (x < 1.0) {
         // Power series ι_l = Σ_k x^(l+2k) / [2^k k! (2l+2k+1)!!], differentiated term by term.
@@ -162,12 +165,12 @@ RadialBasis::RadialBasis(const RadialBasisOptions& options) : options_(options) 
     const double prefactor = 4.0 * pi * std::pow(2.0 * pi * sigma * sigma, -1.5);
     for (int panel = 0; panel < panels; ++panel)
         for (int k = 0; k < gauss_points; ++k) {
-            const Eigen::Index node = panel * gauss_points + k;
+            const Index node = panel * gauss_points + k;
             const double s = R / panels * (panel + 0.5 * (x[k] + 1.0));
             quadrature_.nodes[node] = s;
             for (int l = 0; l <= options_.l_max; ++l) {
                 const double filter = 1.0 / (1.0 + options_.filter * std::pow(l * (l + 1.0), 2));
-                for (Eigen::Index n = 0; n < count(l); ++n) {
+                for (Index n = 0; n < count(l); ++n) {
                     const double z = zeros[static_cast<std::size_t>(l)][static_cast<std::size_t>(n)];
                     // ∫_0^R j_l(z s/R)² s² ds = R³/2 j_(l+1)(z)²
                     const double norm = std::sqrt(2.0 / (R * R * R)) / std::abs(spherical_bessel(l + 1, z));
@@ -177,27 +180,46 @@ RadialBasis::RadialBasis(const RadialBasisOptions& options) : options_(options) 
             }
         }
 
-    n_intervals_ = static_cast<Eigen::Index>(std::ceil(R / shortest * knots_per_length));
-    spacing_ = R / static_cast<double>(n_intervals_);
-    const Eigen::Index stride = padded_size();
-    table_.assign(static_cast<std::size_t>((n_intervals_ + 1) * 3 * stride), 0.0);
-    for (Eigen::Index knot = 0; knot <= n_intervals_; ++knot) {
-        // The last knot is the cutoff itself: the limit from inside keeps the curvature of f_cut there.
-        const Eigen::MatrixX3d exact =
-            integrate(knot < n_intervals_ ? spacing_ * static_cast<double>(knot) : std::nextafter(R, 0.0));
+    const auto n_intervals =
+        single_every * static_cast<Index>(std::ceil(R / shortest * knots_per_length / double{single_every}));
+    const double spacing = R / static_cast<double>(n_intervals);
+    std::vector<Eigen::MatrixX3d> knots;
+    // The last knot is the cutoff itself: the limit from inside keeps the curvature of f_cut there.
+    for (Index knot = 0; knot < n_intervals; ++knot) knots.push_back(integrate(spacing * static_cast<double>(knot)));
+    knots.push_back(integrate(std::nextafter(R, 0.0)));
+    tabulate(in_double_, 1, knots);
+    tabulate(in_single_, single_every, knots);
+}
+
+template <class Real>
+void RadialBasis::tabulate(Table<Real>& table, Index every, const std::vector<Eigen::MatrixX3d>& knots) const {
+    table.n_intervals = (static_cast<Index>(knots.size()) - 1) / every;
+    table.spacing = cutoff() / static_cast<double>(table.n_intervals);
+    const Index stride = padded_size();
+    table.rows.assign(static_cast<std::size_t>((table.n_intervals + 1) * 3 * stride), Real(0));
+    for (Index knot = 0; knot <= table.n_intervals; ++knot) {
+        const Eigen::MatrixX3d& exact = knots[static_cast<std::size_t>(knot * every)];
         double scale = 1.0;
-        for (Eigen::Index derivative = 0; derivative < 3; ++derivative, scale *= spacing_)
-            for (int l = 0; l <= options_.l_max; ++l)
-                for (Eigen::Index n = 0; n < count(l); ++n)
-                    table_[static_cast<std::size_t>((knot * 3 + derivative) * stride + place(l) + n)] =
-                        scale * exact(offset(l) + n, derivative);
+        for (Index derivative = 0; derivative < 3; ++derivative, scale *= table.spacing)
+            for (int l = 0; l <= l_max(); ++l)
+                for (Index n = 0; n < count(l); ++n)
+                    table.rows[static_cast<std::size_t>((knot * 3 + derivative) * stride + place(l) + n)] =
+                        static_cast<Real>(scale * exact(offset(l) + n, derivative));
     }
+}
+
+template <class Real>
+const RadialBasis::Table<Real>& RadialBasis::table() const {
+    if constexpr (std::is_same_v<Real, double>)
+        return in_double_;
+    else
+        return in_single_;
 }
 
 Eigen::MatrixX3d RadialBasis::integrate(double r) const {
     const double inverse_variance = 1.0 / (options_.width * options_.width);
     Eigen::MatrixX3d integral = Eigen::MatrixX3d::Zero(size(), 3);
-    for (Eigen::Index node = 0; node < quadrature_.nodes.size(); ++node) {
+    for (Index node = 0; node < quadrature_.nodes.size(); ++node) {
         const double s = quadrature_.nodes[node];
         if (std::abs(r - s) > gaussian_reach * options_.width) continue;
         // exp(-(r²+s²)/2σ²) ι_l(x) = exp(-(r-s)²/2σ²) [exp(-x) ι_l(x)],  x = r s/σ²; derivatives in r by the product
@@ -224,52 +246,99 @@ Eigen::MatrixX3d RadialBasis::integrate(double r) const {
     return h;
 }
 
-void RadialBasis::evaluate(double r, double* h, double* dh) const {
-    if (!(r < options_.cutoff)) {
-        std::fill(h, h + padded_size(), 0.0);
-        std::fill(dh, dh + padded_size(), 0.0);
-        return;
-    }
-    const double position = r / spacing_;
-    const Eigen::Index interval = std::min(static_cast<Eigen::Index>(position), n_intervals_ - 1);
-    const double t = position - static_cast<double>(interval), u = 1.0 - t, t2 = t * t, u2 = u * u;
-    const double scale = 1.0 / spacing_;
-    // Quintic Hermite polynomials of value, slope and curvature at the left knot; those at the right one are their
-    // mirror images, and the slopes of both follow.
-    const std::array<double, 6> weight = {
-        u2 * u * (1.0 + 3.0 * t + 6.0 * t2), u2 * u * t * (1.0 + 3.0 * t),  0.5 * u2 * u * t2,
-        t2 * t * (1.0 + 3.0 * u + 6.0 * u2), -t2 * t * u * (1.0 + 3.0 * u), 0.5 * t2 * t * u2};
-    const std::array<double, 6> slope = {
-        -30.0 * scale * t2 * u2, scale * u2 * (1.0 + 2.0 * t - 15.0 * t2), scale * 0.5 * t * u2 * (2.0 - 5.0 * t),
-        30.0 * scale * t2 * u2,  scale * t2 * (1.0 + 2.0 * u - 15.0 * u2), -scale * 0.5 * u * t2 * (2.0 - 5.0 * u)};
-    const Eigen::Index n = padded_size();
-    const double* c = table_.data() + interval * 3 * n;
-    for (Eigen::Index f = 0; f < n; f += n_lanes) {
-        Lanes value = Lanes::Zero(), derivative = Lanes::Zero();
-        for (std::size_t k = 0; k < weight.size(); ++k) {
-            const Lanes v = lanes(c + static_cast<Eigen::Index>(k) * n + f);
-            value += weight[k] * v;
-            derivative += slope[k] * v;
+template <bool with_values, bool with_slopes, class Real>
+void RadialBasis::interpolate(std::span<const double> r, Real* h, Real* dh) const {
+    using Vector = Lanes<Real>;
+    using Weights = std::array<Vector, 6>;
+    const Table<Real>& knots = table<Real>();
+    const double inverse_spacing = 1.0 / knots.spacing;
+    const auto scale = static_cast<Real>(inverse_spacing);
+    const Index n = padded_size();
+    for (std::size_t first = 0; first < r.size(); first += n_lanes) {
+        const std::size_t n_here = std::min<std::size_t>(n_lanes, r.size() - first);
+        // The place between knots is found in double: a distance in single precision would be off by 1e-5 of it.
+        std::array<const Real*, n_lanes> rows;
+        Vector t{}, inside{};
+        for (std::size_t q = 0; q < n_here; ++q) {
+            const double position = r[first + q] * inverse_spacing;
+            const bool is_inside = r[first + q] < options_.cutoff;
+            const Index interval = is_inside ? std::min(static_cast<Index>(position), knots.n_intervals - 1) : 0;
+            rows[q] = knots.rows.data() + interval * 3 * n;
+            t[q] = is_inside ? static_cast<Real>(position - static_cast<double>(interval)) : Real(0);
+            inside[q] = is_inside ? Real(1) : Real(0);
         }
-        lanes(h + f) = value;
-        lanes(dh + f) = derivative;
+        // Quintic Hermite polynomials of value, slope and curvature at the left knot; those at the right one are their
+        // mirror images, and the slopes of both follow.
+        const Vector u = Real(1) - t, t2 = t * t, u2 = u * u, t3 = inside * t2 * t, u3 = inside * u2 * u;
+        const Vector middle = inside * scale * t2 * u2;
+        Weights weight, slope;
+        if constexpr (with_values)
+            weight = {
+                u3 * (Real(1) + Real(3) * t + Real(6) * t2), u3 * t * (Real(1) + Real(3) * t),  Real(0.5) * u3 * t2,
+                t3 * (Real(1) + Real(3) * u + Real(6) * u2), -t3 * u * (Real(1) + Real(3) * u), Real(0.5) * t3 * u2};
+        if constexpr (with_slopes)
+            slope = {Real(-30) * middle,
+                     inside * scale * u2 * (Real(1) + Real(2) * t - Real(15) * t2),
+                     Real(0.5) * inside * scale * t * u2 * (Real(2) - Real(5) * t),
+                     Real(30) * middle,
+                     inside * scale * t2 * (Real(1) + Real(2) * u - Real(15) * u2),
+                     Real(-0.5) * inside * scale * u * t2 * (Real(2) - Real(5) * u)};
+        for (std::size_t q = 0; q < n_here; ++q) {
+            const Index row = static_cast<Index>(first + q) * n;
+            for (Index f = 0; f < n; f += n_lanes) {
+                Vector value{}, derivative{};
+                for (std::size_t k = 0; k < weight.size(); ++k) {
+                    const Vector v = load(rows[q] + static_cast<Index>(k) * n + f);
+                    if constexpr (with_values) value += weight[k][q] * v;
+                    if constexpr (with_slopes) derivative += slope[k][q] * v;
+                }
+                if constexpr (with_values) store(h + row + f, value);
+                if constexpr (with_slopes) store(dh + row + f, derivative);
+            }
+        }
     }
 }
 
+template <class Real>
+void RadialBasis::values(std::span<const double> r, Real* h) const {
+    interpolate<true, false, Real>(r, h, nullptr);
+}
+
+template <class Real>
+void RadialBasis::slopes(std::span<const double> r, Real* dh) const {
+    interpolate<false, true, Real>(r, nullptr, dh);
+}
+
+template <class Real>
+void RadialBasis::evaluate(std::span<const double> r, Real* h, Real* dh) const {
+    interpolate<true, true, Real>(r, h, dh);
+}
+
+template <class Real>
 double RadialBasis::interpolation_error() const {
-    Eigen::VectorXd h(padded_size()), dh(padded_size());
+    Eigen::VectorX<Real> h(padded_size());
     double largest = 0.0, error = 0.0;
-    for (Eigen::Index interval = 0; interval < n_intervals_; ++interval) {
-        const double r = spacing_ * (static_cast<double>(interval) + 0.5);
-        evaluate(r, h.data(), dh.data());
+    for (Index interval = 0; interval < table<Real>().n_intervals; ++interval) {
+        const double r = table<Real>().spacing * (static_cast<double>(interval) + 0.5);
+        values({&r, 1}, h.data());
         const Eigen::MatrixX3d exact = integrate(r);
         largest = std::max(largest, exact.col(0).cwiseAbs().maxCoeff());
         for (int l = 0; l <= options_.l_max; ++l)
-            error = std::max(
-                error,
-                (h.segment(place(l), count(l)) - exact.col(0).segment(offset(l), count(l))).cwiseAbs().maxCoeff());
+            error = std::max(error, (h.segment(place(l), count(l)).template cast<double>() -
+                                     exact.col(0).segment(offset(l), count(l)))
+                                        .cwiseAbs()
+                                        .maxCoeff());
     }
     return error / largest;
 }
+
+template void RadialBasis::values(std::span<const double>, double*) const;
+template void RadialBasis::values(std::span<const double>, float*) const;
+template void RadialBasis::slopes(std::span<const double>, double*) const;
+template void RadialBasis::slopes(std::span<const double>, float*) const;
+template void RadialBasis::evaluate(std::span<const double>, double*, double*) const;
+template void RadialBasis::evaluate(std::span<const double>, float*, float*) const;
+template double RadialBasis::interpolation_error<double>() const;
+template double RadialBasis::interpolation_error<float>() const;
 
 }  // namespace mlff::descriptors

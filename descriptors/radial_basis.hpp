@@ -1,6 +1,7 @@
 #pragma once
 
 #include <Eigen/Core>
+#include <span>
 #include <vector>
 
 #include "descriptors/lanes.hpp"
@@ -25,7 +26,8 @@ struct RadialBasisOptions {
 ///   f_cut(r) = [cos(π r/R) + 1]/2,   F_l = 1/(1 + a [l(l+1)]²)
 ///
 /// j_l, ι_l: spherical and modified spherical Bessel functions of the first kind. Tabulated once at equidistant knots
-/// with value, slope and curvature and interpolated by quintic polynomials: C², error below 1e-10 of max |h_nl|.
+/// with value, slope and curvature and interpolated by quintic polynomials: C², error below 1e-10 of max |h_nl|; in
+/// single precision every third knot is enough for 1e-7.
 /// Functions are ordered by l, then n: index offset(l) + n, 0 ≤ n < count(l).
 /// Source: method.md section 1; Jinnouchi et al., J. Chem. Phys. 152, 234102 (2020).
 class RadialBasis {
@@ -44,14 +46,21 @@ class RadialBasis {
     [[nodiscard]] Eigen::Index place(int l) const { return place_[static_cast<std::size_t>(l)]; }
     [[nodiscard]] Eigen::Index padded_size() const { return place_.back(); }  ///< Σ_l width(l)
 
-    /// h_nl(r) and dh_nl/dr [1/Å] from the table; both arrays hold padded_size() doubles (the padding is set to zero).
-    /// @param r  distance [Å], 0 ≤ r; zero beyond the cutoff
-    void evaluate(double r, double* h, double* dh) const;
+    /// From the table, a row of padded_size() numbers for each distance (the padding is zero): h_nl(r), dh_nl/dr [1/Å],
+    /// or both. Real: double or float.
+    /// @param r  distances [Å], 0 ≤ r; zero beyond the cutoff
+    template <class Real>
+    void values(std::span<const double> r, Real* h) const;
+    template <class Real>
+    void slopes(std::span<const double> r, Real* dh) const;
+    template <class Real>
+    void evaluate(std::span<const double> r, Real* h, Real* dh) const;
 
     /// h, dh/dr and d²h/dr² by quadrature, not from the table: 3 columns, size() rows. Slow; the table is made of it.
     [[nodiscard]] Eigen::MatrixX3d integrate(double r) const;
 
     /// Largest deviation of the table from the quadrature between knots, as a share of max |h_nl| over all functions.
+    template <class Real>
     [[nodiscard]] double interpolation_error() const;
 
  private:
@@ -60,12 +69,24 @@ class RadialBasis {
         Eigen::MatrixXd weighted_chi;  ///< weight · s² χ_nl(s) · F_l · prefactor, size() × n_nodes
     };
 
+    template <class Real>
+    struct Table {
+        double spacing = 0.0;  ///< of the knots [Å]
+        Eigen::Index n_intervals = 0;
+        AlignedVector<Real> rows;  ///< [knot][h, h' spacing, h'' spacing²][place]
+    };
+    template <class Real>
+    [[nodiscard]] const Table<Real>& table() const;
+    template <class Real>
+    void tabulate(Table<Real>& table, Eigen::Index every, const std::vector<Eigen::MatrixX3d>& knots) const;
+    template <bool with_values, bool with_slopes, class Real>
+    void interpolate(std::span<const double> r, Real* h, Real* dh) const;
+
     RadialBasisOptions options_;
     std::vector<Eigen::Index> offset_, place_;
     Quadrature quadrature_;
-    double spacing_ = 0.0;  ///< of the knots [Å]
-    Eigen::Index n_intervals_ = 0;
-    std::vector<double> table_;  ///< [knot][h, h' spacing, h'' spacing²][place]
+    Table<double> in_double_;
+    Table<float> in_single_;
 };
 
 /// Zeros of j_l in (0, limit], ascending, for every l = 0..l_max.

@@ -19,13 +19,20 @@ class SphericalHarmonics {
     [[nodiscard]] int l_max() const { return l_max_; }
     [[nodiscard]] Eigen::Index size() const { return (l_max_ + 1) * (l_max_ + 1); }
 
-    /// Y and r ∇Y at the direction of the unit vector (x, y, z) (unchecked): `value` holds size() numbers, `gradient`
-    /// 3 × size(): the tangential gradient on the unit sphere, column-major; divide by r for the derivative of
-    /// Y_lm(r̂) with respect to r. Real: double, or Lanes for four directions at once.
-    template <class Real>
-    void evaluate(const Real& x, const Real& y, const Real& z, Real* value, Real* gradient) const;
+    /// Y at the direction of the unit vector (x, y, z) (unchecked): `value` holds size() numbers.
+    /// Vector: double, or Lanes for several directions at once.
+    template <class Vector>
+    void evaluate(const Vector& x, const Vector& y, const Vector& z, Vector* value) const;
+
+    /// Also the gradient g of Y continued off the sphere as a polynomial: 3 × size() numbers, column-major. Its
+    /// tangential part g − r̂ (r̂·g), divided by r, is the derivative of Y_lm(r̂) with respect to r.
+    template <class Vector>
+    void evaluate(const Vector& x, const Vector& y, const Vector& z, Vector* value, Vector* gradient) const;
 
  private:
+    template <bool with_gradient, class Vector>
+    void compute(const Vector& x, const Vector& y, const Vector& z, Vector* value, Vector* gradient) const;
+
     int l_max_;
     std::vector<double> factor_;  ///< K_lm · (√2 if m > 0), index l(l+1)/2 + m
 };

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <functional>
 #include <numbers>
+#include <numeric>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -13,25 +14,80 @@ namespace {
 
 using Eigen::Index;
 using std::numbers::pi;
-using std::numbers::sqrt2;
 
-/// Σ_m Y_lm(a) Y_lm(a): what an atom contributes with itself.
-double self_factor(int l) { return (2.0 * l + 1.0) / (4.0 * pi); }
+constexpr double sqrt2 = std::numbers::sqrt2;
 
-double dot(const double* a, const double* b, Index n) {
-    double sum = 0.0;
+template <class Real>
+Real dot(const Real* a, const Real* b, Index n) {
+    Real sum = 0;
 #pragma omp simd reduction(+ : sum)
     for (Index k = 0; k < n; ++k) sum += a[k] * b[k];
     return sum;
 }
 
-/// y += factor · x
-void add_scaled(double* y, double factor, const double* x, Index n) {
-#pragma omp simd
-    for (Index k = 0; k < n; ++k) y[k] += factor * x[k];
+/// Sums of one or two vectors of lanes with the same factors:  out_sr = Σ_k factor(k, r) v_sk,  begin ≤ k < end,
+/// for n_rows rows r. v_sk are `stride` apart, out_sr `row`.
+template <int n_rows, std::size_t n_sums, class Real, class Factor>
+[[gnu::always_inline]] inline void sum_products(Index begin, Index end, const Factor& factor,
+                                                const std::array<const Real*, n_sums>& v, Index stride,
+                                                const std::array<Real*, n_sums>& out, Index row) {
+    std::array<std::array<Lanes<Real>, static_cast<std::size_t>(n_rows)>, n_sums> sums{};
+    for (Index k = begin; k < end; ++k) {
+        std::array<Lanes<Real>, n_sums> lanes;
+        for (std::size_t s = 0; s < n_sums; ++s) lanes[s] = load(v[s] + k * stride);
+#pragma GCC unroll 8
+        for (int r = 0; r < n_rows; ++r) {
+            const Real f = factor(k, r);
+            for (std::size_t s = 0; s < n_sums; ++s) sums[s][static_cast<std::size_t>(r)] += f * lanes[s];
+        }
+    }
+#pragma GCC unroll 8
+    for (int r = 0; r < n_rows; ++r)
+        for (std::size_t s = 0; s < n_sums; ++s) store(out[s] + r * row, sums[s][static_cast<std::size_t>(r)]);
 }
 
-void reset(std::vector<double>& v, Index n) { v.assign(static_cast<std::size_t>(n), 0.0); }
+/// The same for any number of rows, so many at once that eight sums stay in registers.
+template <std::size_t n_sums, class Real, class Factor>
+void sum_products(Index n_rows, Index begin, Index end, const Factor& factor, const std::array<const Real*, n_sums>& v,
+                  Index stride, const std::array<Real*, n_sums>& out, Index row) {
+    constexpr int most = 8 / static_cast<int>(n_sums);
+    Index first = 0;
+    const auto rows = [&](auto n) {
+        const auto shifted = [&](Index k, Index r) { return factor(k, first + r); };
+        auto place = out;
+        for (Real*& p : place) p += first * row;
+        sum_products<n()>(begin, end, shifted, v, stride, place, row);
+    };
+    for (; first + most <= n_rows; first += most) rows(std::integral_constant<int, most>{});
+    switch (n_rows - first) {
+        case 1:
+            return rows(std::integral_constant<int, 1>{});
+        case 2:
+            return rows(std::integral_constant<int, 2>{});
+        case 3:
+            return rows(std::integral_constant<int, 3>{});
+        default:
+            break;
+    }
+    if constexpr (most == 8) switch (n_rows - first) {
+            case 4:
+                return rows(std::integral_constant<int, 4>{});
+            case 5:
+                return rows(std::integral_constant<int, 5>{});
+            case 6:
+                return rows(std::integral_constant<int, 6>{});
+            case 7:
+                return rows(std::integral_constant<int, 7>{});
+            default:
+                break;
+        }
+}
+
+template <class Real, class Factor>
+void sum_products(Index n_rows, Index begin, Index end, const Factor& factor, const Real* v, Index stride, Real* out,
+                  Index row) {
+    sum_products<1, Real>(n_rows, begin, end, factor, {v}, stride, {out}, row);
+}
 
 }  // namespace
 
@@ -44,14 +100,20 @@ ThreeBody::ThreeBody(const RadialBasisOptions& options, int n_channels, Compress
       kept_(std::move(components)) {
     if (n_channels < 1) throw std::invalid_argument("a descriptor needs at least one species channel");
     c_offset_.push_back(0);
+    gradient_offset_.push_back(0);
     c_all_offset_.push_back(0);
     self_offset_.push_back(0);
+    weight_offset_.push_back(0);
     for (int l = 0; l <= basis_.l_max(); ++l) {
         const Index n = basis_.count(l);
         kappa_.push_back(std::sqrt(8.0 * pi * pi / (2.0 * l + 1.0)));
         c_offset_.push_back(c_offset_.back() + (2 * l + 1) * row_size(l));
+        gradient_offset_.push_back(gradient_offset_.back() + row_size(l) * padded(2 * l + 1));
         c_all_offset_.push_back(c_all_offset_.back() + (2 * l + 1) * basis_.width(l));
         self_offset_.push_back(self_offset_.back() + n_channels_ * n * basis_.width(l));
+        weight_offset_.push_back(weight_offset_.back() + (compression_ == Compression::none
+                                                              ? row_size(l) * row_size(l)
+                                                              : n_channels_ * n * basis_.width(l)));
         full_size_ += block_size(l);
     }
     if (all_kept()) return;
@@ -76,349 +138,298 @@ Index ThreeBody::block_size(int l) const {
     return compression_ == Compression::none ? a * (a + 1) / 2 : a * basis_.count(l);
 }
 
-void ThreeBody::evaluate_neighbors(const Environment& environment, Workspace& work) const {
-    work.neighbor.clear();
-    work.first.assign(1, 0);
+template <class Real>
+void ThreeBody::select(const Environment& environment, BasicWorkspace<Real>& work) const {
+    // Counts go two places up and neighbours are then filled in one place up, which leaves first[J] in place.
+    work.first.assign(static_cast<std::size_t>(n_channels_) + 2, 0);
     const auto n_neighbors = static_cast<std::size_t>(environment.size());
-    for (int channel = 0; channel < n_channels_; ++channel) {
-        for (std::size_t j = 0; j < n_neighbors; ++j)
-            if (environment.channels[j] == channel && environment.distances[j] < basis_.cutoff())
-                work.neighbor.push_back(static_cast<Index>(j));
-        work.first.push_back(static_cast<Index>(work.neighbor.size()));
+    for (std::size_t j = 0; j < n_neighbors; ++j)
+        work.first[static_cast<std::size_t>(environment.channels[j]) + 2] +=
+            environment.distances[j] < basis_.cutoff() ? 1 : 0;
+    std::partial_sum(work.first.begin(), work.first.end(), work.first.begin());
+    const auto n_inside = static_cast<std::size_t>(work.first.back());
+    work.neighbor.resize(n_inside);
+    work.r.resize(n_inside);
+    for (auto& coordinate : work.unit) coordinate.resize(n_inside + n_lanes);
+    for (std::size_t j = 0; j < n_neighbors; ++j) {
+        const double r = environment.distances[j], inverse = 1.0 / r;
+        if (!(r < basis_.cutoff())) continue;
+        const auto k = static_cast<std::size_t>(work.first[static_cast<std::size_t>(environment.channels[j]) + 1]++);
+        const double* vector = environment.vectors.data() + 3 * j;
+        work.neighbor[k] = static_cast<Index>(j);
+        work.r[k] = r;
+        for (std::size_t x = 0; x < 3; ++x) work.unit[x][k] = static_cast<Real>(vector[x] * inverse);
     }
-    const auto n_inside = static_cast<Index>(work.neighbor.size());
-    const Index stride = basis_.padded_size(), n_lm = harmonics_.size(), n_fours = padded(n_inside) / n_lanes;
-    if (static_cast<Index>(work.h.size()) < n_inside * stride) {
-        work.h.resize(static_cast<std::size_t>(n_inside * stride));
-        work.dh.resize(static_cast<std::size_t>(n_inside * stride));
-    }
-    if (static_cast<Index>(work.y.size()) < n_fours * n_lm) {
-        work.y.resize(static_cast<std::size_t>(n_fours * n_lm));
-        work.dy.resize(static_cast<std::size_t>(3 * n_fours * n_lm));
-    }
-    for (Index k = 0; k < n_inside; ++k)
-        basis_.evaluate(environment.distances[static_cast<std::size_t>(work.neighbor[static_cast<std::size_t>(k)])],
-                        work.h.data() + k * stride, work.dh.data() + k * stride);
-    for (Index four = 0; four < n_fours; ++four) {
-        Lanes x = Lanes::Zero(), y = Lanes::Zero(), z = Lanes::Ones();  // what is too many looks along z
-        for (Index k = n_lanes * four; k < std::min(n_lanes * (four + 1), n_inside); ++k) {
-            const Index j = work.neighbor[static_cast<std::size_t>(k)];
-            const Eigen::Vector3d u = environment.vectors.col(j) / environment.distances[static_cast<std::size_t>(j)];
-            x[k % n_lanes] = u[0];
-            y[k % n_lanes] = u[1];
-            z[k % n_lanes] = u[2];
-        }
-        harmonics_.evaluate(x, y, z, work.y.data() + four * n_lm, work.dy.data() + 3 * four * n_lm);
-    }
+    work.first.pop_back();
 }
 
-template <int Q>
-void ThreeBody::accumulate(Workspace& work, Index channel, Index k) const {
-    constexpr auto n_at_once = static_cast<std::size_t>(Q);
+template <class Real>
+void ThreeBody::accumulate(BasicWorkspace<Real>& work, AlignedVector<Real>& c, Index channel) const {
     const Index stride = basis_.padded_size(), n_lm = harmonics_.size();
-    std::array<const double*, n_at_once> y;
-    for (std::size_t q = 0; q < n_at_once; ++q) y[q] = work.harmonics(k + static_cast<Index>(q), n_lm);
-    const double* h = work.h.data() + k * stride;
+    const Index begin = work.first[static_cast<std::size_t>(channel)];
+    const Index end = work.first[static_cast<std::size_t>(channel) + 1];
     for (int l = 0; l <= basis_.l_max(); ++l) {
-        const Index n = basis_.count(l), width = basis_.width(l), row = row_size(l);
-        const double* h_l = h + basis_.place(l);
-        double* c = work.c.data() + c_offset(l) + channel * width;
-        double* self = work.self.data() + self_offset(l) + channel * n * width;
+        const Index n = basis_.count(l), width = basis_.width(l);
+        const Real* h = work.h.data() + basis_.place(l);
+        const Lanes<Real>* y = work.y.data() + l * l;
+        Real* own_c = c.data() + c_offset(l) + channel * width;
+        Real* self = work.self.data() + self_offset(l) + channel * n * width;
         for (Index b = 0; b < width; b += n_lanes) {
-            std::array<Lanes, n_at_once> h_b;
-            for (std::size_t q = 0; q < n_at_once; ++q) h_b[q] = lanes(h_l + static_cast<Index>(q) * stride + b);
-            for (Index m = 0; m < 2 * l + 1; ++m) {
-                Lanes sum = lanes(c + m * row + b);
-                for (std::size_t q = 0; q < n_at_once; ++q) sum += y[q][n_lanes * (l * l + m)] * h_b[q];
-                lanes(c + m * row + b) = sum;
-            }
-            for (Index a = 0; a < n; ++a) {
-                Lanes sum = lanes(self + a * width + b);
-                for (std::size_t q = 0; q < n_at_once; ++q) sum += h_l[static_cast<Index>(q) * stride + a] * h_b[q];
-                lanes(self + a * width + b) = sum;
-            }
+            sum_products(
+                2 * l + 1, begin, end, [&](Index k, Index m) { return y[k / n_lanes * n_lm + m][k % n_lanes]; }, h + b,
+                stride, own_c + b, row_size(l));
+            sum_products(
+                n, begin, end, [&](Index k, Index a) { return h[k * stride + a]; }, h + b, stride, self + b, width);
         }
     }
 }
 
-void ThreeBody::value(const Environment& environment, Workspace& work, Eigen::Ref<Eigen::VectorXd> x) const {
-    evaluate_neighbors(environment, work);
+template <class Real>
+void ThreeBody::sum_channels(BasicWorkspace<Real>& work, const AlignedVector<Real>& c) const {
+    reset(work.c_all, c_all_offset_.back() + n_lanes);
+    for (int l = 0; l <= basis_.l_max(); ++l)
+        for (Index m = 0; m < 2 * l + 1; ++m)
+            for (Index channel = 0; channel < n_channels_; ++channel)
+                add_scaled(work.c_all.data() + c_all_offset(l) + m * basis_.width(l), Real(1),
+                           c.data() + c_offset(l) + m * row_size(l) + channel * basis_.width(l), basis_.width(l));
+}
+
+template <class Real>
+void ThreeBody::value(const Environment& environment, BasicWorkspace<Real>& work, AlignedVector<Real>& c,
+                      std::type_identity_t<Eigen::Ref<Eigen::VectorX<Real>>> x) const {
+    select(environment, work);
+    const auto n_inside = static_cast<Index>(work.neighbor.size());
+    const Index n_lm = harmonics_.size(), n_groups = padded(n_inside) / n_lanes;
+    reserve(work.h, n_inside * basis_.padded_size());
+    reserve(work.y, n_groups * n_lm);
+    basis_.values(work.r, work.h.data());
+    for (Index group = 0; group < n_groups; ++group) {
+        const auto unit = [&](std::size_t k) { return load(work.unit[k].data() + group * n_lanes); };
+        harmonics_.evaluate(unit(0), unit(1), unit(2), work.y.data() + group * n_lm);
+    }
     // Lanes may be read and written across the end of a block of functions, and of the last one.
-    reset(work.c, c_offset_.back() + n_lanes);
-    reset(work.self, self_offset_.back() + n_lanes);
-    for (Index channel = 0; channel < n_channels_; ++channel) {
-        Index k = work.first[static_cast<std::size_t>(channel)];
-        const Index end = work.first[static_cast<std::size_t>(channel) + 1];
-        for (; k + 4 <= end; k += 4) accumulate<4>(work, channel, k);
-        for (; k < end; ++k) accumulate<1>(work, channel, k);
-    }
-    if (compression_ == Compression::element) {
-        reset(work.c_all, c_all_offset_.back() + n_lanes);
-        for (int l = 0; l <= basis_.l_max(); ++l)
-            for (Index m = 0; m < 2 * l + 1; ++m)
-                for (Index channel = 0; channel < n_channels_; ++channel)
-                    add_scaled(work.c_all.data() + c_all_offset(l) + m * basis_.width(l), 1.0,
-                               work.c.data() + c_offset(l) + m * row_size(l) + channel * basis_.width(l),
-                               basis_.width(l));
-    }
+    c.resize(static_cast<std::size_t>(c_offset_.back() + slack()));
+    work.self.resize(static_cast<std::size_t>(self_offset_.back() + n_lanes));
+    for (Index channel = 0; channel < n_channels_; ++channel) accumulate(work, c, channel);
+    if (compression_ == Compression::element) sum_channels(work, c);
 
     // Each row of products ends inside lanes; what is written too much is overwritten by the next row.
     work.packed.resize(static_cast<std::size_t>(full_size_ + n_lanes));
-    double* p = work.packed.data();
+    reserve(work.products, basis_.count(0) * row_size(0) + n_lanes);
+    const bool full = compression_ == Compression::none;
+    Real* p = work.packed.data();
     for (int l = 0; l <= basis_.l_max(); ++l) {
-        const Index n = basis_.count(l), width = basis_.width(l), row = row_size(l), n_m = 2 * l + 1;
-        const double* c = work.c.data() + c_offset(l);
-        const double* self = work.self.data() + self_offset(l);
-        // Row of products of `own` with other functions from `begin` to n, less the self term if there is one.
-        const auto products = [&](const double* own, const double* other, Index other_row, Index begin,
-                                  const double* own_self, double factor) {
-            for (Index b = begin; b < n; b += n_lanes) {
-                Lanes sum = Lanes::Zero();
-                for (Index m = 0; m < n_m; ++m) sum += own[m * row] * lanes(other + m * other_row + b);
-                if (own_self != nullptr) sum -= self_factor(l) * lanes(own_self + b);
-                lanes(p + b - begin) = factor * sum;
+        const Index n = basis_.count(l), width = basis_.width(l), row = row_size(l);
+        const auto factor = static_cast<Real>(full ? sqrt2 * kappa(l) : kappa(l));
+        const auto with_self = static_cast<Real>(self_factor(l));
+        for (Index channel = 0; channel < n_channels_; ++channel) {
+            // Σ_m c_a c_b of every a in this channel, b in this one and in those after it (element: in their sum).
+            const Real* own = c.data() + c_offset(l) + channel * width;
+            const Real* other = full ? own : work.c_all.data() + c_all_offset(l);
+            const Index other_row = full ? row : width, other_size = full ? row - channel * width : width;
+            const auto of_own = [&](Index m, Index a) { return own[m * row + a]; };
+            for (Index b = 0; b < other_size; b += n_lanes)
+                sum_products(n, 0, 2 * l + 1, of_own, other + b, other_row, work.products.data() + b, other_size);
+            const Real* self = work.self.data() + self_offset(l) + channel * n * width;
+            for (Index a = 0; a < n; ++a, self += width) {
+                const Real* products = work.products.data() + a * other_size;
+                const Index begin = full ? a : 0;
+                for (Index b = begin; b < n; b += n_lanes)
+                    store(p + b - begin, factor * (load(products + b) - with_self * load(self + b)));
+                if (full) *p /= static_cast<Real>(sqrt2);
+                p += n - begin;
+                for (Index begin_other = width; begin_other < other_size; begin_other += width, p += n)
+                    for (Index b = 0; b < n; b += n_lanes) store(p + b, factor * load(products + begin_other + b));
             }
-            p += n - begin;
-        };
-        for (Index channel = 0; channel < n_channels_; ++channel)
-            for (Index a = 0; a < n; ++a) {
-                const double* own = c + channel * width + a;
-                const double* own_self = self + (channel * n + a) * width;
-                if (compression_ == Compression::element) {
-                    products(own, work.c_all.data() + c_all_offset(l), width, 0, own_self, kappa(l));
-                    continue;
-                }
-                double* diagonal = p;
-                products(own, c + channel * width, row, a, own_self, sqrt2 * kappa(l));
-                for (Index other = channel + 1; other < n_channels_; ++other)
-                    products(own, c + other * width, row, 0, nullptr, sqrt2 * kappa(l));
-                *diagonal /= sqrt2;
-            }
+        }
     }
     if (all_kept()) {
-        x = Eigen::Map<const Eigen::VectorXd>(work.packed.data(), full_size_);
+        x = Eigen::Map<const Eigen::VectorX<Real>>(work.packed.data(), full_size_);
     } else {
         for (std::size_t k = 0; k < kept_.size(); ++k)
             x[static_cast<Index>(k)] = work.packed[static_cast<std::size_t>(kept_[k])];
     }
 }
 
-void ThreeBody::adjoint_of_products(Workspace& work, const double* g) const {
+template <class Real>
+const Real* ThreeBody::symmetric_weights(int l, const Real* g, Real* W) const {
+    const Index n = basis_.count(l), width = basis_.width(l), row = row_size(l);
+    const auto once = static_cast<Real>(kappa(l)), twice = static_cast<Real>(sqrt2 * kappa(l));
+    Lanes<Real> position;
+    for (Index q = 0; q < n_lanes; ++q) position[q] = static_cast<Real>(q);
+    const Lanes<Real> zero{};
+    // The upper triangle, half of the diagonal: each row of g holds the rest of its own channel, then all others.
+    for (Index channel = 0; channel < n_channels_; ++channel) {
+        for (Index a = n; a < width; ++a) std::fill_n(W + (channel * width + a) * row, row, Real(0));
+        for (Index a = 0; a < n; ++a) {
+            Real* out = W + (channel * width + a) * row + channel * width;
+            for (Index b = a / n_lanes * n_lanes; b < width; b += n_lanes) {
+                const auto first = static_cast<Real>(a - b), end = static_cast<Real>(n - b);
+                const Lanes<Real> v = load(g + b - a);
+                const Lanes<Real> scaled = position == first ? once * v : twice * v;
+                store(out + b, position >= first && position < end ? scaled : zero);
+            }
+            g += n - a;
+            for (Index other = channel + 1; other < n_channels_; ++other, g += n)
+                for (Index b = 0; b < width; b += n_lanes)
+                    store(out + (other - channel) * width + b,
+                          position < static_cast<Real>(n - b) ? twice * load(g + b) : zero);
+        }
+    }
+    for (Index a = 0; a < row; a += n_lanes)
+        for (Index b = a; b < row; b += n_lanes) {
+            if (a != b) {
+                transpose(W + a * row + b, row, W + b * row + a, row);
+                continue;
+            }
+            std::array<Real, n_lanes * n_lanes> mirrored;
+            Real* block = W + a * (row + 1);
+            transpose(block, row, mirrored.data(), n_lanes);
+            for (Index k = 0; k < n_lanes; ++k)
+                store(block + k * row, load(block + k * row) + load(mirrored.data() + k * n_lanes));
+        }
+    return g;
+}
+
+template <class Real>
+void ThreeBody::adjoint_of_products(BasicWorkspace<Real>& work, const AlignedVector<Real>& c, const Real* g) const {
     // With W/2 the symmetric matrix of dE/d(Σ_m c_a c_b), κ included:  dE/dc_a = Σ_b W_ab c_b, and the self term
     // contributes -(2l+1)/(4π) Σ_nn' W_nn' h'_n h_n' along the pair.
-    reset(work.gradient_c, c_offset_.back());
-    work.self_weight.resize(static_cast<std::size_t>(self_offset_.back()));
+    reserve(work.gradient, gradient_offset_.back());
+    reset(work.weight, compression_ == Compression::none ? 0 : weight_offset_.back());
+    reserve(work.weight, weight_offset_.back());
+    reserve(work.c_by_m, row_size(0) * padded(2 * basis_.l_max() + 1));
     for (int l = 0; l <= basis_.l_max(); ++l) {
         const Index n = basis_.count(l), width = basis_.width(l), row = row_size(l), n_m = 2 * l + 1;
-        const double* c = work.c.data() + c_offset(l);
-        double* gradient = work.gradient_c.data() + c_offset(l);
-        double* self = work.self_weight.data() + self_offset(l);
+        const auto once = static_cast<Real>(kappa(l));
+        const Real* c_l = c.data() + c_offset(l);
+        Real* W = work.weight.data() + weight_offset(l);
+        reserve(work.gradient_by_a, padded(n_m) * row);
+        Real* gradient = work.gradient_by_a.data();
         if (compression_ == Compression::none) {
-            reset(work.weight, row * row);
-            double* W = work.weight.data();
-            for (Index channel = 0; channel < n_channels_; ++channel)
-                for (Index a = 0; a < n; ++a) {
-                    const Index own = channel * width + a;
-                    W[own * row + own] = 2.0 * kappa(l) * *g++;
-                    for (Index other = channel; other < n_channels_; ++other)
-                        for (Index b = other == channel ? a + 1 : 0; b < n; ++b) {
-                            const Index place = other * width + b;
-                            W[own * row + place] = W[place * row + own] = sqrt2 * kappa(l) * *g++;
-                        }
-                }
-            for (Index m = 0; m < n_m; ++m)
-                for (Index b = 0; b < row; b += n_lanes) {
-                    Lanes sum = Lanes::Zero();
-                    for (Index a = 0; a < row; ++a) sum += c[m * row + a] * lanes(W + a * row + b);
-                    lanes(gradient + m * row + b) = sum;
-                }
-            for (Index channel = 0; channel < n_channels_; ++channel)
-                for (Index a = 0; a < n; ++a)
-                    std::copy_n(W + (channel * width + a) * row + channel * width, width,
-                                self + (channel * n + a) * width);
+            g = symmetric_weights(l, g, W);
+            transpose(padded(n_m), row, c_l, row, work.c_by_m.data(), padded(n_m));
+            const auto of_c = [by_m = work.c_by_m.data(), next = padded(n_m)](Index a, Index m) {
+                return by_m[a * next + m];
+            };
+            for (Index b = 0; b < row; b += n_lanes) sum_products(n_m, 0, row, of_c, W + b, row, gradient + b, row);
         } else {
-            const double* c_all = work.c_all.data() + c_all_offset(l);
+            const Real* c_all = work.c_all.data() + c_all_offset(l);
+            std::fill_n(gradient, n_m * row, Real(0));
             reset(work.summed, n_m * width);
-            std::fill_n(self, n_channels_ * n * width, 0.0);
             for (Index channel = 0; channel < n_channels_; ++channel)
                 for (Index a = 0; a < n; ++a, g += n) {
                     const Index own = channel * width + a;
                     for (Index m = 0; m < n_m; ++m) {
-                        gradient[m * row + own] += kappa(l) * dot(g, c_all + m * width, n);
-                        add_scaled(work.summed.data() + m * width, kappa(l) * c[m * row + own], g, n);
+                        gradient[m * row + own] += once * dot(g, c_all + m * width, n);
+                        add_scaled(work.summed.data() + m * width, once * c_l[m * row + own], g, n);
                     }
                     for (Index b = 0; b < n; ++b) {
-                        self[(channel * n + a) * width + b] += kappa(l) * g[b];
-                        self[(channel * n + b) * width + a] += kappa(l) * g[b];
+                        W[(channel * n + a) * width + b] += once * g[b];
+                        W[(channel * n + b) * width + a] += once * g[b];
                     }
                 }
             for (Index m = 0; m < n_m; ++m)
                 for (Index channel = 0; channel < n_channels_; ++channel)
-                    add_scaled(gradient + m * row + channel * width, 1.0, work.summed.data() + m * width, width);
+                    add_scaled(gradient + m * row + channel * width, Real(1), work.summed.data() + m * width, width);
         }
+        transpose(padded(n_m), row, static_cast<const Real*>(gradient), row, work.gradient.data() + gradient_offset(l),
+                  padded(n_m));
     }
 }
 
-template <int Q>
-[[gnu::always_inline]] inline void ThreeBody::pair_gradient(const PairTerms& term, Index b, Lanes& radial,
-                                                            std::array<Lanes, 3>& tangential) {
-    constexpr auto n_at_once = static_cast<std::size_t>(Q);
-    std::array<Lanes, n_at_once> along, across_x, across_y, across_z, with_self;
-    for (std::size_t q = 0; q < n_at_once; ++q)
-        along[q] = across_x[q] = across_y[q] = across_z[q] = with_self[q] = Lanes::Zero();
-    for (Index m = 0; m < term.n_m; ++m) {
-        const double y = term.y[n_lanes * m];
-        const double d_x = term.dy[n_lanes * 3 * m], d_y = term.dy[n_lanes * (3 * m + 1)],
-                     d_z = term.dy[n_lanes * (3 * m + 2)];
-        for (std::size_t q = 0; q < n_at_once; ++q) {
-            const Lanes g_m = lanes(term.gradient + m * term.row + b + static_cast<Index>(q) * n_lanes);
-            along[q] += y * g_m;
-            across_x[q] += d_x * g_m;
-            across_y[q] += d_y * g_m;
-            across_z[q] += d_z * g_m;
-        }
+template <class Real>
+std::array<Lanes<Real>, 3> ThreeBody::pair_gradients(BasicWorkspace<Real>& work, Index channel, Index k,
+                                                     Index n_here) const {
+    // Lanes of neighbours that are too many hold numbers of no account.
+    const auto place = static_cast<std::size_t>(k);
+    const auto r = std::span(work.r).subspan(place, static_cast<std::size_t>(n_here));
+    const std::array<Lanes<Real>, 3> unit = {load(work.unit[0].data() + k), load(work.unit[1].data() + k),
+                                             load(work.unit[2].data() + k)};
+    basis_.evaluate(r, work.h.data(), work.dh.data());
+    harmonics_.evaluate(unit[0], unit[1], unit[2], work.y.data(), work.dy.data());
+    const auto numbers = [](std::vector<Lanes<Real>>& lanes) { return reinterpret_cast<Real*>(lanes.data()); };
+    for (Index b = 0; b < basis_.padded_size(); b += n_lanes) {
+        transpose(work.h.data() + b, basis_.padded_size(), numbers(work.h_by_n) + b * n_lanes, n_lanes);
+        transpose(work.dh.data() + b, basis_.padded_size(), numbers(work.dh_by_n) + b * n_lanes, n_lanes);
     }
-    for (Index a = 0; a < term.n; ++a)
-        for (std::size_t q = 0; q < n_at_once; ++q)
-            with_self[q] += term.h[a] * lanes(term.self + a * term.width + b + static_cast<Index>(q) * n_lanes);
-    for (std::size_t q = 0; q < n_at_once; ++q) {
-        const Lanes h = lanes(term.h + b + static_cast<Index>(q) * n_lanes);
-        radial += lanes(term.dh + b + static_cast<Index>(q) * n_lanes) * (along[q] - term.self_factor * with_self[q]);
-        tangential[0] += h * across_x[q];
-        tangential[1] += h * across_y[q];
-        tangential[2] += h * across_z[q];
-    }
-}
-
-Eigen::Vector3d ThreeBody::pair_gradient(const Workspace& work, Index channel, Index k, const Eigen::Vector3d& unit,
-                                         double r) const {
-    const double* y = work.harmonics(k, harmonics_.size());
-    const double* dy = work.harmonic_gradients(k, harmonics_.size());
-    const double* h = work.h.data() + k * basis_.padded_size();
-    const double* dh = work.dh.data() + k * basis_.padded_size();
-    Lanes radial = Lanes::Zero();
-    std::array<Lanes, 3> tangential = {Lanes::Zero(), Lanes::Zero(), Lanes::Zero()};
+    // Σ_lm Y_lm Σ_n dE/dc_nlm h'_nl, less the self terms; and Σ_lm ∇Y_lm Σ_n dE/dc_nlm h_nl
+    Lanes<Real> along{}, across_x{}, across_y{}, across_z{};
     for (int l = 0; l <= basis_.l_max(); ++l) {
-        const Index n = basis_.count(l), width = basis_.width(l);
-        const PairTerms term{.n_m = 2 * l + 1,
-                             .n = n,
-                             .width = width,
-                             .row = row_size(l),
-                             .y = y + n_lanes * l * l,
-                             .dy = dy + n_lanes * 3 * l * l,
-                             .h = h + basis_.place(l),
-                             .dh = dh + basis_.place(l),
-                             .gradient = work.gradient_c.data() + c_offset(l) + channel * width,
-                             .self = work.self_weight.data() + self_offset(l) + channel * n * width,
-                             .self_factor = self_factor(l)};
-        Index b = 0;
-        for (; b + 2 * n_lanes <= width; b += 2 * n_lanes) pair_gradient<2>(term, b, radial, tangential);
-        if (b < width) pair_gradient<1>(term, b, radial, tangential);
+        const Index n = basis_.count(l), width = basis_.width(l), row = row_size(l), n_m = 2 * l + 1;
+        const bool full = compression_ == Compression::none;
+        const Index next = padded(n_m);
+        const Real* gradient = work.gradient.data() + gradient_offset(l) + channel * width * next;
+        const Real* self = work.weight.data() + weight_offset(l) + channel * (full ? width * (row + 1) : n * width);
+        const Index self_row = full ? row : width;
+        const Lanes<Real>* dh = work.dh_by_n.data() + basis_.place(l);
+        const Real* const h_by_n = numbers(work.h_by_n) + basis_.place(l) * n_lanes;
+        const Real* const dh_by_n = numbers(work.dh_by_n) + basis_.place(l) * n_lanes;
+        const auto of_c = [gradient, next](Index a, Index m) { return gradient[a * next + m]; };
+        const auto of_self = [self, self_row](Index b, Index a) { return self[b * self_row + a]; };  // symmetric
+        sum_products<2, Real>(n_m, 0, n, of_c, {dh_by_n, h_by_n}, n_lanes,
+                              {numbers(work.radial), numbers(work.tangential)}, n_lanes);
+        sum_products(n, 0, n, of_self, h_by_n, n_lanes, numbers(work.with_self), n_lanes);
+        const Lanes<Real>* y = work.y.data() + l * l;
+        const Lanes<Real>* dy = work.dy.data() + 3 * l * l;
+        for (std::size_t m = 0; m < static_cast<std::size_t>(n_m); ++m) {
+            along += work.radial[m] * y[m];
+            across_x += work.tangential[m] * dy[3 * m];
+            across_y += work.tangential[m] * dy[3 * m + 1];
+            across_z += work.tangential[m] * dy[3 * m + 2];
+        }
+        Lanes<Real> self_sum{};
+        for (std::size_t a = 0; a < static_cast<std::size_t>(n); ++a) self_sum += work.with_self[a] * dh[a];
+        along -= static_cast<Real>(self_factor(l)) * self_sum;
     }
-    return radial.sum() * unit + Eigen::Vector3d(tangential[0].sum(), tangential[1].sum(), tangential[2].sum()) / r;
+    // dE/dr = r̂ along + (1 − r̂ r̂ᵀ) across / r
+    Lanes<Real> inverse_r{};
+    for (std::size_t q = 0; q < r.size(); ++q) inverse_r[q] = static_cast<Real>(1.0 / r[q]);
+    along -= inverse_r * (unit[0] * across_x + unit[1] * across_y + unit[2] * across_z);
+    return {unit[0] * along + inverse_r * across_x, unit[1] * along + inverse_r * across_y,
+            unit[2] * along + inverse_r * across_z};
 }
 
-void ThreeBody::adjoint(const Environment& environment, Workspace& work, const Eigen::Ref<const Eigen::VectorXd>& g,
-                        Eigen::Ref<Eigen::Matrix3Xd> pairs) const {
+template <class Real>
+void ThreeBody::adjoint(const Environment& environment, BasicWorkspace<Real>& work, const AlignedVector<Real>& c,
+                        const std::type_identity_t<Eigen::Ref<const Eigen::VectorX<Real>>>& g,
+                        std::type_identity_t<Eigen::Ref<Eigen::Matrix3X<Real>>> pairs) const {
+    if (compression_ == Compression::element) sum_channels(work, c);
     if (all_kept()) {
-        adjoint_of_products(work, g.data());
+        reserve(work.packed, full_size_ + n_lanes);  // read in lanes, across the end
+        std::copy_n(g.data(), full_size_, work.packed.data());
     } else {
-        reset(work.packed, full_size_);
+        reset(work.packed, full_size_ + n_lanes);
         for (std::size_t k = 0; k < kept_.size(); ++k)
             work.packed[static_cast<std::size_t>(kept_[k])] = g[static_cast<Index>(k)];
-        adjoint_of_products(work, work.packed.data());
     }
-    for (Index channel = 0; channel < n_channels_; ++channel)
-        for (Index k = work.first[static_cast<std::size_t>(channel)];
-             k < work.first[static_cast<std::size_t>(channel) + 1]; ++k) {
-            const Index j = work.neighbor[static_cast<std::size_t>(k)];
-            const double r = environment.distances[static_cast<std::size_t>(j)];
-            pairs.col(j) += pair_gradient(work, channel, k, environment.vectors.col(j) / r, r);
+    adjoint_of_products(work, c, static_cast<const Real*>(work.packed.data()));
+    // Radial functions and harmonics are found once more, eight neighbours at once: cheaper than to keep them.
+    select(environment, work);
+    const Index n_functions = basis_.padded_size(), n_lm = harmonics_.size(), most = 2 * basis_.l_max() + 1;
+    for (auto* numbers : {&work.h, &work.dh}) reserve(*numbers, n_lanes * n_functions);
+    for (auto* lanes : {&work.h_by_n, &work.dh_by_n, &work.with_self}) reserve(*lanes, n_functions);
+    for (auto* lanes : {&work.radial, &work.tangential}) reserve(*lanes, most);
+    reserve(work.y, n_lm);
+    reserve(work.dy, 3 * n_lm);
+    for (Index channel = 0; channel < n_channels_; ++channel) {
+        const Index end = work.first[static_cast<std::size_t>(channel) + 1];
+        for (Index k = work.first[static_cast<std::size_t>(channel)]; k < end; k += n_lanes) {
+            const Index n_here = std::min(n_lanes, end - k);
+            const auto [x, y, z] = pair_gradients(work, channel, k, n_here);
+            for (Index q = 0; q < n_here; ++q)
+                pairs.col(work.neighbor[static_cast<std::size_t>(k + q)]) += Eigen::Vector3<Real>(x[q], y[q], z[q]);
         }
+    }
 }
 
-void ThreeBody::jacobian(const Environment& environment, Workspace& work, Eigen::Ref<Eigen::MatrixXd> out) const {
-    // dc_alm/dr = δ_J (h'_nl r̂ Y_lm + h_nl ∇Y_lm), so Σ_m dc_a c_b = h'_n r̂ U_b + h_n V_b with the projections
-    // U_b = Σ_m Y_lm c_b (row 0 of `projected`) and V_b = Σ_m ∇Y_lm c_b (rows 1 to 3).
-    const Index stride = basis_.padded_size(), n_lm = harmonics_.size();
-    for (std::size_t k = 0; k < work.neighbor.size(); ++k) {
-        const Index j = work.neighbor[k], row = static_cast<Index>(k);
-        const int channel = environment.channels[static_cast<std::size_t>(j)];
-        const double r = environment.distances[static_cast<std::size_t>(j)];
-        const Eigen::Vector3d unit = environment.vectors.col(j) / r;
-        const double* y = work.harmonics(row, n_lm);
-        const double* dy = work.harmonic_gradients(row, n_lm);
-        Index first = 0;
-        for (int l = 0; l <= basis_.l_max(); ++l) {
-            const Index n = basis_.count(l), all = channels_times(l), n_m = 2 * l + 1;
-            const bool full = compression_ == Compression::none;
-            const double* h = work.h.data() + row * stride + basis_.place(l);
-            const double* dh = work.dh.data() + row * stride + basis_.place(l);
-            const double* c = work.c.data() + c_offset(l);
-            const double* c_all = work.c_all.data() + c_all_offset(l);
-            // One projection of every a and, compressed, one more of the sums over channels.
-            const Index width = full ? all : all + n;
-            reset(work.projected, 4 * width);
-            double* projected = work.projected.data();
-            for (Index m = 0; m < n_m; ++m)
-                for (Index x = 0; x < 4; ++x) {
-                    const Index lm = l * l + m;
-                    const double factor = x == 0 ? y[n_lanes * lm] : dy[n_lanes * (3 * lm + x - 1)] / r;
-                    for (Index own = 0; own < n_channels_; ++own)
-                        add_scaled(projected + x * width + own * n, factor, c + m * row_size(l) + own * basis_.width(l),
-                                   n);
-                    if (!full) add_scaled(projected + x * width + all, factor, c_all + m * basis_.width(l), n);
-                }
-            if (!all_kept()) {
-                for (Index i = first; i < first_kept_[static_cast<std::size_t>(l) + 1]; ++i) {
-                    const auto [a, b] = kept_pairs_[static_cast<std::size_t>(i)];
-                    const Index n_a = a % n, n_b = b % n;
-                    const bool a_inside = a / n == channel, b_inside = !full || b / n == channel;
-                    for (Index x = 0; x < 3; ++x) {
-                        const double e = unit[x];
-                        const double* U = projected;
-                        const double* V = projected + (x + 1) * width;
-                        double sum = 0.0;
-                        if (a_inside) sum += dh[n_a] * e * U[b] + h[n_a] * V[b];
-                        if (b_inside) sum += dh[n_b] * e * U[a] + h[n_b] * V[a];
-                        if (a_inside && b_inside) sum -= self_factor(l) * e * (dh[n_a] * h[n_b] + h[n_a] * dh[n_b]);
-                        out(i, 3 * row + x) = (full && a != b ? sqrt2 * kappa(l) : kappa(l)) * sum;
-                    }
-                }
-                first = first_kept_[static_cast<std::size_t>(l) + 1];
-                continue;
-            }
-            for (Index x = 0; x < 3; ++x) {
-                double* p = out.data() + (3 * row + x) * out.outerStride() + first;
-                const double e = unit[x];
-                const double* U = projected;
-                const double* V = projected + (x + 1) * width;
-                for (Index a = 0; a < all; ++a) {
-                    const bool inside = a / n == channel;
-                    const Index own = a % n;
-                    const Index length = full ? all - a : n;
-                    std::fill_n(p, length, 0.0);
-                    if (inside) {
-                        const Index start = full ? a : all;
-                        add_scaled(p, dh[own] * e, U + start, length);
-                        add_scaled(p, h[own], V + start, length);
-                    }
-                    // b (or n') in this neighbour's channel
-                    const Index begin = full ? std::max(channel * n, a) : 0, end = full ? (channel + 1) * n : n;
-                    const Index skip = full ? begin - channel * n : 0;
-                    const double self = inside ? self_factor(l) * e : 0.0;
-                    double* q = p + (full ? begin - a : 0);
-                    for (Index b = 0; b < end - begin; ++b) {
-                        const double h_b = h[skip + b], dh_b = dh[skip + b];
-                        q[b] += dh_b * e * U[a] + h_b * V[a] - self * (dh[own] * h_b + h[own] * dh_b);
-                    }
-                    for (Index b = 0; b < length; ++b) p[b] *= full && b > 0 ? sqrt2 * kappa(l) : kappa(l);
-                    p += length;
-                }
-            }
-            first += block_size(l);
-        }
-    }
-}
+template void ThreeBody::value(const Environment&, BasicWorkspace<double>&, AlignedVector<double>&,
+                               Eigen::Ref<Eigen::VectorXd>) const;
+template void ThreeBody::value(const Environment&, BasicWorkspace<float>&, AlignedVector<float>&,
+                               Eigen::Ref<Eigen::VectorXf>) const;
+template void ThreeBody::adjoint(const Environment&, BasicWorkspace<double>&, const AlignedVector<double>&,
+                                 const Eigen::Ref<const Eigen::VectorXd>&, Eigen::Ref<Eigen::Matrix3Xd>) const;
+template void ThreeBody::adjoint(const Environment&, BasicWorkspace<float>&, const AlignedVector<float>&,
+                                 const Eigen::Ref<const Eigen::VectorXf>&, Eigen::Ref<Eigen::Matrix3Xf>) const;
 
 }  // namespace mlff::descriptors

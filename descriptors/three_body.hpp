@@ -2,6 +2,8 @@
 
 #include <Eigen/Core>
 #include <array>
+#include <numbers>
+#include <type_traits>
 #include <vector>
 
 #include "descriptors/environment.hpp"
@@ -27,27 +29,26 @@ enum class Compression {
 /// as absent everywhere.   Source: method.md section 1; [D22] Darby, Kermode, Csányi (2022).
 class ThreeBody {
  public:
-    /// Intermediates of one environment, kept from `value` for the derivatives. Grows, never shrinks. Functions of one
-    /// l and channel take whole lanes, the rest of them zero.
-    struct Workspace {
-        std::vector<Eigen::Index> neighbor;  ///< index in the environment of each neighbour within R, by channel
-        std::vector<Eigen::Index> first;     ///< of each channel in `neighbor`, and the end
-        std::vector<double> h, dh;           ///< h_nl and slopes [1/Å], basis().padded_size() per neighbour
-        std::vector<Lanes> y;                ///< Y_lm of four neighbours, harmonics size per four
-        std::vector<Lanes> dy;               ///< r ∇Y_lm likewise, x, y, z for each lm
-        std::vector<double> c;               ///< c_alm: for each l, for each m, all a = (J, n)
-        std::vector<double> c_all;           ///< element compression: Σ_J c_nlm^J, for each l, each m, all n
-        // scratch of value, adjoint and jacobian; packed: all components, before some are chosen
-        std::vector<double> packed, self, weight, self_weight, gradient_c, summed, projected;
-
-        /// Y_lm (lm = l² + l + m) of the k-th neighbour are at 4 lm, the derivatives at 4 (3 lm + x).
-        [[nodiscard]] const double* harmonics(Eigen::Index k, Eigen::Index n_lm) const {
-            return y[static_cast<std::size_t>(k / n_lanes * n_lm)].data() + k % n_lanes;
-        }
-        [[nodiscard]] const double* harmonic_gradients(Eigen::Index k, Eigen::Index n_lm) const {
-            return dy[static_cast<std::size_t>(k / n_lanes * 3 * n_lm)].data() + k % n_lanes;
-        }
+    /// Scratch for one environment at a time, in double or single precision. Grows, never shrinks. Functions of one l
+    /// and channel take whole lanes, the rest of them zero.
+    template <class Real>
+    struct BasicWorkspace {
+        std::vector<Eigen::Index> neighbor;       ///< index in the environment of each neighbour within R, by channel
+        std::vector<Eigen::Index> first;          ///< of each channel in `neighbor`, and the end
+        std::vector<double> r;                    ///< distance of each [Å]
+        std::array<AlignedVector<Real>, 3> unit;  ///< r̂ of each: x, y, z; with room for lanes from the last one on
+        AlignedVector<Real> h, dh;                ///< h_nl and slopes [1/Å], basis().padded_size() per neighbour
+        std::vector<Lanes<Real>> y, dy;           ///< Y_lm of eight neighbours, and gradients, x, y, z for each lm
+        // of eight neighbours, by function: h_nl and slopes; dE/dc summed over n with each; self weights with h
+        std::vector<Lanes<Real>> h_by_n, dh_by_n, radial, tangential, with_self;
+        AlignedVector<Real> c_all;     ///< element compression: Σ_J c_nlm^J, for each l, each m, all n
+        AlignedVector<Real> packed;    ///< all components, before some are chosen
+        AlignedVector<Real> self;      ///< Σ_j h_nl h_n'l for each l, channel, n, all n'
+        AlignedVector<Real> weight;    ///< dE/d(Σ_m c_a c_b) for each l, a, all b; compressed: one channel's only
+        AlignedVector<Real> gradient;  ///< dE/dc_alm: for each l, for each a, all m
+        AlignedVector<Real> products, c_by_m, gradient_by_a, summed, projected;  ///< of one l
     };
+    using Workspace = BasicWorkspace<double>;
 
     /// @param components  those kept, counted in the order above from 0, ascending; empty: all
     /// @throws std::invalid_argument if there is no channel, or a component that does not exist
@@ -60,41 +61,53 @@ class ThreeBody {
     }
     [[nodiscard]] Eigen::Index full_size() const { return full_size_; }  ///< before the choice of components
 
-    /// p into x (size()).
-    void value(const Environment& environment, Workspace& work, Eigen::Ref<Eigen::VectorXd> x) const;
+    /// p into x (size()), and c_alm into c: for each l, for each m, all a = (J, n).
+    template <class Real>
+    void value(const Environment& environment, BasicWorkspace<Real>& work, AlignedVector<Real>& c,
+               std::type_identity_t<Eigen::Ref<Eigen::VectorX<Real>>> x) const;
 
-    /// Adds dE/dr_ij [eV/Å] to the columns of `pairs` (3 × n_neighbors), given g = dE/dp.
-    void adjoint(const Environment& environment, Workspace& work, const Eigen::Ref<const Eigen::VectorXd>& g,
-                 Eigen::Ref<Eigen::Matrix3Xd> pairs) const;
+    /// Adds dE/dr_ij [eV/Å] to the columns of `pairs` (3 × n_neighbors), given c of `value` and g = dE/dp.
+    template <class Real>
+    void adjoint(const Environment& environment, BasicWorkspace<Real>& work, const AlignedVector<Real>& c,
+                 const std::type_identity_t<Eigen::Ref<const Eigen::VectorX<Real>>>& g,
+                 std::type_identity_t<Eigen::Ref<Eigen::Matrix3X<Real>>> pairs) const;
 
-    /// dp/dr_ij [1/Å]: columns 3k, 3k+1, 3k+2 for the k-th neighbour of work.neighbor; size() × 3·n (at least).
-    void jacobian(const Environment& environment, Workspace& work, Eigen::Ref<Eigen::MatrixXd> out) const;
+    /// dp/dr_ij [1/Å], given c of `value`, which has filled work.neighbor: columns 3k, 3k+1, 3k+2 for its k-th
+    /// neighbour; size() × 3·n (at least).
+    void jacobian(const Environment& environment, Workspace& work, const AlignedVector<double>& c,
+                  Eigen::Ref<Eigen::MatrixXd> out) const;
 
  private:
-    /// Neighbours within R with their h_nl and Y_lm.
-    void evaluate_neighbors(const Environment& environment, Workspace& work) const;
-    /// Adds neighbours k .. k + Q - 1, all of one channel, to c and to the self terms.
-    template <int Q>
-    void accumulate(Workspace& work, Eigen::Index channel, Eigen::Index k) const;
-    /// dE/dc_alm and the weights of the self terms, from dE/dp.
-    void adjoint_of_products(Workspace& work, const double* g) const;
-    /// What one l and one neighbour contribute to a gradient; Q lanes of functions from b on.
-    struct PairTerms {
-        Eigen::Index n_m, n, width, row;
-        const double *y, *dy, *h, *dh, *gradient, *self;
-        double self_factor;
-    };
-    template <int Q>
-    static void pair_gradient(const PairTerms& term, Eigen::Index b, Lanes& radial, std::array<Lanes, 3>& tangential);
-    /// dE/dr of the k-th neighbour.
-    [[nodiscard]] Eigen::Vector3d pair_gradient(const Workspace& work, Eigen::Index channel, Eigen::Index k,
-                                                const Eigen::Vector3d& unit, double r) const;
+    /// Neighbours within R, by channel: distances and directions.
+    template <class Real>
+    void select(const Environment& environment, BasicWorkspace<Real>& work) const;
+    /// c of neighbours of one channel, and their self terms.
+    template <class Real>
+    void accumulate(BasicWorkspace<Real>& work, AlignedVector<Real>& c, Eigen::Index channel) const;
+    template <class Real>
+    void sum_channels(BasicWorkspace<Real>& work, const AlignedVector<Real>& c) const;
+    /// dE/dc_alm and the weights of the products, from dE/dp of all components.
+    template <class Real>
+    void adjoint_of_products(BasicWorkspace<Real>& work, const AlignedVector<Real>& c, const Real* g) const;
+    /// W of one l from the part of g that belongs to it; returns the end of that part.
+    template <class Real>
+    const Real* symmetric_weights(int l, const Real* g, Real* W) const;
+    /// dE/dr of up to eight neighbours of one channel, from the k-th on.
+    template <class Real>
+    std::array<Lanes<Real>, 3> pair_gradients(BasicWorkspace<Real>& work, Eigen::Index channel, Eigen::Index k,
+                                              Eigen::Index n_here) const;
 
+    /// Σ_m Y_lm(a) Y_lm(a): what an atom contributes with itself.
+    [[nodiscard]] static double self_factor(int l) { return (2.0 * l + 1.0) / (4.0 * std::numbers::pi); }
     [[nodiscard]] Eigen::Index channels_times(int l) const { return n_channels_ * basis_.count(l); }
     [[nodiscard]] Eigen::Index row_size(int l) const { return n_channels_ * basis_.width(l); }  ///< of c, for each m
+    /// What is read in lanes of rows of c beyond the last one.
+    [[nodiscard]] Eigen::Index slack() const { return n_lanes * row_size(0); }
     [[nodiscard]] Eigen::Index c_offset(int l) const { return c_offset_[static_cast<std::size_t>(l)]; }
+    [[nodiscard]] Eigen::Index gradient_offset(int l) const { return gradient_offset_[static_cast<std::size_t>(l)]; }
     [[nodiscard]] Eigen::Index c_all_offset(int l) const { return c_all_offset_[static_cast<std::size_t>(l)]; }
     [[nodiscard]] Eigen::Index self_offset(int l) const { return self_offset_[static_cast<std::size_t>(l)]; }
+    [[nodiscard]] Eigen::Index weight_offset(int l) const { return weight_offset_[static_cast<std::size_t>(l)]; }
     [[nodiscard]] Eigen::Index block_size(int l) const;  ///< descriptor components of this l, kept or not
     [[nodiscard]] bool all_kept() const { return kept_.empty(); }
     [[nodiscard]] double kappa(int l) const { return kappa_[static_cast<std::size_t>(l)]; }
@@ -103,10 +116,12 @@ class ThreeBody {
     SphericalHarmonics harmonics_;
     int n_channels_;
     Compression compression_;
-    std::vector<double> kappa_;               ///< sqrt(8π²/(2l+1))
-    std::vector<Eigen::Index> c_offset_;      ///< of the block of l in Workspace::c
-    std::vector<Eigen::Index> c_all_offset_;  ///< of the block of l in Workspace::c_all
-    std::vector<Eigen::Index> self_offset_;   ///< of the blocks (J, n, n') of l in self and self_weight
+    std::vector<double> kappa_;                  ///< sqrt(8π²/(2l+1))
+    std::vector<Eigen::Index> c_offset_;         ///< of the block of l in c
+    std::vector<Eigen::Index> gradient_offset_;  ///< of the block of l in Workspace::gradient
+    std::vector<Eigen::Index> c_all_offset_;     ///< of the block of l in Workspace::c_all
+    std::vector<Eigen::Index> self_offset_;      ///< of the blocks (J, n, n') of l in Workspace::self
+    std::vector<Eigen::Index> weight_offset_;    ///< of the block of l in Workspace::weight
     Eigen::Index full_size_ = 0;
     std::vector<int> kept_;                 ///< components, ascending; empty: all, and so are the next two
     std::vector<Eigen::Index> first_kept_;  ///< of each l

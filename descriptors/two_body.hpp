@@ -1,6 +1,7 @@
 #pragma once
 
 #include <Eigen/Core>
+#include <type_traits>
 #include <vector>
 
 #include "descriptors/environment.hpp"
@@ -15,11 +16,15 @@ namespace mlff::descriptors {
 /// It depends on distances only, so every derivative points along the pair.   Source: method.md section 1.
 class TwoBody {
  public:
-    /// Intermediates of one environment, kept from `value` for the derivatives. Grows, never shrinks.
-    struct Workspace {
+    /// Scratch for one environment at a time, in double or single precision. Grows, never shrinks.
+    template <class Real>
+    struct BasicWorkspace {
         std::vector<Eigen::Index> neighbor;  ///< index in the environment of each neighbour within R
-        std::vector<double> h, dh;           ///< Y_00 h_n0 and its slope [1/Å], stride() doubles per neighbour
+        std::vector<double> r;               ///< distance of each [Å]
+        AlignedVector<Real> h, dh;           ///< h_n0, and Y_00 times its slope [1/Å], stride() numbers per neighbour
+        AlignedVector<Real> sums;            ///< per channel, stride() numbers
     };
+    using Workspace = BasicWorkspace<double>;
 
     /// @param n_channels  number of species that may be neighbours, ≥ 1
     TwoBody(const RadialBasisOptions& options, int n_channels);
@@ -30,13 +35,24 @@ class TwoBody {
     [[nodiscard]] Eigen::Index stride() const { return basis_.padded_size(); }
 
     /// X2 into x (size()).
-    void value(const Environment& environment, Workspace& work, Eigen::Ref<Eigen::VectorXd> x) const;
+    template <class Real>
+    void value(const Environment& environment, BasicWorkspace<Real>& work,
+               std::type_identity_t<Eigen::Ref<Eigen::VectorX<Real>>> x) const;
+
+    /// dX2_nJ/dr_ij along the pair: work.dh, for the neighbours in work.neighbor.
+    template <class Real>
+    void slopes(const Environment& environment, BasicWorkspace<Real>& work) const;
 
     /// Adds dE/dr_ij [eV/Å] to the columns of `pairs` (3 × n_neighbors), given g = dE/dX2.
-    void adjoint(const Environment& environment, const Workspace& work, const Eigen::Ref<const Eigen::VectorXd>& g,
-                 Eigen::Ref<Eigen::Matrix3Xd> pairs) const;
+    template <class Real>
+    void adjoint(const Environment& environment, BasicWorkspace<Real>& work,
+                 const std::type_identity_t<Eigen::Ref<const Eigen::VectorX<Real>>>& g,
+                 std::type_identity_t<Eigen::Ref<Eigen::Matrix3X<Real>>> pairs) const;
 
  private:
+    template <class Real>
+    void select(const Environment& environment, BasicWorkspace<Real>& work) const;
+
     RadialBasis basis_;
     int n_channels_;
 };

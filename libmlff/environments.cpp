@@ -26,8 +26,10 @@ void Environments::check(const Structure& structure) const {
     }
 }
 
-void Environments::update(const Structure& structure) {
+void Environments::assign_channels(const Structure& structure) {
+    if (structure.species == channel_species_ && !atom_channel_.empty()) return;
     check(structure);
+    channel_species_ = structure.species;
     atom_channel_.resize(structure.species.size());
     for (auto& list : atoms_) list.clear();
     for (std::size_t i = 0; i < structure.species.size(); ++i) {
@@ -45,10 +47,30 @@ void Environments::update(const Structure& structure) {
             for (const Index i : list) own_[static_cast<std::size_t>(i)] = 1;
         }
     }
+}
+
+void Environments::prepare(const Structure& structure) {
+    assign_channels(structure);
+    neighbors_.prepare(structure, own_);
+}
+
+void Environments::update(const Structure& structure) {
+    assign_channels(structure);
     neighbors_.update(structure, own_);
     pair_channel_.resize(static_cast<std::size_t>(neighbors_.n_pairs()));
     for (std::size_t p = 0; p < pair_channel_.size(); ++p)
         pair_channel_[p] = atom_channel_[static_cast<std::size_t>(neighbors_.neighbor(static_cast<Index>(p)))];
+}
+
+descriptors::Environment Environments::environment(Index i, Pairs& pairs) const {
+    neighbors_.pairs(i, pairs);
+    const auto count = static_cast<std::size_t>(pairs.size);
+    if (pairs.channels.size() < count) pairs.channels.resize(pairs.neighbor.size());
+    for (std::size_t p = 0; p < count; ++p)
+        pairs.channels[p] = atom_channel_[static_cast<std::size_t>(pairs.neighbor[p])];
+    return {{pairs.vectors.data(), 3, pairs.size},
+            std::span(pairs.distances).first(count),
+            std::span(pairs.channels).first(count)};
 }
 
 descriptors::Environment Environments::environment(Index i) const {

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <stdexcept>
 
 #include "bayes/kernel.hpp"
@@ -24,7 +25,51 @@ using Eigen::Index;
 /// variances; beyond, it is rank 0's alone.
 constexpr Index most_shared = 4096;
 
-constexpr Index batch_size = 64;  ///< atoms per pair of matrix products: wide enough for gemm, small enough for cache
+constexpr Index batch_size = 128;  ///< atoms per pair of matrix products: wide enough for gemm, small enough for cache
+
+void gemm(const char* op, int m, int n, int k, const double* A, int lda, const double* B, int ldb, double* C, int ldc) {
+    const double one = 1.0, zero = 0.0;
+    dgemm_(op, "N", &m, &n, &k, &one, A, &lda, B, &ldb, &zero, C, &ldc);
+}
+void gemm(const char* op, int m, int n, int k, const float* A, int lda, const float* B, int ldb, float* C, int ldc) {
+    const float one = 1.0F, zero = 0.0F;
+    sgemm_(op, "N", &m, &n, &k, &one, A, &lda, B, &ldb, &zero, C, &ldc);
+}
+
+/// C = A B, or Aᵀ B. An expression would first set C to zero and then add: once more through a large matrix.
+template <class Real>
+void multiply(bool transposed, const Eigen::MatrixX<Real>& A, const Eigen::MatrixX<Real>& B, Eigen::MatrixX<Real>& C) {
+    C.resize(transposed ? A.cols() : A.rows(), B.cols());
+    if (C.size() == 0 || B.rows() == 0) {
+        C.setZero();
+        return;
+    }
+    const auto size = [](Index n) { return static_cast<int>(n); };
+    gemm(transposed ? "T" : "N", size(C.rows()), size(C.cols()), size(B.rows()), A.data(), size(A.rows()), B.data(),
+         size(B.rows()), C.data(), size(C.rows()));
+}
+
+/// Σ_k v_k s_k^ζ, summed in double; s_k becomes the slope ζ v_k s_k^(ζ-1).
+template <class Weights, class Similarity>
+double energy_and_slopes(const Weights& v, int power, Similarity s) {
+    using Real = typename Similarity::Scalar;
+    constexpr Index at_once = 32;  // stay in registers
+    Eigen::Array<double, at_once, 1> sums = Eigen::Array<double, at_once, 1>::Zero();
+    double rest = 0.0;
+    const auto apply = [&](auto part, auto weights, auto&& add) {
+        const auto similarity = part.array().eval();
+        auto slope = weights.array().eval();
+        for (int p = 1; p < power; ++p) slope *= similarity;
+        add((slope * similarity).template cast<double>());
+        part = (static_cast<Real>(power) * slope).matrix();
+    };
+    Index k = 0;
+    for (; k + at_once <= s.size(); k += at_once)
+        apply(s.template segment<at_once>(k), v.template segment<at_once>(k), [&](const auto& e) { sums += e; });
+    for (; k < s.size(); ++k)
+        apply(s.template segment<1>(k), v.template segment<1>(k), [&](const auto& e) { rest += e.sum(); });
+    return sums.sum() + rest;
+}
 
 }  // namespace
 
@@ -113,33 +158,43 @@ ForceField ForceField::with_production(std::optional<ProductionForm> form) const
     return result;
 }
 
-Eigen::MatrixXd compute_features(const descriptors::Descriptor& descriptor, const Environments& environments) {
-    Eigen::MatrixXd features(descriptor.size(), environments.n_atoms());
+Eigen::MatrixXd compute_features(const descriptors::Descriptor& descriptor, const Environments& environments,
+                                 std::span<const Index> atoms) {
+    Eigen::MatrixXd features(descriptor.size(), static_cast<Index>(atoms.size()));
 #pragma omp parallel
     {
         descriptors::Descriptor::Workspace work;
+        Environments::Pairs pairs;
 #pragma omp for schedule(static)
-        for (Index i = 0; i < environments.n_atoms(); ++i)
-            descriptor.value(environments.environment(i), work, features.col(i));
+        for (std::size_t k = 0; k < atoms.size(); ++k)
+            descriptor.value(environments.environment(atoms[k], pairs), work, features.col(static_cast<Index>(k)));
     }
     return features;
 }
 
+Eigen::MatrixXd compute_features(const descriptors::Descriptor& descriptor, const Environments& environments) {
+    std::vector<Index> all(static_cast<std::size_t>(environments.n_atoms()));
+    std::iota(all.begin(), all.end(), Index{0});
+    return compute_features(descriptor, environments, all);
+}
+
+/// Of one batch, in the precision of its products.
 template <class Real>
 struct ForceFieldCalculator::Products {
     Eigen::MatrixX<Real> features;    ///< x̂, D × n
-    Eigen::MatrixX<Real> similarity;  ///< x̂·t, n_terms × n
-    Eigen::MatrixX<Real> slope;       ///< dE/d(x̂·t)
+    Eigen::MatrixX<Real> similarity;  ///< x̂·t, n_terms × n; then dE/d(x̂·t)
     Eigen::MatrixX<Real> gradient;    ///< dE/dx̂, D × n
+    Eigen::Matrix3X<Real> slopes;     ///< dE/dr_ij of one atom [eV/Å]
+    descriptors::Descriptor::BasicWorkspace<Real> work;
+    std::vector<descriptors::Descriptor::Coefficients<Real>> coefficients{static_cast<std::size_t>(batch_size)};
 };
 
 struct ForceFieldCalculator::ThreadScratch {
-    std::vector<descriptors::Descriptor::Workspace> work{static_cast<std::size_t>(batch_size)};
-    Eigen::MatrixXd features;
     Products<double> in_double;
     Products<float> in_single;
-    Eigen::VectorXd gradient;
-    Matrix3X pairs;
+    std::vector<Environments::Pairs> pairs{static_cast<std::size_t>(batch_size)};
+    std::vector<descriptors::Environment> environments;  ///< of one batch, views of its pairs
+    bool too_close = false;                              ///< two atoms are, somewhere
     Matrix3X forces;
     Matrix3 virial;  ///< Σ r_ij ⊗ dE/dr_ij [eV]
 };
@@ -187,46 +242,45 @@ void ForceFieldCalculator::predict_batch(int channel, std::span<const Index> ato
                                          Evaluation& result) const {
     const auto& descriptor = force_field_.descriptor();
     const auto n = static_cast<Index>(atoms.size());
-    scratch.features.resize(descriptor.size(), n);
-    for (Index k = 0; k < n; ++k)
-        descriptor.value(environments_.environment(atoms[static_cast<std::size_t>(k)]),
-                         scratch.work[static_cast<std::size_t>(k)], scratch.features.col(k));
-    products.features = scratch.features.template cast<Real>();
-    products.similarity.noalias() = terms.transpose() * products.features;
-    products.slope.resize(terms.cols(), n);
+    const int power = force_field_.kernel_power();
+    auto& [features, similarity, gradient, all_slopes, work, coefficients] = products;
+    features.resize(descriptor.size(), n);
+    scratch.environments.clear();
     for (Index k = 0; k < n; ++k) {
-        // v s^(ζ-1), column by column so that it stays in cache
-        auto slope = products.slope.col(k).array();
-        const auto similarity = products.similarity.col(k).array();
-        slope = weights.array();
-        for (int power = 1; power < force_field_.kernel_power(); ++power) slope *= similarity;
-        result.atom_energies[atoms[static_cast<std::size_t>(k)]] =
-            force_field_.e0()[channel] + (slope * similarity).template cast<double>().sum();
-        slope *= static_cast<Real>(force_field_.kernel_power());
+        const auto place = static_cast<std::size_t>(k);
+        scratch.environments.push_back(environments_.environment(atoms[place], scratch.pairs[place]));
+        scratch.too_close |= scratch.pairs[place].too_close;
+        descriptor.value(scratch.environments.back(), work, features.col(k));
+        work.swap(coefficients[place]);
     }
-    products.gradient.noalias() = terms * products.slope;
-    const NeighborList& neighbors = environments_.neighbors();
+    multiply(true, terms, features, similarity);
+    for (Index k = 0; k < n; ++k)
+        result.atom_energies[atoms[static_cast<std::size_t>(k)]] =
+            force_field_.e0()[channel] + energy_and_slopes(weights, power, similarity.col(k));
+    multiply(false, terms, similarity, gradient);
+    Matrix3 virial = Matrix3::Zero();
     for (Index k = 0; k < n; ++k) {
-        const Index i = atoms[static_cast<std::size_t>(k)], first = neighbors.first(i);
-        const auto environment = environments_.environment(i);
-        if (scratch.pairs.cols() < environment.size()) scratch.pairs.resize(3, 2 * environment.size());
-        auto pairs = scratch.pairs.leftCols(environment.size());
-        scratch.gradient = products.gradient.col(k).template cast<double>();
-        descriptor.adjoint(environment, scratch.work[static_cast<std::size_t>(k)], scratch.features.col(k),
-                           scratch.gradient, pairs);
+        const auto place = static_cast<std::size_t>(k);
+        const descriptors::Environment& environment = scratch.environments[place];
+        if (all_slopes.cols() < environment.size()) all_slopes.resize(3, 2 * environment.size());
+        auto slopes = all_slopes.leftCols(environment.size());
+        work.swap(coefficients[place]);
+        descriptor.adjoint(environment, work, features.col(k), gradient.col(k), slopes);
+        work.swap(coefficients[place]);
         Vector3 total = Vector3::Zero();
         for (Index p = 0; p < environment.size(); ++p) {
-            const Vector3 g = pairs.col(p);
+            const Vector3 g = slopes.col(p).template cast<double>();
             total += g;
-            scratch.forces.col(neighbors.neighbor(first + p)) -= g;
-            scratch.virial += environment.vectors.col(p) * g.transpose();
+            scratch.forces.col(scratch.pairs[place].neighbor[static_cast<std::size_t>(p)]) -= g;
+            virial += environment.vectors.col(p) * g.transpose();
         }
-        scratch.forces.col(i) += total;
+        scratch.forces.col(atoms[place]) += total;
     }
+    scratch.virial += virial;
 }
 
 void ForceFieldCalculator::evaluate_share(const Structure& structure, Evaluation& result, Matrix3& virial) {
-    environments_.update(structure);
+    environments_.prepare(structure);
     result.atom_energies.setZero(structure.size());
     struct Batch {
         int channel;
@@ -247,11 +301,15 @@ void ForceFieldCalculator::evaluate_share(const Structure& structure, Evaluation
         ThreadScratch& scratch = scratch_[static_cast<std::size_t>(omp_get_thread_num())];
         scratch.forces.setZero(3, structure.size());
         scratch.virial.setZero();
+        scratch.too_close = false;
         // Static shares and a reduction in the order of the threads: same thread count, same bits.
 #pragma omp for schedule(static)
         for (std::size_t b = 0; b < batches.size(); ++b)
             predict_batch(batches[b].channel, batches[b].atoms, scratch, result);
     }
+    const bool too_close = std::any_of(scratch_.begin(), scratch_.begin() + n_threads,
+                                       [](const ThreadScratch& scratch) { return scratch.too_close; });
+    if (too_close) environments_.update(structure);  // throws, and names the atoms
     result.forces.setZero(3, structure.size());
     virial.setZero();
     for (int t = 0; t < n_threads; ++t) {
@@ -268,9 +326,11 @@ Evaluation ForceFieldCalculator::evaluate(const Structure& structure, const Requ
     DesignRows rows;
     do_share(world_, [&] {
         evaluate_share(structure, result, virial);
-        if (request.uncertainty)
+        if (request.uncertainty) {
+            environments_.update(structure);
             rows = design_rows(force_field_.descriptor(), force_field_.kernel_power(), force_field_.references(),
                                environments_, structure);
+        }
         if (request.spilling) result.spilling = spilling_factors();
     });
     if (world_) {
@@ -343,16 +403,18 @@ Eigen::VectorXd ForceFieldCalculator::spilling_factors() {
             spilling_.emplace_back(bayes::factor_kernel(
                 bayes::kernel_matrix(force_field_.references(channel).features, force_field_.kernel_power())));
     Eigen::VectorXd out = Eigen::VectorXd::Zero(environments_.n_atoms());
-    const Eigen::MatrixXd features = compute_features(force_field_.descriptor(), environments_);
+    constexpr std::size_t at_once = 1024;  // atoms: features of all would be by far the largest array of a run
     for (int channel = 0; channel < force_field_.n_channels(); ++channel) {
-        const auto atoms = environments_.atoms(channel);
-        if (atoms.empty()) continue;
-        Eigen::MatrixXd own(features.rows(), static_cast<Index>(atoms.size()));
-        for (std::size_t k = 0; k < atoms.size(); ++k) own.col(static_cast<Index>(k)) = features.col(atoms[k]);
-        const Eigen::VectorXd self = own.colwise().squaredNorm().transpose();  // 1, or 0 without neighbours
-        const Eigen::VectorXd factors = spilling_[static_cast<std::size_t>(channel)](
-            bayes::kernel_matrix(force_field_.references(channel).features, own, force_field_.kernel_power()), self);
-        for (std::size_t k = 0; k < atoms.size(); ++k) out[atoms[k]] = factors[static_cast<Index>(k)];
+        const auto all = environments_.atoms(channel);
+        for (std::size_t begin = 0; begin < all.size(); begin += at_once) {
+            const auto atoms = all.subspan(begin, std::min(at_once, all.size() - begin));
+            const Eigen::MatrixXd own = compute_features(force_field_.descriptor(), environments_, atoms);
+            const Eigen::VectorXd self = own.colwise().squaredNorm().transpose();  // 1, or 0 without neighbours
+            const Eigen::VectorXd factors = spilling_[static_cast<std::size_t>(channel)](
+                bayes::kernel_matrix(force_field_.references(channel).features, own, force_field_.kernel_power()),
+                self);
+            for (std::size_t k = 0; k < atoms.size(); ++k) out[atoms[k]] = factors[static_cast<Index>(k)];
+        }
     }
     return out;
 }

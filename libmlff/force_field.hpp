@@ -134,6 +134,9 @@ class ForceField {
 /// x̂ of every atom, D × n_atoms, in the order of the atoms.
 [[nodiscard]] Eigen::MatrixXd compute_features(const descriptors::Descriptor& descriptor,
                                                const Environments& environments);
+/// The same of some atoms.
+[[nodiscard]] Eigen::MatrixXd compute_features(const descriptors::Descriptor& descriptor,
+                                               const Environments& environments, std::span<const Eigen::Index> atoms);
 
 /// Evaluates a force field: two matrix products per batch of atoms of one species and one adjoint pass; the Jacobian of
 /// the descriptors is formed for error estimates only. Same thread count, same bits.

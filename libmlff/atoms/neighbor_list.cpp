@@ -22,12 +22,12 @@ namespace {
 constexpr double rounding_margin = 1e-6;  ///< [Å] added to the reach of a search; far above the rounding of positions
 constexpr Eigen::Index parallel_from = 256;  ///< atoms; below, starting threads costs more than it gains
 
-/// r_ij = (r_j − r_i) + H S, and its length. Exactly antisymmetric: (j, i, −S) gives the same bits with the opposite
+/// r_ij = (r_j − r_i) + B T, and its length. Exactly antisymmetric: (j, i, −S) gives the same bits with the opposite
 /// sign. Written out by component for speed: every step computes it for every candidate.
 struct Separation {
     double x, y, z, length;
 
-    Separation(const double* from, const double* to, const double* cell, const std::int32_t (&shift)[3])
+    Separation(const double* from, const double* to, const double* cell, const std::int16_t (&shift)[3])
         : x(component(0, from, to, cell, shift)),
           y(component(1, from, to, cell, shift)),
           z(component(2, from, to, cell, shift)),
@@ -35,7 +35,7 @@ struct Separation {
 
  private:
     static double component(int k, const double* from, const double* to, const double* cell,
-                            const std::int32_t (&shift)[3]) {
+                            const std::int16_t (&shift)[3]) {
         return (to[k] - from[k]) + (cell[k] * shift[0] + cell[3 + k] * shift[1] + cell[6 + k] * shift[2]);
     }
 };
@@ -111,8 +111,41 @@ NeighborList::NeighborList(double cutoff, double skin) : cutoff_(cutoff), skin_(
 }
 
 void NeighborList::update(const Structure& structure, std::span<const char> own) {
-    if (needs_search(structure)) search(structure, own);
+    prepare(structure, own);
     refresh(structure);
+}
+
+void NeighborList::prepare(const Structure& structure, std::span<const char> own) {
+    if (needs_search(structure)) search(structure, own);
+    positions_ = structure.positions;
+}
+
+void NeighborList::pairs(Eigen::Index i, Pairs& out) const {
+    const Candidate* const begin = candidates_.data() + candidate_first_[static_cast<std::size_t>(i)];
+    const Candidate* const end = candidates_.data() + candidate_first_[static_cast<std::size_t>(i) + 1];
+    const auto most = static_cast<std::size_t>(end - begin);
+    if (out.distances.size() < most) {
+        out.neighbor.resize(most);
+        out.vectors.resize(3 * most);
+        out.distances.resize(most);
+    }
+    const double* const positions = positions_.data();
+    const double* const cell = bins_.basis.data();
+    double nearest = cutoff_;
+    std::size_t p = 0;
+    for (const Candidate* pair = begin; pair != end; ++pair) {
+        // Every candidate is written and the next one overwrites it if it is too far: which are is hard to predict.
+        const Separation r(positions + 3 * i, positions + 3 * pair->neighbor, cell, pair->shift);
+        out.neighbor[p] = pair->neighbor;
+        out.distances[p] = r.length;
+        out.vectors[3 * p] = r.x;
+        out.vectors[3 * p + 1] = r.y;
+        out.vectors[3 * p + 2] = r.z;
+        nearest = std::min(nearest, r.length);
+        p += r.length < cutoff_ ? 1 : 0;
+    }
+    out.size = static_cast<Eigen::Index>(p);
+    out.too_close = nearest < too_close;
 }
 
 bool NeighborList::needs_search(const Structure& structure) const {
@@ -150,14 +183,16 @@ void NeighborList::search(const Structure& structure, std::span<const char> own)
         Candidate* const begin = candidates_.data() + candidate_first_[static_cast<std::size_t>(i)];
         Candidate* end = begin;
         bins_.for_each_image(structure, reach, i, [&](std::int32_t j, const Vector3& images) {
-            const Vector3 shift = bins_.to_original * (images - bins_.wraps.col(j) + bins_.wraps.col(i));
+            const Vector3 shift = images - bins_.wraps.col(j) + bins_.wraps.col(i);
             *end++ = {j,
-                      {static_cast<std::int32_t>(shift[0]), static_cast<std::int32_t>(shift[1]),
-                       static_cast<std::int32_t>(shift[2])}};
+                      {static_cast<std::int16_t>(shift[0]), static_cast<std::int16_t>(shift[1]),
+                       static_cast<std::int16_t>(shift[2])}};
         });
-        std::sort(begin, end, [](const Candidate& a, const Candidate& b) {
-            return std::tie(a.neighbor, a.shift[0], a.shift[1], a.shift[2]) <
-                   std::tie(b.neighbor, b.shift[0], b.shift[1], b.shift[2]);
+        std::sort(begin, end, [this](const Candidate& a, const Candidate& b) {
+            if (a.neighbor != b.neighbor) return a.neighbor < b.neighbor;
+            const Vector3 shift =
+                bins_.to_original * Vector3(a.shift[0] - b.shift[0], a.shift[1] - b.shift[1], a.shift[2] - b.shift[2]);
+            return std::tie(shift[0], shift[1], shift[2]) < std::tuple(0.0, 0.0, 0.0);
         });
     }
     searched_ = structure;
@@ -168,7 +203,7 @@ void NeighborList::search(const Structure& structure, std::span<const char> own)
 void NeighborList::refresh(const Structure& structure) {
     const Eigen::Index n = structure.size();
     const double* const positions = structure.positions.data();
-    const double* const cell = structure.cell.data();
+    const double* const cell = bins_.basis.data();
     first_.resize(static_cast<std::size_t>(n) + 1);
     const auto candidates_of = [this](Eigen::Index i) {
         return std::pair{candidate_first_[static_cast<std::size_t>(i)],
@@ -275,8 +310,8 @@ void NeighborList::Bins::sort(const Structure& structure, double reach) {
         reach_in_bins[axis] = alone ? 0.0 : std::ceil(reach * n[k] / heights[axis]);
         scale[axis] = alone ? 0.0 : n[k] / (high[axis] - low[axis]);
     }
-    const Vector3 farthest = to_original.cwiseAbs() * (2.0 * most_wraps + reach_in_bins + Vector3::Ones());
-    if (!(heights.allFinite() && farthest.maxCoeff() < std::numeric_limits<std::int32_t>::max()))
+    const Vector3 farthest = 2.0 * most_wraps + reach_in_bins + Vector3::Ones();
+    if (!(heights.allFinite() && farthest.maxCoeff() < std::numeric_limits<std::int16_t>::max()))
         throw InputError("atoms lie too many lattice vectors outside the cell; wrap them into it first");
     for (int axis = 0; axis < 3; ++axis) range[static_cast<std::size_t>(axis)] = static_cast<int>(reach_in_bins[axis]);
 

@@ -17,9 +17,12 @@ namespace mlff {
 /// depends on the structure alone, never on when the list was last rebuilt nor on the number of threads. A restarted
 /// run therefore sums in the same order and gets the same bits.
 ///
-/// With a skin, `update` searches again only after an atom has moved skin/2 (or the cell, species or number of atoms
-/// changed); else it refreshes the vectors of the pairs it keeps. Linear cost in the number of atoms (cell lists).
-/// Memory is kept from update to update and grows only with the number of pairs.
+/// Either all pairs are stored (`update`), or those of one atom at a time are found from what a search has kept
+/// (`prepare`, then `pairs`): 12 instead of 48 bytes per pair, and the same bits.
+///
+/// With a skin, both search again only after an atom has moved skin/2 (or the cell, species or number of atoms
+/// changed); else they refresh the vectors of the pairs that were kept. Linear cost in the number of atoms (cell
+/// lists). Memory is kept from update to update and grows only with the number of pairs.
 class NeighborList {
  public:
     /// @param cutoff [Å] > 0,  @param skin [Å] ≥ 0
@@ -30,6 +33,21 @@ class NeighborList {
     ///         structure is not valid. The list then holds nothing of use until the next update succeeds.
     /// @param own  if not empty, only atoms with a nonzero entry get pairs; it may change with the species alone
     void update(const Structure& structure, std::span<const char> own = {});
+
+    /// Pairs of one atom, in the order of the list. Arrays grow and never shrink.
+    struct Pairs {
+        Eigen::Index size = 0;
+        std::vector<std::int32_t> neighbor;
+        std::vector<double> vectors;    ///< r_ij [Å], 3 for each
+        std::vector<double> distances;  ///< |r_ij| [Å]
+        bool too_close = false;         ///< one of them is nearer than `too_close`: `update` names it
+    };
+
+    /// As `update`, but stores no pairs and leaves it to `pairs` to say that two atoms are too close.
+    /// @throws InputError if the structure is not valid
+    void prepare(const Structure& structure, std::span<const char> own = {});
+    /// Those of atom i, after `prepare` or `update`.
+    void pairs(Eigen::Index i, Pairs& out) const;
 
     [[nodiscard]] double cutoff() const { return cutoff_; }
     [[nodiscard]] Eigen::Index n_atoms() const { return static_cast<Eigen::Index>(first_.size()) - 1; }
@@ -49,7 +67,7 @@ class NeighborList {
     /// A pair within cutoff + skin at the time of the search.
     struct Candidate {
         std::int32_t neighbor;  ///< j
-        std::int32_t shift[3];  ///< S
+        std::int16_t shift[3];  ///< T: S in lattice vectors of the reduced cell, H S = B T
     };
 
     /// Atoms sorted into bins of a reduced cell B that spans the same lattice as H: B = H U on the periodic axes, unit
@@ -74,6 +92,7 @@ class NeighborList {
     void refresh(const Structure& structure);
 
     double cutoff_, skin_;
+    Matrix3X positions_;  ///< of the latest structure, for `pairs`
     std::vector<Eigen::Index> first_ = {0};
     std::vector<std::int32_t> neighbor_;
     std::vector<double> distances_;

@@ -38,6 +38,7 @@ void prepare(const descriptors::Descriptor& descriptor, int n_channels, const de
     atom.two_along.setZero(n);
     for (auto& list : atom.two_neighbor) list.clear();
     if (const auto& two = descriptor.two_body()) {
+        two->slopes(environment, atom.work.two);
         const auto& inside = atom.work.two.neighbor;
         for (std::size_t k = 0; k < inside.size(); ++k)
             atom.two_neighbor[static_cast<std::size_t>(environment.channels[static_cast<std::size_t>(inside[k])])]
@@ -57,7 +58,7 @@ void prepare(const descriptors::Descriptor& descriptor, int n_channels, const de
     }
     if (const auto& three = descriptor.three_body()) {
         atom.three.resize(three->size(), 3 * static_cast<Index>(atom.work.three.neighbor.size()));
-        three->jacobian(environment, atom.work.three, atom.three);
+        three->jacobian(environment, atom.work.three, atom.work.c, atom.three);
         atom.three_along.noalias() = atom.three.transpose() * atom.features.tail(three->size());
     }
     atom.directions.setZero(3 * n, 9);

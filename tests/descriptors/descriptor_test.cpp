@@ -127,8 +127,9 @@ TEST(ThreeBody, EqualsSumOverTriplets) {
             const auto env = random_environment(7, n_channels, 1.8, 5.0, 11);
             const ThreeBody three(options.angular, n_channels, compression);
             ThreeBody::Workspace work;
+            AlignedVector<double> c;
             Eigen::VectorXd p(three.size());
-            three.value(env.view(), work, p);
+            three.value(env.view(), work, c, p);
             const Eigen::VectorXd expected = three_body_by_triplets(env, options.angular, n_channels, compression);
             ASSERT_EQ(p.size(), expected.size());
             EXPECT_LT((p - expected).cwiseAbs().maxCoeff(), 1e-9 * expected.cwiseAbs().maxCoeff()) << n_channels;
@@ -146,13 +147,14 @@ TEST(ThreeBody, KeptComponentsAreThoseOfAll) {
             ASSERT_LT(2 * some.size(), some.full_size());
             EXPECT_EQ(some.full_size(), all.size());
             ThreeBody::Workspace work;
+            AlignedVector<double> c;
             Eigen::VectorXd p(all.size()), kept(some.size());
-            all.value(env.view(), work, p);
+            all.value(env.view(), work, c, p);
             Eigen::MatrixXd J(all.size(), 3 * static_cast<Eigen::Index>(work.neighbor.size())),
                 J_kept(some.size(), J.cols());
-            all.jacobian(env.view(), work, J);
-            some.value(env.view(), work, kept);
-            some.jacobian(env.view(), work, J_kept);
+            all.jacobian(env.view(), work, c, J);
+            some.value(env.view(), work, c, kept);
+            some.jacobian(env.view(), work, c, J_kept);
             EXPECT_EQ(kept, p(components));
             EXPECT_LT((J_kept - J(components, Eigen::all)).cwiseAbs().maxCoeff(), 1e-14 * J.cwiseAbs().maxCoeff());
         }
@@ -173,8 +175,9 @@ TEST(ThreeBody, DimerHasNoAngularDescriptor) {
     const auto env = random_environment(1, 2, 2.0, 2.0, 5);
     const ThreeBody three(small_options(Normalization::joint, Compression::none).angular, 2, Compression::none);
     ThreeBody::Workspace work;
+    AlignedVector<double> c;
     Eigen::VectorXd p(three.size());
-    three.value(env.view(), work, p);
+    three.value(env.view(), work, c, p);
     EXPECT_LT(p.cwiseAbs().maxCoeff(), 1e-15);
 }
 
@@ -237,6 +240,42 @@ TEST_P(EveryVariant, JacobianAndAdjointAgree) {
                                   .maxCoeff());
     }
     EXPECT_LT(largest, 1e-13 + 1e-13 * J.cwiseAbs().maxCoeff());
+}
+
+TEST_P(EveryVariant, SinglePrecisionIsThatOfDouble) {
+    const Descriptor descriptor(options(), n_channels());
+    const auto env = random_environment(21, n_channels(), 1.8, 6.5, 6);  // more than two groups of lanes
+    Descriptor::Workspace work;
+    Descriptor::BasicWorkspace<float> single_work;
+    Eigen::VectorXd x(descriptor.size());
+    Eigen::VectorXf single_x(descriptor.size());
+    descriptor.value(env.view(), work, x);
+    descriptor.value(env.view(), single_work, single_x);
+    EXPECT_LT((single_x.cast<double>() - x).norm(), 1e-6);
+    const Eigen::VectorXd g = Eigen::VectorXd::LinSpaced(descriptor.size(), -1.0, 2.0).array().sin();
+    Eigen::Matrix3Xd pairs(3, env.vectors.cols());
+    Eigen::Matrix3Xf single_pairs(3, env.vectors.cols());
+    descriptor.adjoint(env.view(), work, x, g, pairs);
+    descriptor.adjoint(env.view(), single_work, single_x, g.cast<float>(), single_pairs);
+    EXPECT_LT((single_pairs.cast<double>() - pairs).cwiseAbs().maxCoeff(), 1e-5 * pairs.cwiseAbs().maxCoeff());
+    EXPECT_NE(single_pairs.cast<double>(), pairs);
+}
+
+/// The scratch of a thread sees one atom after the other.
+TEST_P(EveryVariant, WorkspaceKeepsNothingOfTheLastEnvironment) {
+    const Descriptor descriptor(options(), n_channels());
+    const Eigen::VectorXd g = Eigen::VectorXd::LinSpaced(descriptor.size(), -1.0, 2.0).array().sin();
+    const auto adjoint = [&](const OwnedEnvironment& env, Descriptor::Workspace& work) {
+        Eigen::VectorXd x(descriptor.size());
+        descriptor.value(env.view(), work, x);
+        Eigen::Matrix3Xd pairs(3, env.vectors.cols());
+        descriptor.adjoint(env.view(), work, x, g, pairs);
+        return pairs;
+    };
+    Descriptor::Workspace used;
+    (void)adjoint(random_environment(30, n_channels(), 1.0, 6.0, 7), used);
+    Descriptor::Workspace fresh;
+    EXPECT_EQ(adjoint(environment(8), used), adjoint(environment(8), fresh));
 }
 
 TEST_P(EveryVariant, SmoothAcrossBothCutoffs) {

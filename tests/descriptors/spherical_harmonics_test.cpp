@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 #include <numbers>
+#include <vector>
 
 #include "support/environments.hpp"
 #include "support/finite_difference.hpp"
@@ -15,9 +17,8 @@ namespace {
 
 Eigen::VectorXd values(const SphericalHarmonics& harmonics, const Eigen::Vector3d& r) {
     Eigen::VectorXd y(harmonics.size());
-    Eigen::Matrix3Xd gradient(3, harmonics.size());
     const Eigen::Vector3d u = r.normalized();
-    harmonics.evaluate(u[0], u[1], u[2], y.data(), gradient.data());
+    harmonics.evaluate(u[0], u[1], u[2], y.data());
     return y;
 }
 
@@ -63,6 +64,8 @@ TEST(SphericalHarmonics, GradientAlsoAtThePoles) {
         Eigen::Matrix3Xd gradient(3, harmonics.size());
         const Eigen::Vector3d u = r.normalized();
         harmonics.evaluate(u[0], u[1], u[2], y.data(), gradient.data());
+        EXPECT_EQ(y, values(harmonics, r));
+        gradient -= (u * (u.transpose() * gradient)).eval();
         for (Eigen::Index lm = 0; lm < harmonics.size(); ++lm)
             EXPECT_TRUE(
                 mlff::testing::gradient_matches([&](const Eigen::VectorXd& x) { return values(harmonics, x)[lm]; }, r,
@@ -71,27 +74,37 @@ TEST(SphericalHarmonics, GradientAlsoAtThePoles) {
     }
 }
 
-TEST(SphericalHarmonics, FourAtOnceEqualOneByOne) {
+template <class Real>
+class LanesOfHarmonics : public ::testing::Test {};
+using BothPrecisions = ::testing::Types<double, float>;
+TYPED_TEST_SUITE(LanesOfHarmonics, BothPrecisions);
+
+TYPED_TEST(LanesOfHarmonics, EqualOneByOne) {
+    using Lanes = descriptors::Lanes<TypeParam>;
     const SphericalHarmonics harmonics(7);
-    const auto points = mlff::testing::random_environment(4, 1, 1.0, 1.0, 5);
-    const Eigen::Index n = harmonics.size();
-    descriptors::Lanes x, y, z;
-    for (Eigen::Index q = 0; q < 4; ++q) {
-        const Eigen::Vector3d u = points.vectors.col(q).normalized();
+    const auto points = mlff::testing::random_environment(descriptors::n_lanes, 1, 1.0, 1.0, 5);
+    const auto n = static_cast<std::size_t>(harmonics.size());
+    Lanes x, y, z;
+    for (Eigen::Index q = 0; q < descriptors::n_lanes; ++q) {
+        const auto u = points.vectors.col(q).normalized().cast<TypeParam>().eval();
         x[q] = u[0];
         y[q] = u[1];
         z[q] = u[2];
     }
-    std::vector<descriptors::Lanes> value(static_cast<std::size_t>(n)), gradient(static_cast<std::size_t>(3 * n));
+    std::vector<Lanes> value(n), only_value(n), gradient(3 * n);
     harmonics.evaluate(x, y, z, value.data(), gradient.data());
-    for (Eigen::Index q = 0; q < 4; ++q) {
-        Eigen::VectorXd one(n);
-        Eigen::Matrix3Xd slope(3, n);
-        harmonics.evaluate(x[q], y[q], z[q], one.data(), slope.data());
-        for (Eigen::Index lm = 0; lm < n; ++lm) {
-            EXPECT_NEAR(value[static_cast<std::size_t>(lm)][q], one[lm], 1e-14);
-            for (Eigen::Index c = 0; c < 3; ++c)
-                EXPECT_NEAR(gradient[static_cast<std::size_t>(3 * lm + c)][q], slope(c, lm), 1e-13);
+    harmonics.evaluate(x, y, z, only_value.data());
+    const double tolerance = 20.0 * static_cast<double>(std::numeric_limits<TypeParam>::epsilon());
+    for (Eigen::Index q = 0; q < descriptors::n_lanes; ++q) {
+        Eigen::VectorXd one(harmonics.size());
+        Eigen::Matrix3Xd slope(3, harmonics.size());
+        harmonics.evaluate(double{x[q]}, double{y[q]}, double{z[q]}, one.data(), slope.data());
+        for (std::size_t lm = 0; lm < n; ++lm) {
+            EXPECT_NEAR(double{value[lm][q]}, one[static_cast<Eigen::Index>(lm)], tolerance);
+            EXPECT_EQ(value[lm][q], only_value[lm][q]);
+            for (std::size_t c = 0; c < 3; ++c)
+                EXPECT_NEAR(double{gradient[3 * lm + c][q]},
+                            slope(static_cast<Eigen::Index>(c), static_cast<Eigen::Index>(lm)), 10.0 * tolerance);
         }
     }
 }

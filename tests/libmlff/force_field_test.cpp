@@ -261,6 +261,18 @@ TEST(ForceField, RefusesASpeciesThatItDoesNotKnow) {
     EXPECT_NE(message.find("Ag, I"), std::string::npos) << message;
 }
 
+TEST(ForceField, RefusesAtomsThatAreTooCloseAndGoesOnAfterwards) {
+    const ForceField force_field = random_force_field(small_descriptor(), two_species);
+    ForceFieldCalculator calculator(force_field);
+    const Structure structure = jittered_crystal(1, 3, 2.4, two_species);
+    const Evaluation before = calculator.evaluate(structure);
+    Structure close = structure;
+    close.positions.col(20) = close.positions.col(7) + Vector3(0.03, 0.0, -0.04);
+    const std::string message = testing::error_of<InputError>([&] { (void)calculator.evaluate(close, Request{}); });
+    EXPECT_NE(message.find("atom 8 (I) and atom 21 (Ag) are 0.05 Å apart"), std::string::npos) << message;
+    EXPECT_EQ(calculator.evaluate(structure).forces, before.forces);
+}
+
 TEST(ForceField, RefusesPartsThatDoNotFit) {
     const ForceField good = random_force_field(small_descriptor(), two_species);
     const auto descriptor = std::make_shared<descriptors::Descriptor>(small_descriptor(), 2);

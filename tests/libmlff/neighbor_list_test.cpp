@@ -328,6 +328,38 @@ TEST(NeighborList, ResultDoesNotDependOnTheThreads) {
     omp_set_num_threads(threads);
 }
 
+/// Pairs of one atom after the other are those of the list, bit for bit, also long after the search.
+TEST(NeighborList, PairsOnDemandAreThoseOfTheList) {
+    Random random(11);
+    Structure s = random_structure(random, 60, 9.0, {true, true, false});
+    NeighborList on_demand(4.0, 1.0);
+    NeighborList::Pairs pairs;
+    for (int step = 0; step < 4; ++step) {
+        on_demand.prepare(s);
+        NeighborList stored(4.0, 0.0);
+        stored.update(s);
+        ASSERT_GT(stored.n_pairs(), 500);
+        for (Eigen::Index i = 0; i < s.size(); ++i) {
+            on_demand.pairs(i, pairs);
+            EXPECT_FALSE(pairs.too_close);
+            ASSERT_EQ(pairs.size, stored.count(i));
+            for (Eigen::Index k = 0; k < pairs.size; ++k) {
+                const auto place = static_cast<std::size_t>(k), p = static_cast<std::size_t>(stored.first(i) + k);
+                EXPECT_EQ(pairs.neighbor[place], stored.neighbor(stored.first(i) + k));
+                EXPECT_EQ(pairs.distances[place], stored.distances()[p]);
+                for (std::size_t c = 0; c < 3; ++c)
+                    EXPECT_EQ(pairs.vectors[3 * place + c], stored.vectors().data()[3 * p + c]);
+            }
+        }
+        s.positions.array() += 0.05 * (s.positions.array() * 2.0).sin();
+    }
+    EXPECT_EQ(on_demand.n_searches(), 1);
+    s.positions.col(1) = s.positions.col(0) + Vector3(0.05, 0.0, 0.0);
+    on_demand.prepare(s);
+    on_demand.pairs(0, pairs);
+    EXPECT_TRUE(pairs.too_close);
+}
+
 TEST(NeighborList, NothingIsReallocatedWhenNothingGrows) {
     Random random(9);
     Structure s = random_structure(random, 200, 16.0, {true, true, true});

@@ -58,6 +58,40 @@ TEST_P(Production, WithAllTermsIsTheForceField) {
     }
 }
 
+/// Descriptors, products and adjoint in single precision, sums in double.
+TEST_P(Production, SinglePrecisionForcesAreGoodToFiveDigits) {
+    const ForceField full = full_model(GetParam());
+    const ProductionTerms terms(full);
+    ForceFieldCalculator in_double(full.with_production(terms.leading(4, false)));
+    ForceFieldCalculator in_single(full.with_production(terms.leading(4, true)));
+    for (const bool left_handed : {false, true}) {
+        const Structure structure = testing::jittered_crystal(9, 4, 2.4, species, left_handed);
+        const Evaluation expected = in_double.evaluate(structure), result = in_single.evaluate(structure);
+        const auto rms = [](const Matrix3X& forces) { return forces.norm() / std::sqrt(forces.size()); };
+        EXPECT_LT(rms(result.forces - expected.forces), 1e-5 * rms(expected.forces));
+        EXPECT_LT((*result.stress - *expected.stress).norm(), 1e-5 * expected.stress->norm());
+        EXPECT_LT(std::abs(result.energy - expected.energy), 1e-5 * expected.atom_energies.norm());
+        EXPECT_LT(result.forces.rowwise().sum().norm(), 1e-10);  // pairs are summed in double: nothing pushes the whole
+        EXPECT_NE(result.forces, expected.forces);
+    }
+}
+
+TEST_P(Production, SinglePrecisionDoesNotDependOnThePast) {
+    const ForceField full = full_model(GetParam());
+    const ForceField model = full.with_production(ProductionTerms(full).leading(4, true));
+    ForceFieldCalculator used(model);
+    Structure structure = testing::jittered_crystal(8, 3, 2.4, species);
+    (void)used.evaluate(testing::jittered_crystal(9, 4, 2.1, species));
+    (void)used.evaluate(structure);
+    for (int step = 0; step < 5; ++step) {
+        structure.positions.array() += 0.01 * (structure.positions.array() * 3.0).sin();
+        const Evaluation a = used.evaluate(structure), b = ForceFieldCalculator(model).evaluate(structure);
+        EXPECT_EQ(a.energy, b.energy);
+        EXPECT_EQ(a.forces, b.forces);
+        EXPECT_EQ(*a.stress, *b.stress);
+    }
+}
+
 TEST_P(Production, TruncatedFormsHaveForcesThatAreTheSlopeOfTheirEnergy) {
     const ForceField full = full_model(GetParam());
     ForceFieldCalculator calculator(full.with_production(ProductionTerms(full).leading(4, false)));
