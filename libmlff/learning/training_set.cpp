@@ -13,6 +13,10 @@ using Eigen::Index;
 using Eigen::MatrixXd;
 using Eigen::VectorXd;
 
+/// The reflections of references that were left out stay in the factor of the force rows; when they take this much
+/// (times what is needed), the rows are computed afresh.
+constexpr double most_excess = 1.5;
+
 /// Rows of `source` scattered to `target`: target row to[k] becomes source row from[k].
 void copy_rows(MatrixXd& target, const MatrixXd& source, const std::vector<Index>& from, const std::vector<Index>& to) {
     for (Index column = 0; column < source.cols(); ++column)
@@ -55,8 +59,8 @@ Index TrainingSet::n_references() const {
 std::size_t TrainingSet::bytes() const {
     std::size_t n = 0;
     for (const auto& rows : rows_)
-        n += static_cast<std::size_t>(rows.energy.size() + rows.forces.size() + rows.stress.size()) * sizeof(double);
-    return n;
+        n += static_cast<std::size_t>(rows.energy.size() + rows.stress.size()) * sizeof(double);
+    return n + forces_.bytes();
 }
 
 std::vector<TrainingSet::Change> TrainingSet::learn(std::vector<Candidate> candidates, const SelectionOptions& options,
@@ -123,21 +127,31 @@ void TrainingSet::update_rows(const std::vector<std::vector<Index>>& kept, const
     std::vector<Index> fresh_from(fresh_to.size());
     for (std::size_t k = 0; k < fresh_from.size(); ++k) fresh_from[k] = static_cast<Index>(k);
 
+    // Columns of the factor: those that stay, in their old order, and the new ones behind them.
+    std::vector<Index> staying(old_from.size()), column_of(static_cast<std::size_t>(first_new));
+    for (std::size_t k = 0; k < staying.size(); ++k) staying[k] = column_of_[static_cast<std::size_t>(old_from[k])];
+    std::vector<Index> ascending = staying;
+    std::sort(ascending.begin(), ascending.end());
+    for (std::size_t k = 0; k < staying.size(); ++k)
+        column_of[static_cast<std::size_t>(old_to[k])] =
+            std::lower_bound(ascending.begin(), ascending.end(), staying[k]) - ascending.begin();
+    for (std::size_t k = 0; k < fresh_to.size(); ++k)
+        column_of[static_cast<std::size_t>(fresh_to[k])] = static_cast<Index>(staying.size() + k);
+    column_of_ = std::move(column_of);
+    forces_.keep_columns(ascending);
+
     // One structure per thread at a time: no barriers inside. What can throw (surroundings) comes before.
-    rows_.resize(structures_.size());
+    const auto n_old = n_old_structures;
     std::vector<Environments> environments;
-    for (const auto& item : structures_) {
+    for (std::size_t s = 0; s < n_old; ++s) {
         environments.emplace_back(species_, descriptor_->cutoff(), 0.0);
-        environments.back().update(item.structure);
+        environments.back().update(structures_[s].structure);
     }
+    std::vector<MatrixXd> columns(n_old);
 #pragma omp parallel for schedule(static, 1)
-    for (std::size_t s = 0; s < structures_.size(); ++s) {
-        const Structure& structure = structures_[s].structure;
-        if (s >= n_old_structures) {
-            rows_[s] = design_rows(*descriptor_, kernel_power_, references_, environments[s], structure);
-            continue;
-        }
-        const DesignRows added = design_rows(*descriptor_, kernel_power_, fresh, environments[s], structure);
+    for (std::size_t s = 0; s < n_old; ++s) {
+        const DesignRows added =
+            design_rows(*descriptor_, kernel_power_, fresh, environments[s], structures_[s].structure);
         const auto merge = [&](MatrixXd& present, const MatrixXd& extra) {
             MatrixXd merged(first_new, extra.cols());
             copy_rows(merged, present, old_from, old_to);
@@ -145,23 +159,62 @@ void TrainingSet::update_rows(const std::vector<std::vector<Index>>& kept, const
             present = std::move(merged);
         };
         merge(rows_[s].energy, added.energy);
-        merge(rows_[s].forces, added.forces);
         merge(rows_[s].stress, added.stress);
+        columns[s] = added.forces.transpose();
+    }
+    std::vector<MatrixXd> labeled;
+    for (std::size_t s = 0; s < n_old; ++s)
+        if (structures_[s].labels.forces) labeled.push_back(std::move(columns[s]));
+    forces_.add_columns(std::move(labeled));
+    if (forces_.excess() > most_excess) {
+        forces_ = bayes::UpdatableFactor(first_new);
+        for (std::size_t k = 0; k < column_of_.size(); ++k) column_of_[k] = static_cast<Index>(k);
+        rows_.clear();
+    }
+    if (forces_.n_rows() == 0 && forces_.n_columns() != first_new) forces_ = bayes::UpdatableFactor(first_new);
+    add_rows(rows_.size());
+}
+
+void TrainingSet::add_rows(std::size_t first_structure) {
+    const std::size_t n_structures = structures_.size();
+    std::vector<Environments> environments;
+    for (std::size_t s = first_structure; s < n_structures; ++s) {
+        environments.emplace_back(species_, descriptor_->cutoff(), 0.0);
+        environments.back().update(structures_[s].structure);
+    }
+    rows_.resize(n_structures);
+#pragma omp parallel for schedule(static, 1)
+    for (std::size_t s = first_structure; s < n_structures; ++s)
+        rows_[s] = design_rows(*descriptor_, kernel_power_, references_, environments[s - first_structure],
+                               structures_[s].structure);
+    for (std::size_t s = first_structure; s < n_structures; ++s) {
+        if (const auto& labels = structures_[s].labels.forces) {
+            MatrixXd rows(rows_[s].forces.cols(), rows_[s].forces.rows());
+            for (std::size_t k = 0; k < column_of_.size(); ++k)
+                rows.col(column_of_[k]) = rows_[s].forces.row(static_cast<Index>(k)).transpose();
+            forces_.add_rows(std::move(rows), labels->reshaped());
+        }
+        rows_[s].forces.resize(0, 0);
     }
 }
 
 ForceField TrainingSet::fit(const RegressionOptions& options, Provenance provenance) const {
     RegressionData data(n_references(), species_);
-    for (std::size_t s = 0; s < structures_.size(); ++s) data.add(rows_[s], structures_[s]);
+    for (std::size_t s = 0; s < structures_.size(); ++s) data.add_without_forces(rows_[s], structures_[s]);
+    data.set_forces(bayes::TriangularFactor(forces_.R(column_of_), forces_.n_rows()));
     return mlff::fit(std::move(data), descriptor_, kernel_power_, references_, options, std::move(provenance));
 }
 
 VectorXd TrainingSet::force_errors(const VectorXd& weights) const {
     VectorXd squared = VectorXd::Zero(static_cast<Index>(species_.size())), count = squared;
+    VectorXd by_column(weights.size());
+    for (std::size_t k = 0; k < column_of_.size(); ++k) by_column[column_of_[k]] = weights[static_cast<Index>(k)];
+    const std::vector<VectorXd> predictions = forces_.times(by_column);
+    auto prediction = predictions.begin();
     for (std::size_t s = 0; s < structures_.size(); ++s) {
         const auto& [structure, labels, origin, group] = structures_[s];
         if (!labels.forces) continue;
-        const VectorXd predicted = rows_[s].forces.transpose() * weights;
+        const VectorXd& predicted = *prediction++;
         for (Index i = 0; i < structure.size(); ++i) {
             const auto channel =
                 std::find(species_.begin(), species_.end(), structure.species[static_cast<std::size_t>(i)]) -

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "bayes/selection.hpp"
+#include "bayes/updatable_factor.hpp"
 #include "libmlff/learning/regression.hpp"
 
 namespace mlff {
@@ -33,7 +34,8 @@ struct Candidate {
 };
 
 /// Labelled structures, local references chosen from their atoms, and the design rows that tie them, kept so that a
-/// retraining computes only what is new: rows of new structures, and of all structures for new references.
+/// retraining computes only what is new: rows of new structures, and of all structures for new references. Those of
+/// forces, nearly all there are, are kept in factorised form, which follows as structures and references come and go.
 class TrainingSet {
  public:
     TrainingSet(std::shared_ptr<const descriptors::Descriptor> descriptor, int kernel_power, std::vector<int> species);
@@ -56,7 +58,7 @@ class TrainingSet {
     [[nodiscard]] const std::vector<int>& species() const { return species_; }
     [[nodiscard]] const descriptors::Descriptor& descriptor() const { return *descriptor_; }
     [[nodiscard]] Eigen::Index n_references() const;
-    [[nodiscard]] std::size_t bytes() const;  ///< held by the design rows
+    [[nodiscard]] std::size_t bytes() const;  ///< held by the design rows, factorised or not
 
     /// Training error of the forces by channel [eV/Å], rms over components, for given weights.
     [[nodiscard]] Eigen::VectorXd force_errors(const Eigen::VectorXd& weights) const;
@@ -64,13 +66,16 @@ class TrainingSet {
  private:
     void update_rows(const std::vector<std::vector<Eigen::Index>>& kept, const std::vector<Eigen::Index>& before,
                      std::size_t n_old_structures);
+    void add_rows(std::size_t first_structure);
 
     std::shared_ptr<const descriptors::Descriptor> descriptor_;
     int kernel_power_;
     std::vector<int> species_;
     std::vector<LabeledStructure> structures_;
     std::vector<LocalReferences> references_;
-    std::vector<DesignRows> rows_;  ///< one per structure
+    std::vector<DesignRows> rows_;         ///< one per structure, without those of forces
+    bayes::UpdatableFactor forces_;        ///< force rows of the structures that have labels for them
+    std::vector<Eigen::Index> column_of_;  ///< column of `forces_` of each reference
 };
 
 }  // namespace mlff
