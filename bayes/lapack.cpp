@@ -61,13 +61,13 @@ int to_int(Index value) {
     return static_cast<int>(value);
 }
 
-void require_square(const Eigen::MatrixXd& A, const char* operation) {
+void require_square(const Eigen::Ref<const Eigen::MatrixXd>& A, const char* operation) {
     if (A.rows() != A.cols() || A.rows() == 0)
         throw std::invalid_argument(
             fmt::format("lapack: {} of a {} x {} matrix; a square one is needed", operation, A.rows(), A.cols()));
 }
 
-void check(int info, const char* operation, const Eigen::MatrixXd& A) {
+void check(int info, const char* operation, const Eigen::Ref<const Eigen::MatrixXd>& A) {
     if (info != 0) throw NumericalError(operation, A.rows(), A.cols(), unknown_condition);
 }
 
@@ -90,11 +90,12 @@ class ThreadsFor {
 
 enum class Shape { rectangle, upper_triangle };
 
-/// R ← R' with R'ᵀR' = RᵀR + BᵀB, panel by panel.
-void stack(Eigen::MatrixXd& R, Eigen::Ref<Eigen::MatrixXd> B, Shape shape) {
+/// R ← R' with R'ᵀR' = RᵀR + BᵀB, panel by panel. B becomes the reflectors; @returns the triangular factors of their
+/// blocks of inner_width columns, side by side
+Eigen::MatrixXd stack(Eigen::Ref<Eigen::MatrixXd> R, Eigen::Ref<Eigen::MatrixXd> B, Shape shape) {
     const int n = to_int(R.cols()), n_rows = to_int(B.rows());
-    const int ld_r = n, ld_b = to_int(B.outerStride());
-    std::vector<double> reflectors(static_cast<std::size_t>(inner_width) * panel_width);
+    const int ld_r = to_int(R.outerStride()), ld_b = to_int(B.outerStride()), ld_t = inner_width;
+    Eigen::MatrixXd factors = Eigen::MatrixXd::Zero(inner_width, n);
     std::vector<double> work(static_cast<std::size_t>(inner_width) * static_cast<std::size_t>(n));
     const auto r_at = [&](int row, int column) { return R.data() + row + static_cast<Index>(column) * ld_r; };
     const auto b_at = [&](int column) { return B.data() + static_cast<Index>(column) * ld_b; };
@@ -110,11 +111,12 @@ void stack(Eigen::MatrixXd& R, Eigen::Ref<Eigen::MatrixXd> B, Shape shape) {
         // Of an upper triangle, the rows below the panel are zero, and the panel's last rows are a triangle.
         const int m = shape == Shape::rectangle ? n_rows : first + width;
         const int trapezoid = shape == Shape::rectangle ? 0 : width;
+        double* const reflectors = factors.col(first).data();
 #pragma omp single
         {
             int info = 0;
-            dtpqrt_(&m, &width, &trapezoid, &inner, r_at(first, first), &ld_r, b_at(first), &ld_b, reflectors.data(),
-                    &inner, work.data(), &info);
+            dtpqrt_(&m, &width, &trapezoid, &inner, r_at(first, first), &ld_r, b_at(first), &ld_b, reflectors,
+                    &ld_t, work.data(), &info);
             if (info != 0) failed = 1;
         }
         const int right = first + width;
@@ -124,7 +126,7 @@ void stack(Eigen::MatrixXd& R, Eigen::Ref<Eigen::MatrixXd> B, Shape shape) {
             const int column = right + piece * piece_width;
             const int columns = std::min(piece_width, n - column);
             int info = 0;
-            dtpmqrt_("L", "T", &m, &columns, &width, &trapezoid, &inner, b_at(first), &ld_b, reflectors.data(), &inner,
+            dtpmqrt_("L", "T", &m, &columns, &width, &trapezoid, &inner, b_at(first), &ld_b, reflectors, &ld_t,
                      r_at(first, column), &ld_r, b_at(column), &ld_b,
                      work.data() + static_cast<Index>(inner_width) * column, &info, 1, 1);
             if (info != 0) {
@@ -134,6 +136,7 @@ void stack(Eigen::MatrixXd& R, Eigen::Ref<Eigen::MatrixXd> B, Shape shape) {
         }
     }
     check(failed, "QR factorisation", R);
+    return factors;
 }
 
 }  // namespace
@@ -143,7 +146,32 @@ void stack_rows(Eigen::MatrixXd& R, Eigen::Ref<Eigen::MatrixXd> B) {
     if (B.cols() != R.cols())
         throw std::invalid_argument(
             fmt::format("lapack: rows of width {} stacked under a triangle of width {}", B.cols(), R.cols()));
-    if (B.rows() > 0) stack(R, B, Shape::rectangle);
+    if (B.rows() > 0) (void)stack(R, B, Shape::rectangle);
+}
+
+StackedReflections stack_and_keep(Eigen::Ref<Eigen::MatrixXd> R, Eigen::MatrixXd B) {
+    require_square(R, "stacked QR");
+    if (B.cols() != R.cols() || B.rows() == 0)
+        throw std::invalid_argument(
+            fmt::format("lapack: {} rows of width {} stacked under a triangle of width {}", B.rows(), B.cols(), R.cols()));
+    Eigen::MatrixXd T = stack(R, B, Shape::rectangle);
+    return {std::move(B), std::move(T)};
+}
+
+void apply(const StackedReflections& Q, bool back, Eigen::Ref<Eigen::MatrixXd> top,
+           Eigen::Ref<Eigen::MatrixXd> bottom) {
+    if (top.rows() != Q.V.cols() || bottom.rows() != Q.V.rows() || top.cols() != bottom.cols())
+        throw std::invalid_argument(fmt::format("lapack: reflections of {} + {} rows applied to {} + {} rows",
+                                                Q.V.cols(), Q.V.rows(), top.rows(), bottom.rows()));
+    if (top.size() == 0 || bottom.size() == 0) return;
+    const int m = to_int(bottom.rows()), p = to_int(top.cols()), k = to_int(top.rows()), trapezoid = 0;
+    const int inner = std::min(inner_width, k), ld_t = inner_width;
+    const int ld_top = to_int(top.outerStride()), ld_bottom = to_int(bottom.outerStride());
+    std::vector<double> work(static_cast<std::size_t>(inner) * static_cast<std::size_t>(p));
+    int info = 0;
+    dtpmqrt_("L", back ? "N" : "T", &m, &p, &k, &trapezoid, &inner, Q.V.data(), &m, Q.T.data(), &ld_t, top.data(),
+             &ld_top, bottom.data(), &ld_bottom, work.data(), &info, 1, 1);
+    check(info, "orthogonal transformation", Q.V);
 }
 
 void stack_triangle(Eigen::MatrixXd& R, Eigen::MatrixXd& B) {
@@ -151,7 +179,7 @@ void stack_triangle(Eigen::MatrixXd& R, Eigen::MatrixXd& B) {
     if (B.rows() != R.rows() || B.cols() != R.cols())
         throw std::invalid_argument(
             fmt::format("lapack: a triangle of width {} stacked under one of width {}", B.cols(), R.cols()));
-    stack(R, B, Shape::upper_triangle);
+    (void)stack(R, B, Shape::upper_triangle);
 }
 
 SingularProjection singular_projection(Eigen::MatrixXd A, Eigen::VectorXd b) {

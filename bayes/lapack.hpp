@@ -27,6 +27,19 @@ namespace mlff::bayes::lapack {
 /// R (n × n): only the upper triangle is read and written. B (m × n). Cost 2 m n², in parallel over columns.
 void stack_rows(Eigen::MatrixXd& R, Eigen::Ref<Eigen::MatrixXd> B);
 
+/// Q of [R; B] = Q [R'; 0], kept to be applied to more columns later.
+struct StackedReflections {
+    Eigen::MatrixXd V;  ///< m × n, what takes the place of B
+    Eigen::MatrixXd T;  ///< triangular factors of its blocks
+};
+
+/// As stack_rows, but the reflections are kept.
+[[nodiscard]] StackedReflections stack_and_keep(Eigen::Ref<Eigen::MatrixXd> R, Eigen::MatrixXd B);
+
+/// [top; bottom] ← Qᵀ [top; bottom], or Q [top; bottom] with `back`. top (n × p), bottom (m × p). Cost 4 m n p, serial.
+void apply(const StackedReflections& Q, bool back, Eigen::Ref<Eigen::MatrixXd> top,
+           Eigen::Ref<Eigen::MatrixXd> bottom);
+
 /// The same for an upper triangular B (n × n; only its upper triangle is read and destroyed). Cost (2/3) n³,
 /// in parallel over columns.
 void stack_triangle(Eigen::MatrixXd& R, Eigen::MatrixXd& B);

@@ -14,7 +14,8 @@ using Eigen::Index;
 using Eigen::MatrixXd;
 using Eigen::VectorXd;
 
-constexpr Index batch_size = 32;  ///< atoms whose Jacobians are held at once
+/// Atoms whose Jacobians, some 0.3 MB each, are held at once by each thread: few, so that they stay in its cache.
+constexpr std::size_t atoms_per_thread = 2;
 
 /// What the references of a channel are multiplied with, for one atom.
 struct AtomDerivatives {
@@ -158,7 +159,8 @@ DesignRows design_rows(const descriptors::Descriptor& descriptor, int kernel_pow
     rows.forces.setZero(n_basis, 3 * structure.size());
     rows.stress.setZero(n_basis, structure.has_volume() ? 6 : 0);
     const auto n_threads = static_cast<std::size_t>(omp_get_max_threads());
-    std::vector<AtomDerivatives> derivatives(static_cast<std::size_t>(batch_size));
+    const std::size_t batch_size = atoms_per_thread * n_threads;
+    std::vector<AtomDerivatives> derivatives(batch_size);
     std::vector<ChunkScratch> scratch(n_threads);
     const auto n_chunks = static_cast<Index>(n_threads);
 
@@ -167,7 +169,7 @@ DesignRows design_rows(const descriptors::Descriptor& descriptor, int kernel_pow
         const MatrixXd& B = references[static_cast<std::size_t>(channel)].features;
         const auto atoms = environments.atoms(channel);
         for (std::size_t begin = 0; begin < atoms.size() && B.cols() > 0; begin += batch_size) {
-            const auto batch = atoms.subspan(begin, std::min<std::size_t>(batch_size, atoms.size() - begin));
+            const auto batch = atoms.subspan(begin, std::min(batch_size, atoms.size() - begin));
 #pragma omp parallel
             {
 #pragma omp for schedule(static)

@@ -68,9 +68,26 @@ RegressionData::RegressionData(Index n_references, std::vector<int> species)
       stress_(n_references + 1) {}
 
 void RegressionData::add(const DesignRows& rows, const LabeledStructure& item) {
-    const auto& [structure, labels, origin, group] = item;
-    if (rows.energy.rows() != n_references_ || rows.forces.cols() != 3 * structure.size())
+    if (rows.forces.rows() != n_references_ || rows.forces.cols() != 3 * item.structure.size())
         throw std::invalid_argument("design rows do not belong to this structure or set of references");
+    add_without_forces(rows, item);
+    if (!item.labels.forces) return;
+    MatrixXd block(rows.forces.cols(), n_references_ + 1);
+    block.leftCols(n_references_) = rows.forces.transpose();
+    block.rightCols(1) = item.labels.forces->reshaped();
+    force_.add_rows(block);
+}
+
+void RegressionData::set_forces(bayes::TriangularFactor factor) {
+    if (factor.n_columns() != n_references_ + 1)
+        throw std::invalid_argument("a factor of force rows does not belong to this set of references");
+    force_ = std::move(factor);
+}
+
+void RegressionData::add_without_forces(const DesignRows& rows, const LabeledStructure& item) {
+    const auto& [structure, labels, origin, group] = item;
+    if (rows.energy.rows() != n_references_)
+        throw std::invalid_argument("design rows do not belong to this set of references");
     labels_.add(item);
     if (labels.energy) {
         MatrixXd block = MatrixXd::Zero(1, energy_.n_columns());
@@ -82,12 +99,6 @@ void RegressionData::add(const DesignRows& rows, const LabeledStructure& item) {
         block(0, block.cols() - 1) = *labels.energy / n_atoms;
         energy_.add_rows(block);
         if (energy_rows_.size() < kept_energies) energy_rows_.emplace_back(block.row(0));
-    }
-    if (labels.forces) {
-        MatrixXd block(3 * structure.size(), n_references_ + 1);
-        block.leftCols(n_references_) = rows.forces.transpose();
-        block.rightCols(1) = Eigen::Map<const VectorXd>(labels.forces->data(), labels.forces->size());
-        force_.add_rows(block);
     }
     if (labels.stress && rows.stress.cols() == 6) {
         MatrixXd block(6, n_references_ + 1);

@@ -51,6 +51,12 @@ class RegressionData {
     /// @throws std::invalid_argument if rows and structure do not belong together
     void add(const DesignRows& rows, const LabeledStructure& structure);
 
+    /// As add, but for the forces: what is known of them comes with set_forces.
+    void add_without_forces(const DesignRows& rows, const LabeledStructure& structure);
+    /// Force rows of all structures in the form of their factor, the labels in the last column.
+    /// @throws std::invalid_argument if the columns are not those of the references and the labels
+    void set_forces(bayes::TriangularFactor factor);
+
     /// As if every structure of `other` had been added here. Cost 2 N_B³.
     void merge(const RegressionData& other);
 

@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 
+#include "bayes/updatable_factor.hpp"
 #include "libmlff/learning/regression.hpp"
 #include "libmlff/parallel/communicator.hpp"
 
@@ -18,7 +19,8 @@ struct ColumnUpdate {
 };
 
 /// Labelled structures of one rank with their design rows, kept so that a change of the references costs only what is
-/// new: rows of new structures, and new columns of the others.
+/// new: rows of new structures, and new columns of the others. Those of forces, nearly all there are, are kept in
+/// factorised form, which follows as structures and references come and go.
 class TrainingRows {
  public:
     TrainingRows(std::shared_ptr<const descriptors::Descriptor> descriptor, int kernel_power, std::vector<int> species);
@@ -32,15 +34,21 @@ class TrainingRows {
     /// Of the forces that weights predict, per channel: sum of squared errors, and number of components.
     [[nodiscard]] Eigen::Matrix2Xd force_errors(const Eigen::VectorXd& weights) const;
 
-    [[nodiscard]] std::size_t bytes() const;  ///< held by the design rows
+    [[nodiscard]] std::size_t bytes() const;  ///< held by the design rows, factorised or not
 
  private:
+    void keep_columns(const ColumnUpdate& columns);
+    void add_columns(const ColumnUpdate& columns, const std::vector<Environments>& environments);
+    void add_rows(const std::vector<LocalReferences>& references, const std::vector<Environments>& environments);
+
     std::shared_ptr<const descriptors::Descriptor> descriptor_;
     int kernel_power_;
     std::vector<int> species_;
     Eigen::Index n_references_ = 0;
     std::vector<LabeledStructure> structures_;
-    std::vector<DesignRows> rows_;  ///< one per structure
+    std::vector<DesignRows> rows_;         ///< one per structure, without those of forces
+    bayes::UpdatableFactor forces_;        ///< force rows of the structures that have labels for them
+    std::vector<Eigen::Index> column_of_;  ///< column of `forces_` of each reference
 };
 
 /// The same of all ranks, seen from rank 0. Structures go to the ranks in turn.

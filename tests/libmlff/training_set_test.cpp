@@ -112,7 +112,10 @@ TEST(TrainingSet, KeepsTheRowsOfReferencesThatComeAndGo) {
         EXPECT_TRUE(dropped && added && stayed);
         std::size_t n_rows = 0;
         for (const auto& item : set.structures()) n_rows += 7 + 3 * static_cast<std::size_t>(item.structure.size());
-        EXPECT_EQ(set.bytes(), 8 * n_rows * static_cast<std::size_t>(set.n_references()));
+        // Reflections of references that are gone may take half of it in addition.
+        const std::size_t needed = 8 * n_rows * static_cast<std::size_t>(set.n_references());
+        EXPECT_GE(set.bytes(), needed);
+        EXPECT_LE(2 * set.bytes(), 3 * needed);
     }
 }
 
