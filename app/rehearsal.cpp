@@ -257,12 +257,15 @@ RunForecast rehearse(const std::function<std::unique_ptr<Calculator>()>& make, S
         costs = of_large;
         forecast.bytes = *peak_large + shared * (n - n_large) + (slope - shared) * (n / n_ranks - n_large);
     }
-    const double every_guard = plan.guard ? static_cast<double>(plan.guard->every) : 1.0;
-    const double frames = std::floor(n_steps / static_cast<double>(plan.trajectory.every)) + 1.0;
-    const double evaluation = costs.evaluation + costs.search / costs.steps_per_search + costs.spilling / every_guard;
-    const double serial = costs.driver + costs.frame / static_cast<double>(plan.trajectory.every);
-    forecast.microseconds = 1e6 * (evaluation / n_ranks + serial) / n_large;
-    forecast.seconds = 1e-6 * forecast.microseconds * n * n_steps;
+    // Step 0 is evaluated too: one more of everything.
+    const auto occasions = [&](double every) { return std::floor(n_steps / every) + 1.0; };
+    const double frames = occasions(static_cast<double>(plan.trajectory.every));
+    const double checks = plan.guard ? occasions(static_cast<double>(plan.guard->every)) : 0.0;
+    const double shared_out =
+        (n_steps + 1.0) * costs.evaluation + occasions(costs.steps_per_search) * costs.search + checks * costs.spilling;
+    const double serial = n_steps * costs.driver + frames * costs.frame;
+    forecast.seconds = (shared_out / n_ranks + serial) * n / n_large;
+    forecast.microseconds = 1e6 * forecast.seconds / (n * n_steps);
     forecast.frames = static_cast<long>(frames);
     forecast.disk = frames * costs.frame_bytes * n / n_large;
     return forecast;
