@@ -9,6 +9,8 @@
 #include <string>
 #include <utility>
 
+#include "descriptors/sum_products.hpp"
+
 namespace mlff::descriptors {
 namespace {
 
@@ -23,70 +25,6 @@ Real dot(const Real* a, const Real* b, Index n) {
 #pragma omp simd reduction(+ : sum)
     for (Index k = 0; k < n; ++k) sum += a[k] * b[k];
     return sum;
-}
-
-/// Sums of one or two vectors of lanes with the same factors:  out_sr = Σ_k factors(k)[r step] v_sk,  begin ≤ k < end,
-/// for n_rows rows r. v_sk are `stride` apart, out_sr `row`.
-template <int n_rows, int step, std::size_t n_sums, class Real, class Factors>
-[[gnu::always_inline]] inline void sum_products(Index begin, Index end, const Factors& factors,
-                                                const std::array<const Real*, n_sums>& v, Index stride,
-                                                const std::array<Real*, n_sums>& out, Index row) {
-    std::array<std::array<Lanes<Real>, static_cast<std::size_t>(n_rows)>, n_sums> sums{};
-    for (Index k = begin; k < end; ++k) {
-        const Real* f = factors(k);
-        std::array<Lanes<Real>, n_sums> lanes;
-        for (std::size_t s = 0; s < n_sums; ++s) lanes[s] = load(v[s] + k * stride);
-#pragma GCC unroll 8
-        for (int r = 0; r < n_rows; ++r)
-            for (std::size_t s = 0; s < n_sums; ++s) sums[s][static_cast<std::size_t>(r)] += f[r * step] * lanes[s];
-    }
-#pragma GCC unroll 8
-    for (int r = 0; r < n_rows; ++r)
-        for (std::size_t s = 0; s < n_sums; ++s) store(out[s] + r * row, sums[s][static_cast<std::size_t>(r)]);
-}
-
-/// The same for any number of rows, so many at once that eight sums stay in registers.
-template <int step, std::size_t n_sums, class Real, class Factors>
-void sum_products(Index n_rows, Index begin, Index end, const Factors& factors,
-                  const std::array<const Real*, n_sums>& v, Index stride, const std::array<Real*, n_sums>& out,
-                  Index row) {
-    constexpr int most = 8 / static_cast<int>(n_sums);
-    Index first = 0;
-    const auto rows = [&](auto n) {
-        const auto shifted = [&](Index k) { return factors(k) + first * step; };
-        auto place = out;
-        for (Real*& p : place) p += first * row;
-        sum_products<n(), step>(begin, end, shifted, v, stride, place, row);
-    };
-    for (; first + most <= n_rows; first += most) rows(std::integral_constant<int, most>{});
-    switch (n_rows - first) {
-        case 1:
-            return rows(std::integral_constant<int, 1>{});
-        case 2:
-            return rows(std::integral_constant<int, 2>{});
-        case 3:
-            return rows(std::integral_constant<int, 3>{});
-        default:
-            break;
-    }
-    if constexpr (most == 8) switch (n_rows - first) {
-            case 4:
-                return rows(std::integral_constant<int, 4>{});
-            case 5:
-                return rows(std::integral_constant<int, 5>{});
-            case 6:
-                return rows(std::integral_constant<int, 6>{});
-            case 7:
-                return rows(std::integral_constant<int, 7>{});
-            default:
-                break;
-        }
-}
-
-template <int step, class Real, class Factors>
-void sum_products(Index n_rows, Index begin, Index end, const Factors& factors, const Real* v, Index stride, Real* out,
-                  Index row) {
-    sum_products<step, 1, Real>(n_rows, begin, end, factors, {v}, stride, {out}, row);
 }
 
 /// Lanes as the numbers that they hold.
