@@ -9,6 +9,8 @@
 #include <string>
 #include <utility>
 
+#include "descriptors/sum_products.hpp"
+
 namespace mlff::descriptors {
 namespace {
 
@@ -25,68 +27,10 @@ Real dot(const Real* a, const Real* b, Index n) {
     return sum;
 }
 
-/// Sums of one or two vectors of lanes with the same factors:  out_sr = Σ_k factor(k, r) v_sk,  begin ≤ k < end,
-/// for n_rows rows r. v_sk are `stride` apart, out_sr `row`.
-template <int n_rows, std::size_t n_sums, class Real, class Factor>
-[[gnu::always_inline]] inline void sum_products(Index begin, Index end, const Factor& factor,
-                                                const std::array<const Real*, n_sums>& v, Index stride,
-                                                const std::array<Real*, n_sums>& out, Index row) {
-    std::array<std::array<Lanes<Real>, static_cast<std::size_t>(n_rows)>, n_sums> sums{};
-    for (Index k = begin; k < end; ++k) {
-        std::array<Lanes<Real>, n_sums> lanes;
-        for (std::size_t s = 0; s < n_sums; ++s) lanes[s] = load(v[s] + k * stride);
-#pragma GCC unroll 8
-        for (int r = 0; r < n_rows; ++r) {
-            const Real f = factor(k, r);
-            for (std::size_t s = 0; s < n_sums; ++s) sums[s][static_cast<std::size_t>(r)] += f * lanes[s];
-        }
-    }
-#pragma GCC unroll 8
-    for (int r = 0; r < n_rows; ++r)
-        for (std::size_t s = 0; s < n_sums; ++s) store(out[s] + r * row, sums[s][static_cast<std::size_t>(r)]);
-}
-
-/// The same for any number of rows, so many at once that eight sums stay in registers.
-template <std::size_t n_sums, class Real, class Factor>
-void sum_products(Index n_rows, Index begin, Index end, const Factor& factor, const std::array<const Real*, n_sums>& v,
-                  Index stride, const std::array<Real*, n_sums>& out, Index row) {
-    constexpr int most = 8 / static_cast<int>(n_sums);
-    Index first = 0;
-    const auto rows = [&](auto n) {
-        const auto shifted = [&](Index k, Index r) { return factor(k, first + r); };
-        auto place = out;
-        for (Real*& p : place) p += first * row;
-        sum_products<n()>(begin, end, shifted, v, stride, place, row);
-    };
-    for (; first + most <= n_rows; first += most) rows(std::integral_constant<int, most>{});
-    switch (n_rows - first) {
-        case 1:
-            return rows(std::integral_constant<int, 1>{});
-        case 2:
-            return rows(std::integral_constant<int, 2>{});
-        case 3:
-            return rows(std::integral_constant<int, 3>{});
-        default:
-            break;
-    }
-    if constexpr (most == 8) switch (n_rows - first) {
-            case 4:
-                return rows(std::integral_constant<int, 4>{});
-            case 5:
-                return rows(std::integral_constant<int, 5>{});
-            case 6:
-                return rows(std::integral_constant<int, 6>{});
-            case 7:
-                return rows(std::integral_constant<int, 7>{});
-            default:
-                break;
-        }
-}
-
-template <class Real, class Factor>
-void sum_products(Index n_rows, Index begin, Index end, const Factor& factor, const Real* v, Index stride, Real* out,
-                  Index row) {
-    sum_products<1, Real>(n_rows, begin, end, factor, {v}, stride, {out}, row);
+/// Lanes as the numbers that they hold.
+template <class Real>
+Real* numbers(std::vector<Lanes<Real>>& lanes) {
+    return reinterpret_cast<Real*>(lanes.data());
 }
 
 }  // namespace
@@ -171,15 +115,14 @@ void ThreeBody::accumulate(BasicWorkspace<Real>& work, AlignedVector<Real>& c, I
     for (int l = 0; l <= basis_.l_max(); ++l) {
         const Index n = basis_.count(l), width = basis_.width(l);
         const Real* h = work.h.data() + basis_.place(l);
-        const Lanes<Real>* y = work.y.data() + l * l;
+        const Real* y = numbers<Real>(work.y) + n_lanes * l * l;
         Real* own_c = c.data() + c_offset(l) + channel * width;
         Real* self = work.self.data() + self_offset(l) + channel * n * width;
         for (Index b = 0; b < width; b += n_lanes) {
-            sum_products(
-                2 * l + 1, begin, end, [&](Index k, Index m) { return y[k / n_lanes * n_lm + m][k % n_lanes]; }, h + b,
-                stride, own_c + b, row_size(l));
-            sum_products(
-                n, begin, end, [&](Index k, Index a) { return h[k * stride + a]; }, h + b, stride, self + b, width);
+            const auto of_y = [&](Index k) { return y + k / n_lanes * (n_lm * n_lanes) + k % n_lanes; };
+            sum_products<n_lanes>(2 * l + 1, begin, end, of_y, h + b, stride, own_c + b, row_size(l));
+            const auto of_h = [&](Index k) { return h + k * stride; };
+            sum_products<1>(n, begin, end, of_h, h + b, stride, self + b, width);
         }
     }
 }
@@ -227,9 +170,9 @@ void ThreeBody::value(const Environment& environment, BasicWorkspace<Real>& work
             const Real* own = c.data() + c_offset(l) + channel * width;
             const Real* other = full ? own : work.c_all.data() + c_all_offset(l);
             const Index other_row = full ? row : width, other_size = full ? row - channel * width : width;
-            const auto of_own = [&](Index m, Index a) { return own[m * row + a]; };
+            const auto of_own = [&](Index m) { return own + m * row; };
             for (Index b = 0; b < other_size; b += n_lanes)
-                sum_products(n, 0, 2 * l + 1, of_own, other + b, other_row, work.products.data() + b, other_size);
+                sum_products<1>(n, 0, 2 * l + 1, of_own, other + b, other_row, work.products.data() + b, other_size);
             const Real* self = work.self.data() + self_offset(l) + channel * n * width;
             for (Index a = 0; a < n; ++a, self += width) {
                 const Real* products = work.products.data() + a * other_size;
@@ -309,10 +252,8 @@ void ThreeBody::adjoint_of_products(BasicWorkspace<Real>& work, const AlignedVec
         if (compression_ == Compression::none) {
             g = symmetric_weights(l, g, W);
             transpose(padded(n_m), row, c_l, row, work.c_by_m.data(), padded(n_m));
-            const auto of_c = [by_m = work.c_by_m.data(), next = padded(n_m)](Index a, Index m) {
-                return by_m[a * next + m];
-            };
-            for (Index b = 0; b < row; b += n_lanes) sum_products(n_m, 0, row, of_c, W + b, row, gradient + b, row);
+            const auto of_c = [by_m = work.c_by_m.data(), next = padded(n_m)](Index a) { return by_m + a * next; };
+            for (Index b = 0; b < row; b += n_lanes) sum_products<1>(n_m, 0, row, of_c, W + b, row, gradient + b, row);
         } else {
             const Real* c_all = work.c_all.data() + c_all_offset(l);
             std::fill_n(gradient, n_m * row, Real(0));
@@ -348,10 +289,9 @@ std::array<Lanes<Real>, 3> ThreeBody::pair_gradients(BasicWorkspace<Real>& work,
                                              load(work.unit[2].data() + k)};
     basis_.evaluate(r, work.h.data(), work.dh.data());
     harmonics_.evaluate(unit[0], unit[1], unit[2], work.y.data(), work.dy.data());
-    const auto numbers = [](std::vector<Lanes<Real>>& lanes) { return reinterpret_cast<Real*>(lanes.data()); };
     for (Index b = 0; b < basis_.padded_size(); b += n_lanes) {
-        transpose(work.h.data() + b, basis_.padded_size(), numbers(work.h_by_n) + b * n_lanes, n_lanes);
-        transpose(work.dh.data() + b, basis_.padded_size(), numbers(work.dh_by_n) + b * n_lanes, n_lanes);
+        transpose(work.h.data() + b, basis_.padded_size(), numbers<Real>(work.h_by_n) + b * n_lanes, n_lanes);
+        transpose(work.dh.data() + b, basis_.padded_size(), numbers<Real>(work.dh_by_n) + b * n_lanes, n_lanes);
     }
     // Σ_lm Y_lm Σ_n dE/dc_nlm h'_nl, less the self terms; and Σ_lm ∇Y_lm Σ_n dE/dc_nlm h_nl
     Lanes<Real> along{}, across_x{}, across_y{}, across_z{};
@@ -363,13 +303,13 @@ std::array<Lanes<Real>, 3> ThreeBody::pair_gradients(BasicWorkspace<Real>& work,
         const Real* self = work.weight.data() + weight_offset(l) + channel * (full ? width * (row + 1) : n * width);
         const Index self_row = full ? row : width;
         const Lanes<Real>* dh = work.dh_by_n.data() + basis_.place(l);
-        const Real* const h_by_n = numbers(work.h_by_n) + basis_.place(l) * n_lanes;
-        const Real* const dh_by_n = numbers(work.dh_by_n) + basis_.place(l) * n_lanes;
-        const auto of_c = [gradient, next](Index a, Index m) { return gradient[a * next + m]; };
-        const auto of_self = [self, self_row](Index b, Index a) { return self[b * self_row + a]; };  // symmetric
-        sum_products<2, Real>(n_m, 0, n, of_c, {dh_by_n, h_by_n}, n_lanes,
-                              {numbers(work.radial), numbers(work.tangential)}, n_lanes);
-        sum_products(n, 0, n, of_self, h_by_n, n_lanes, numbers(work.with_self), n_lanes);
+        const Real* const h_by_n = numbers<Real>(work.h_by_n) + basis_.place(l) * n_lanes;
+        const Real* const dh_by_n = numbers<Real>(work.dh_by_n) + basis_.place(l) * n_lanes;
+        const auto of_c = [&](Index a) { return gradient + a * next; };
+        const auto of_self = [&](Index b) { return self + b * self_row; };  // symmetric: column b
+        sum_products<1, 2, Real>(n_m, 0, n, of_c, {dh_by_n, h_by_n}, n_lanes,
+                                 {numbers<Real>(work.radial), numbers<Real>(work.tangential)}, n_lanes);
+        sum_products<1>(n, 0, n, of_self, h_by_n, n_lanes, numbers<Real>(work.with_self), n_lanes);
         const Lanes<Real>* y = work.y.data() + l * l;
         const Lanes<Real>* dy = work.dy.data() + 3 * l * l;
         for (std::size_t m = 0; m < static_cast<std::size_t>(n_m); ++m) {
