@@ -238,8 +238,7 @@ void SocketCode::dismiss_unfit(const Structure& structure, const Attempt& attemp
     const bool other_cell = options_.fixed_cell && cell_ && (structure.cell - *cell_).cwiseAbs().maxCoeff() > same_cell;
     if (other_cell && !ours)
         throw InputError(
-            "the client can compute one cell only and has begun with another; let a command start it, so that it can "
-            "be "
+            "the client can compute one cell only, and began with another; let a command start it, so that it can be "
             "started anew, or set reference.stress_check: off if the cell is not to change");
     if (ours && (attempt.afresh || attempt.rung != rung_ || other_cell)) end_client(true);
     if (connection_ && connection_->disturbed()) end_client(false);
