@@ -4,8 +4,8 @@
 #include <omp.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
+#include <ctime>
 #include <filesystem>
 #include <functional>
 
@@ -18,7 +18,7 @@
 namespace mlff::app {
 namespace {
 
-constexpr double analysis_microseconds = 7.0;  ///< per atom, frame and observable: AgI, 128 atoms, seven observables
+constexpr double analysis_microseconds = 7.0;   ///< per atom, frame and observable: AgI, 128 atoms, seven observables
 constexpr Eigen::Index production_terms = 100;  ///< of a compiled form, per species
 
 /// Everything here is timed on one thread.
@@ -33,17 +33,17 @@ class OneThread {
     int before_;
 };
 
-/// [s] of one call; the first, which makes tables and lists, does not count.
+/// Processor time of one call [s]: what else the machine does plays no part. The first call, which makes tables and
+/// lists, does not count.
 double seconds_of(const std::function<void()>& call) {
-    using Clock = std::chrono::steady_clock;
-    const auto seconds = [](Clock::duration d) { return std::chrono::duration<double>(d).count(); };
+    const auto seconds = [] { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; };
     call();
     double least = 1e30;
-    const auto begin = Clock::now();
-    for (int k = 0; k < 3 && (k == 0 || seconds(Clock::now() - begin) < 1.0); ++k) {
-        const auto start = Clock::now();
+    const double begin = seconds();
+    for (int k = 0; k < 3 && (k == 0 || seconds() - begin < 1.0); ++k) {
+        const double start = seconds();
         call();
-        least = std::min(least, seconds(Clock::now() - start));
+        least = std::min(least, seconds() - start);
     }
     return least;
 }
@@ -87,7 +87,7 @@ std::string minutes(double seconds) {
 
 std::string estimate_cost(const StudyPlan& plan, const Console& console) {
     const OneThread one_thread;
-    std::string text = "estimate, on one core of this machine as busy as it is now:";
+    std::string text = "estimate, on one core that has nothing else to do:";
     double total = 0.0;
     const auto add = [&](const std::string& what, double seconds) {
         text += fmt::format("\n  {:<44}{:>8}", what, minutes(seconds));
