@@ -7,7 +7,6 @@
 #include <numbers>
 
 #include "analysis/images.hpp"
-#include "analysis/series.hpp"
 #include "libmlff/errors.hpp"
 
 namespace mlff::analysis {
@@ -15,6 +14,12 @@ namespace {
 
 constexpr int least_frames = 20;
 constexpr double most_bins = 1e5;
+
+/// Of the mean over the columns.
+Eigen::ArrayXd squared_error(const Eigen::ArrayXXd& columns) {
+    const auto n = static_cast<double>(columns.cols());
+    return (columns.colwise() - columns.rowwise().mean()).square().rowwise().sum() / (n * (n - 1.0));
+}
 
 }  // namespace
 
@@ -78,13 +83,15 @@ VanHoveResult VanHoveFunctions::result() const {
         return std::min(static_cast<Eigen::Index>(distance / width), n_bins - 1);
     };
     const auto n_lags = static_cast<Eigen::Index>(lags.size());
-    const auto n_pairs = static_cast<Eigen::Index>(pair_members_.size());
-    // Self parts: of each atom on its own, bins of the first lag, then of the second, … Pairs: one origin at a time.
+    // Of each atom on its own: bins of the first lag, then of the second, … A pair counts for both of its atoms.
     std::vector<Eigen::ArrayXXd> self_counts;
     for (const auto& atoms : members_.members)
         self_counts.emplace_back(Eigen::ArrayXXd::Zero(n_bins * (n_lags - 1), static_cast<Eigen::Index>(atoms.size())));
-    Eigen::ArrayXXd histogram(n_bins, n_pairs * n_lags);
-    BlockAverage average;
+    std::vector<Eigen::ArrayXXd> counts_a, counts_b;
+    for (const auto& [a, b] : pair_members_) {
+        counts_a.emplace_back(Eigen::ArrayXXd::Zero(n_bins * n_lags, static_cast<Eigen::Index>(a.size())));
+        counts_b.emplace_back(Eigen::ArrayXXd::Zero(n_bins * n_lags, static_cast<Eigen::Index>(b.size())));
+    }
     double density_factor = 0.0;
     long n_densities = 0;
     for (std::size_t origin = 0; origin < n_origins; origin += step) {
@@ -92,7 +99,6 @@ VanHoveResult VanHoveFunctions::result() const {
         const Images images(from.cell, options_.r_max);
         density_factor += 1.0 / std::abs(from.cell.determinant());
         ++n_densities;
-        histogram.setZero();
 #pragma omp parallel for schedule(dynamic)
         for (Eigen::Index l = 0; l < n_lags; ++l) {
             const Moment& to = history_[origin + lags[static_cast<std::size_t>(l)]];
@@ -105,19 +111,19 @@ VanHoveResult VanHoveFunctions::result() const {
                         self_counts[s]((l - 1) * n_bins + bin_of(distance), static_cast<Eigen::Index>(k)) += 1.0;
                 }
             }
-            for (Eigen::Index p = 0; p < n_pairs; ++p) {
-                const auto& [a, b] = pair_members_[static_cast<std::size_t>(p)];
-                auto column = histogram.col(p * n_lags + l);
-                for (const Eigen::Index i : a)
-                    for (const Eigen::Index j : b)
-                        images.for_each(from.positions.col(j) - from.positions.col(i) + moved.col(j),
+            for (std::size_t p = 0; p < pair_members_.size(); ++p) {
+                const auto& [a, b] = pair_members_[p];
+                for (std::size_t i = 0; i < a.size(); ++i)
+                    for (std::size_t j = 0; j < b.size(); ++j)
+                        images.for_each(from.positions.col(b[j]) - from.positions.col(a[i]) + moved.col(b[j]),
                                         [&](const Vector3& vector, const Vector3& shift) {
-                                            if (i == j && shift.isZero()) return;
-                                            column[bin_of(vector.norm())] += 1.0 / static_cast<double>(a.size());
+                                            if (a[i] == b[j] && shift.isZero()) return;
+                                            const Eigen::Index row = l * n_bins + bin_of(vector.norm());
+                                            counts_a[p](row, static_cast<Eigen::Index>(i)) += 1.0;
+                                            counts_b[p](row, static_cast<Eigen::Index>(j)) += 1.0;
                                         });
             }
         }
-        if (n_pairs > 0) average.add(histogram.reshaped());
     }
 
     const Eigen::ArrayXd edges = Eigen::ArrayXd::LinSpaced(n_bins + 1, 0.0, options_.r_max);
@@ -136,26 +142,23 @@ VanHoveResult VanHoveFunctions::result() const {
     VanHoveResult result;
     for (std::size_t s = 0; s < members_.members.size(); ++s) {
         const Eigen::ArrayXXd share = self_counts[s] / static_cast<double>(n_densities);
-        const auto n = static_cast<double>(share.cols());
-        const Eigen::ArrayXd mean = share.rowwise().mean();
         VanHove out = frame_of(members_.species[s], members_.species[s], 1);
-        out.value = mean.reshaped(n_bins, n_lags - 1).colwise() / volumes;
-        if (share.cols() > 1) {
-            const Eigen::ArrayXd scatter = ((share.colwise() - mean).square().rowwise().sum() / (n * (n - 1.0))).sqrt();
-            out.error = scatter.reshaped(n_bins, n_lags - 1).colwise() / volumes;
-        }
+        out.value = share.rowwise().mean().reshaped(n_bins, n_lags - 1).colwise() / volumes;
+        if (share.cols() > 1) out.error = squared_error(share).sqrt().reshaped(n_bins, n_lags - 1).colwise() / volumes;
         result.self.push_back(std::move(out));
     }
     for (std::size_t p = 0; p < pair_members_.size(); ++p) {
-        const auto of_pair = [&](const Eigen::ArrayXd& columns) -> Eigen::ArrayXXd {
-            return columns.reshaped(n_bins, histogram.cols())
-                       .middleCols(static_cast<Eigen::Index>(p) * n_lags, n_lags)
-                       .colwise() /
-                   volumes;
-        };
-        VanHove out = frame_of(options_.pairs[p].first, options_.pairs[p].second, 0);
-        out.value = of_pair(average.mean());
-        if (const auto error = average.error()) out.error = of_pair(*error);
+        const auto [a, b] = options_.pairs[p];
+        const Eigen::ArrayXXd of_a = counts_a[p] / static_cast<double>(n_densities),
+                              of_b = counts_b[p] / static_cast<double>(n_densities);
+        const double b_per_a = static_cast<double>(of_b.cols()) / static_cast<double>(of_a.cols());
+        VanHove out = frame_of(a, b, 0);
+        out.value = of_a.rowwise().mean().reshaped(n_bins, n_lags).colwise() / volumes;
+        if (of_a.cols() > 1 && of_b.cols() > 1) {
+            const Eigen::ArrayXd squared =
+                a == b ? squared_error(of_a + of_b) : squared_error(of_a) + b_per_a * b_per_a * squared_error(of_b);
+            out.error = squared.sqrt().reshaped(n_bins, n_lags).colwise() / volumes;
+        }
         out.density =
             static_cast<double>(pair_members_[p].second.size()) * density_factor / static_cast<double>(n_densities);
         result.distinct.push_back(std::move(out));

@@ -30,7 +30,7 @@ struct VanHove {
     Eigen::ArrayXd r;                      ///< [Å], middle of each bin
     Eigen::ArrayXd time;                   ///< [fs]; begins with 0 in a distinct part
     Eigen::ArrayXXd value;                 ///< G [Å⁻³], n_r × n_times
-    std::optional<Eigen::ArrayXXd> error;  ///< standard error; none for one atom, or fewer than 5 origins
+    std::optional<Eigen::ArrayXXd> error;  ///< standard error; none if A or B is one atom
     double density = 0.0;                  ///< of B [Å⁻³], what a distinct part tends to
 };
 
@@ -47,12 +47,18 @@ struct VanHoveResult {
 /// t = 0 it is ρ_B g_AB(r), at long times and distances ρ_B. ∫_0^∞ 4πr² G_s dr = 1, and up to r_max the share of atoms
 /// that have gone less far.
 ///
-/// Errors: of a self part from the scatter between atoms, as overlapping origins are not independent; of a distinct
-/// part from blocks of origins, and so too small for times that are longer than a sixteenth of the run.
+/// Errors come from the scatter between atoms: origins closer than t share most of their paths, and blocks of them are
+/// not independent either. In a distinct part a pair belongs to both of its atoms, so that with the counts n_i of the
+/// atoms of A and m_j of those of B (per origin, <n> = mean over A)
 ///
-/// Memory: max_frames × n_atoms × 48 bytes, and bins × times × n_atoms × 8 for the self part; cost of a distinct part
-/// origins × times × N_A × N_B × images. Source: method.md section 7, [M24] eqs. 8 and 9; van Hove, Phys. Rev. 95, 249
-/// (1954).
+///     A ≠ B: error² = s²(n)/N_A + (N_B/N_A)² s²(m)/N_B,     A = B: error² = s²(n + m)/N_A,
+///
+/// which is right where what an atom sees is its own affair, and √2 too large where every pair is independent of all
+/// others, as in a gas.
+///
+/// Memory: max_frames × n_atoms × 48 bytes, and bins × times × n_atoms × 8 (self) or 16 (distinct); cost of a distinct
+/// part origins × times × N_A × N_B × images. Source: method.md section 7, [M24] eqs. 8 and 9; van Hove, Phys. Rev. 95,
+/// 249 (1954).
 class VanHoveFunctions {
  public:
     /// @throws InputError as validate()

@@ -7,7 +7,9 @@
 #include "libmlff/atoms/elements.hpp"
 #include "libmlff/errors.hpp"
 #include "libmlff/io/data_file.hpp"
+#include "libmlff/io/h5md.hpp"
 #include "libmlff/io/lammps.hpp"
+#include "libmlff/io/lammps_dump.hpp"
 #include "libmlff/io/ml_ab.hpp"
 #include "libmlff/io/text_file.hpp"
 #include "libmlff/io/vasp.hpp"
@@ -36,6 +38,7 @@ DataFormat output_format(const ConvertArguments& arguments) {
         case DataFormat::outcar:
         case DataFormat::deepmd:
         case DataFormat::lammps_dump:
+        case DataFormat::h5md:
             break;
     }
     throw InputError(
@@ -47,8 +50,12 @@ DataFile read(const ConvertArguments& arguments, DataFormat from) {
     for (const std::string& symbol : arguments.species) species.push_back(atomic_number(symbol));
     if (from == DataFormat::lammps_data) return read_lammps_data(arguments.input, species);
     if (from == DataFormat::lammps_dump) return read_lammps_dump(arguments.input, species);
+    if (from == DataFormat::h5md) {
+        H5mdFrames frames(arguments.input, species);
+        return collect_frames(frames, arguments.input);
+    }
     if (!species.empty())
-        throw InputError(fmt::format("--species is for LAMMPS files; {} is {}", arguments.input, format_name(from)));
+        throw InputError(fmt::format("--species is for LAMMPS and H5MD files; {} is {}", arguments.input, format_name(from)));
     return read_data_file(arguments.input, {}, from);
 }
 

@@ -22,7 +22,7 @@ DynamicsSession::DynamicsSession(const RunDirectory& directory, const Console& c
                                  const md::TrajectoryOptions& trajectory)
     : console_(console),
       driver_(calculator, std::move(initial), options),
-      trajectory_(directory.file("trajectory.xyz"), trajectory),
+      trajectory_(directory.file(md::trajectory_name(trajectory.format)), trajectory),
       thermo_(directory.file("thermo.csv")),
       log_(directory.file("log")) {}
 
@@ -59,10 +59,11 @@ void DynamicsSession::run(const std::function<std::string(const md::StepReport&)
                           const std::function<void()>& save) {
     const auto start = Clock::now();
     auto last_save = start;
-    bool stopped = false;
+    bool stopped = false, writing = false;
     const auto first_step = driver_.state().step;
     const auto observe = [&](const md::StepReport& report) {
         temperature_ = report.temperature;
+        writing = true;
         thermo_.write(fmt::format("{},{},{:.4f},{:.4f},{:.8f},{:.8f},{:.8f},{}\n", report.step, report.time,
                                   report.temperature, report.target_temperature.value_or(0.0), report.potential,
                                   report.kinetic, report.conserved,
@@ -76,12 +77,15 @@ void DynamicsSession::run(const std::function<std::string(const md::StepReport&)
             save();
             last_save = Clock::now();
         }
+        writing = false;
         return !stopped;
     };
     try {
         driver_.run(observe);
     } catch (...) {
-        save();  // the driver stands at the beginning of the failed step
+        // The driver stands at the beginning of the failed step; but what could not be written of a finished one would
+        // be missing after a checkpoint of now.
+        if (!writing) save();
         throw;
     }
     save();

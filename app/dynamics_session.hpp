@@ -11,7 +11,7 @@
 
 namespace mlff::app {
 
-/// Molecular dynamics in a run directory, whatever the calculator: trajectory.xyz, thermo.csv, log, checkpoints,
+/// Molecular dynamics in a run directory, whatever the calculator: trajectory, thermo.csv, log, checkpoints,
 /// progress, and an orderly stop on Ctrl-C or SIGTERM.
 class DynamicsSession {
  public:

@@ -89,11 +89,13 @@ ordered_json compare_series(const Series& a, const Series& b, Eigen::Index n, bo
     const double largest = deviation.maxCoeff(&worst);
     ordered_json where = ordered_json::array();
     for (const auto& coordinate : a.coordinates) where.push_back(coordinate[worst]);
-    const double total = (weights * y).sum(), both = 0.5 * (weights * (x + y)).sum();
+    const double total = (weights * y.abs()).sum(), both = 0.5 * (weights * (x + y)).sum();
+    // Of densities; what changes sign, such as an autocorrelation, has none. A filter may leave traces below zero.
+    const bool density = (weights * (x.abs() + y.abs())).sum() <= 2.02 * both;
     ordered_json json = {{"largest_deviation", largest}, {"at", where}};
     json["integrated_deviation"] =
         total > 0.0 ? ordered_json((weights * deviation).sum() / total) : ordered_json(nullptr);
-    json["overlap"] = both > 0.0 ? ordered_json((weights * x.min(y)).sum() / both) : ordered_json(nullptr);
+    json["overlap"] = both > 0.0 && density ? ordered_json((weights * x.min(y)).sum() / both) : ordered_json(nullptr);
     return json;
 }
 

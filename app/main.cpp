@@ -143,15 +143,15 @@ int lead(int argc, char** argv, mlff::Communicator& world) {
                "  mlff convert training.xyz ML_AB\n"
                "  mlff convert XDATCAR POSCAR --frame 200");
     sub->add_option("IN", convert_arguments.input,
-                    "extxyz, POSCAR, XDATCAR, vasprun.xml, OUTCAR, ML_AB, LAMMPS data or dump (each also with .gz), or "
-                    "a folder of DeePMD")
+                    "extxyz, POSCAR, XDATCAR, vasprun.xml, OUTCAR, ML_AB, LAMMPS data or dump (each also with .gz), "
+                    "H5MD, or a folder of DeePMD")
         ->required();
     sub->add_option("OUT", convert_arguments.output,
                     "extxyz, POSCAR, XDATCAR, ML_AB or LAMMPS data (*.lmp); replaced if it exists")
         ->required();
     sub->add_option("--from", convert_arguments.from,
                     "format of IN (extxyz, poscar, xdatcar, vasprun, outcar, ml_ab, deepmd, lammps_data, "
-                    "lammps_dump); default: what its first lines, or its name, tell");
+                    "lammps_dump, h5md); default: what its first lines, or its name, tell");
     sub->add_option("--to", convert_arguments.to,
                     "format of OUT (extxyz, poscar, xdatcar, ml_ab, lammps_data); default: what its name tells");
     sub->add_option("--every", convert_arguments.every, "take the first structure and every N-th after it")
@@ -160,7 +160,7 @@ int lead(int argc, char** argv, mlff::Communicator& world) {
                     "take one structure, counted from 1 (POSCAR, LAMMPS data: default the last)")
         ->check(CLI::PositiveNumber);
     sub->add_option("--species", convert_arguments.species,
-                    "elements of the atom types of LAMMPS, such as Ag,I (default: by the masses, or a column element)")
+                    "elements of the atom types of LAMMPS, or of H5MD's, such as Ag,I (default: by the masses, or a column element)")
         ->delimiter(',');
     sub->callback([&] { job = [&](const Console& console) { convert(convert_arguments, console); }; });
 

@@ -199,8 +199,9 @@ def arrhenius(path):
     return figure
 
 
-def maps(path, panel, x, y, value, x_label, y_label, value_label, x_unit=1.0, transform=None):
-    """One panel per label and value of `panel`: the value as colour over x and y, one scale for each row of panels."""
+def maps(path, panel, x, y, value, x_label, y_label, value_label, x_unit=1.0, transform=None, least=0.0):
+    """One panel per label and value of `panel`: the value as colour over x and y, one scale for each row of panels, set
+    by what lies at y ≥ least."""
     rows = read_csv(path, ["label", panel, x, y, value])
     names = list(dict.fromkeys(row[panel] for row in rows))
     labels = list(dict.fromkeys(row["label"] for row in rows))
@@ -216,7 +217,8 @@ def maps(path, panel, x, y, value, x_label, y_label, value_label, x_unit=1.0, tr
             place = {(float(row[x]), float(row[y])): float(row[value]) for row in group}
             values = [[place[a, b] * (transform(b) if transform else 1.0) for a in xs] for b in ys]
             drawn[label] = ([a * x_unit for a in xs], ys, values)
-        top = max((v for _, _, values in drawn.values() for line_ in values for v in line_), default=1.0)
+        top = max((v for _, ys, values in drawn.values() for b, line_ in zip(ys, values) if b >= least for v in line_),
+                  default=1.0)
         for axis, label in zip(line, labels):
             xs, ys, values = drawn[label]
             if len(xs) > 1 and len(ys) > 1:
@@ -237,7 +239,8 @@ def van_hove_self(path):
 
 
 def van_hove_distinct(path):
-    return maps(path, "pair", "time_fs", "r_A", "G_d_per_A3", "t (ps)", "r (Å)", "G$_d$ (Å$^{-3}$)", 1e-3)
+    return maps(path, "pair", "time_fs", "r_A", "G_d_per_A3", "t (ps)", "r (Å)", "G$_d$ (Å$^{-3}$)", 1e-3,
+                least=1.0)  # the few that take the place an atom has left outshine everything else
 
 
 def distance_angle(path):

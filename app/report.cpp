@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <filesystem>
 #include <map>
@@ -11,6 +12,8 @@
 #include "app/report_page.hpp"
 #include "app/verbs.hpp"
 #include "libmlff/errors.hpp"
+#include "libmlff/force_field.hpp"
+#include "libmlff/io/model_file.hpp"
 #include "libmlff/io/output_file.hpp"
 #include "libmlff/io/text_file.hpp"
 #include "libmlff/version.hpp"
@@ -57,10 +60,47 @@ std::string text_of(const ordered_json& value) {
     return value.is_string() ? value.get<std::string>() : value.dump();
 }
 
-/// "D_fit_cm2_per_s" as words.
+/// "D_fit_cm2_per_s" as words, "D fit (cm²/s)".
 std::string words_of(std::string name) {
+    // Longer endings before those that they end with.
+    static constexpr std::array<std::pair<std::string_view, std::string_view>, 14> units = {{
+        {"_fs_per_degree", " (fs/degree)"},
+        {"_per_A_degree", " (1/(Å degree))"},
+        {"_degrees_per_fs", " (degrees/fs)"},
+        {"_cm2_per_s", " (cm²/s)"},
+        {"_S_per_cm", " (S/cm)"},
+        {"_per_degree", " (1/degree)"},
+        {"_per_cm", " (cm⁻¹)"},
+        {"_per_A3", " (Å⁻³)"},
+        {"_degrees", " (degrees)"},
+        {"_e2_A2", " (e² Å²)"},
+        {"_A2", " (Å²)"},
+        {"_eV", " (eV)"},
+        {"_A", " (Å)"},
+        {"_K", " (K)"},
+    }};
+    std::string unit;
+    for (const auto& [ending, text] : units)
+        if (unit.empty() && name.ends_with(ending)) {
+            name.resize(name.size() - ending.size());
+            unit = text;
+        }
     std::replace(name.begin(), name.end(), '_', ' ');
-    return name;
+    return name + unit;
+}
+
+/// Heading of an observable.
+std::string title_of(const std::string& kind) {
+    static const std::map<std::string, std::string> titles = {{"rdf", "Pair correlation functions"},
+                                                              {"msd", "Mean square displacement and diffusion"},
+                                                              {"vdos", "Vibrations"},
+                                                              {"van_hove", "Van Hove functions"},
+                                                              {"tetrahedra", "Angles of tetrahedra"},
+                                                              {"distance_angle", "Distance and angle"},
+                                                              {"conductivity", "Conductivity"},
+                                                              {"arrhenius", "Arrhenius"}};
+    const auto found = titles.find(kind);
+    return found == titles.end() ? words_of(kind) : found->second;
 }
 
 /// The directory itself and what lies in it, two levels deep, in order of their names.
@@ -89,6 +129,7 @@ class Report {
         page_.paragraph(
             fmt::format("Written by mlff {}. Units: eV, Å, fs, K unless stated. Errors are standard errors.", version));
         training();
+        production();
         errors();
         observables();
         speed();
@@ -133,6 +174,21 @@ class Report {
             picture("learning", part / "log",
                     "Largest error estimate of the forces (BEEF) and threshold against the number of training steps; "
                     "dots: steps that called the reference");
+        }
+    }
+
+    void production() {
+        bool first = true;
+        for (const fs::path& part : parts_) {
+            if (!fs::exists(part / "production.h5")) continue;
+            if (std::exchange(first, false)) page_.section("Force field of the runs");
+            const ForceField model = read_model((part / "production.h5").string());
+            if (!model.production()) continue;
+            page_.paragraph(fmt::format(
+                "{}: {}. This production form is cheaper than the force field that was learned, and loses {:.2f} % in "
+                "the errors of forces or energies, measured on {}. Errors below are those of this form.",
+                name_of(part, root_), ForceFieldCalculator(model).description(), 100.0 * model.production()->loss,
+                model.production()->measured_on));
         }
     }
 
@@ -184,13 +240,12 @@ class Report {
 
     void describe(const ordered_json& observable, const fs::path& part) {
         const std::string kind = observable["type"].get<std::string>();
-        page_.subsection(words_of(kind));
+        page_.subsection(title_of(kind));
         for (const ordered_json& table : observable.value("tables", ordered_json::array())) {
             const fs::path csv = part / table["csv"].get<std::string>();
             const std::string base = (csv.parent_path() / csv.stem()).string();
-            const std::string caption =
-                words_of(csv.stem().string()) +
-                "; where runs were averaged the band is the deviation between them, else the standard error";
+            const std::string caption = words_of(csv.stem().string()) +
+                                        ". Bands: deviation between runs that were averaged, else standard error.";
             if (fs::exists(base + ".svg") || fs::exists(base + ".png"))
                 page_.picture(base, caption);
             else
@@ -207,6 +262,7 @@ class Report {
         for (const auto& [key, value] : entry.items()) {
             if (value.is_object() && key != "of_each_run") flatten(value, prefix + key + ": ", out, order);
             const auto mark = key.find("_error");
+            if (key == "runs") continue;  // in the table of the runs
             if (!value.is_number() || (mark != std::string::npos && entry.contains(std::string(key).erase(mark, 6))))
                 continue;
             std::string text = text_of(value);

@@ -218,6 +218,10 @@ md::DynamicsOptions read_dynamics(ConfigSection& section, std::uint64_t seed) {
 
 md::TrajectoryOptions read_trajectory(ConfigSection& section) {
     md::TrajectoryOptions options;
+    // Read only if it is there: runs that were begun before there was a choice can go on.
+    if (section.has("format"))
+        section.read_choice("format", options.format,
+                            {{"extxyz", md::TrajectoryFormat::extxyz}, {"h5md", md::TrajectoryFormat::h5md}});
     long every = static_cast<long>(options.every);
     section.read_positive("every", every);
     options.every = every;

@@ -2,6 +2,8 @@
 
 #include <filesystem>
 
+#include "analysis/frame_source.hpp"
+#include "app/study_cost.hpp"
 #include "app/study_file.hpp"
 #include "app/verbs.hpp"
 #include "libmlff/errors.hpp"
@@ -18,23 +20,22 @@ constexpr long most_frames = 50;  ///< of the reference run that the force field
 /// Equally spaced frames of the reference run, after the first `skip` fs, with their labels.
 void write_test_frames(const std::string& trajectory, double skip, const std::string& path) {
     const auto visit = [&](const auto& action) {
-        ExtxyzReader reader(trajectory);
+        const auto frames = analysis::open_frames(trajectory);
         std::optional<double> first;
-        for (long counted = 0; auto frame = reader.next();) {
-            const auto time = parse_double(frame->find("time").value_or(""));
-            if (!first) first = time;
-            if (!time || *time - *first >= skip) action(counted++, *frame);
+        for (long counted = 0; auto frame = frames->next();) {
+            if (!first) first = frame->time;
+            if (frame->time && *frame->time - *first >= skip) action(counted++, *frame);
         }
     };
     long n_frames = 0;
-    visit([&](long, const ExtxyzFrame& frame) {
+    visit([&](long, const SourceFrame& frame) {
         if (!frame.labels.forces)
             throw InputError(frame.origin + ": the frame has no forces; production needs trajectory: {forces: true}");
         ++n_frames;
     });
     const long step = std::max(1L, n_frames / most_frames);
     std::string text;
-    visit([&](long number, const ExtxyzFrame& frame) {
+    visit([&](long number, const SourceFrame& frame) {
         if (number % step == 0 && number / step < most_frames)
             text += format_extxyz(static_cast<const LabeledStructure&>(frame));
     });
@@ -52,17 +53,25 @@ void study(const StudyArguments& arguments, const Console& console, Communicator
         write_file_atomically(file(name), text);
         return file(name);
     };
-    const std::size_t n_steps = plan.runs.size() + (plan.train.empty() ? 4 : 5);
+    const std::size_t n_steps = plan.runs.size() + (plan.train.empty() ? 4 : 5) + (plan.max_loss.empty() ? 0 : 1);
     std::size_t step = 0;
     const auto announce = [&](const std::string& what) {
         console.info(fmt::format("== {}/{} {}", ++step, n_steps, what));
     };
 
+    if (plan.train.empty() && !fs::exists(plan.model))
+        throw InputError(plan.model + ": is not there; make the study that learns it first");
+    if (!fs::exists(file("reference.yaml"))) console.info(estimate_cost(plan, console));
     if (!plan.train.empty()) {
         announce("learn on the fly");
         train(settings("train.yaml", plan.train), console, world);
-    } else if (!fs::exists(plan.model)) {
-        throw InputError(plan.model + ": is not there; make the study that learns it first");
+    }
+    if (!plan.max_loss.empty()) {
+        announce("a production form of the force field");
+        if (fs::exists(plan.production) && fs::last_write_time(plan.production) >= fs::last_write_time(plan.model))
+            console.info("the production form is there; nothing to do");
+        else
+            compile({.model = plan.model, .output = plan.production, .data = {}, .max_loss = plan.max_loss}, console);
     }
     announce("the reference alone");
     run(settings("reference.yaml", plan.reference), console, world);
@@ -71,8 +80,8 @@ void study(const StudyArguments& arguments, const Console& console, Communicator
         run(settings(fmt::format("run-{}.yaml", k + 1), plan.runs[k]), console, world);
     }
     announce("errors on frames of the reference run");
-    write_test_frames(file("reference/trajectory.xyz"), plan.skip, file("test.xyz"));
-    evaluate({.model = plan.model,
+    write_test_frames(plan.reference_frames, plan.skip, file("test.xyz"));
+    evaluate({.model = plan.production,
               .data = file("test.xyz"),
               .json = file("errors.json"),
               .parity = file("parity.csv"),

@@ -8,6 +8,7 @@
 #include <regex>
 #include <sstream>
 
+#include "app/settings.hpp"
 #include "libmlff/errors.hpp"
 #include "libmlff/io/config.hpp"
 #include "libmlff/io/text_file.hpp"
@@ -18,9 +19,9 @@ namespace {
 constexpr long least_steps = 200;  ///< of a quick run
 constexpr int quick_runs = 2;
 
-const std::vector<std::string> known_keys = {"structure",  "supercell",      "output",     "reference",
-                                             "start_from", "force_field_of", "runs",       "skip",
-                                             "quick",      "train",          "production", "analysis"};
+const std::vector<std::string> known_keys = {"structure",      "supercell",  "output",  "reference", "start_from",
+                                             "force_field_of", "runs",       "skip",    "quick",     "compile",
+                                             "train",          "production", "analysis"};
 
 bool is_blank_or_remark(const std::string& line) {
     const auto first = line.find_first_not_of(" \t\r");
@@ -120,6 +121,11 @@ StudyPlan read_study(const std::string& path, bool quick) {
     double divisor = 20.0;
     config.read_positive("quick", divisor);
     std::string start_from, force_field_of;
+    if (config.has("compile")) {
+        plan.max_loss = "1%";
+        config.section("compile").read("max_loss", plan.max_loss);
+        config.section("compile").finish();
+    }
     if (config.has("start_from")) config.read_path("start_from", start_from);
     if (config.has("force_field_of")) config.read_path("force_field_of", force_field_of);
 
@@ -142,6 +148,7 @@ StudyPlan read_study(const std::string& path, bool quick) {
     const std::string system = blocks["structure"] + blocks["supercell"];
     const char* suffix = quick ? "-quick" : "";
     plan.model = fmt::format("{}/train/model.h5", force_field_of.empty() ? plan.output : force_field_of + suffix);
+    plan.production = plan.max_loss.empty() ? plan.model : plan.output + "/production.h5";
     if (force_field_of.empty()) {
         const std::string data = fmt::format("{}{}/train/training.xyz", start_from, suffix);
         plan.train = fmt::format("{}output: {}/train\n{}{}", system, plan.output, blocks["reference"],
@@ -155,17 +162,20 @@ StudyPlan read_study(const std::string& path, bool quick) {
     of_production += production;
     plan.reference =
         fmt::format("output: {}/reference\nseed: 100\n{}{}", plan.output, blocks["reference"], of_production);
+    const char* trajectory =
+        md::trajectory_name(read_trajectory(config.section("production").section("trajectory")).format);
+    plan.reference_frames = fmt::format("{}/reference/{}", plan.output, trajectory);
     std::vector<std::string> trajectories;
     for (int k = 1; k <= n_runs; ++k) {
         plan.runs.push_back(fmt::format("output: {0}/run-{1}\nseed: {2}\nforce_field: {3}\n{4}", plan.output, k,
-                                        100 + k, plan.model, of_production));
-        trajectories.push_back(fmt::format("{}/run-{}/trajectory.xyz", plan.output, k));
+                                        100 + k, plan.production, of_production));
+        trajectories.push_back(fmt::format("{}/run-{}/{}", plan.output, k, trajectory));
     }
     plan.analysis = fmt::format(
         "output: {0}/analysis\ntrajectories:\n"
-        "  - {{files: [{0}/reference/trajectory.xyz], label: reference, reference: true, skip: {1}}}\n"
-        "  - {{runs: [{2}], label: force field, skip: {1}}}\n{3}",
-        plan.output, plan.skip, fmt::join(trajectories, ", "), analysis);
+        "  - {{files: [{1}], label: reference, reference: true, skip: {2}}}\n"
+        "  - {{runs: [{3}], label: force field, skip: {2}}}\n{4}",
+        plan.output, plan.reference_frames, plan.skip, fmt::join(trajectories, ", "), analysis);
     return plan;
 }
 

@@ -17,6 +17,7 @@ namespace mlff::app {
 ///     runs: 5                                         production runs with the force field, seeds 101, 102, …
 ///     skip: 2000                                      fs of each run that the analysis leaves out
 ///     quick: 20                                       --quick divides steps (and skip) by this, and makes 2 runs
+///     compile: {max_loss: 1%}                         the runs use a production form of the force field (verb compile)
 ///     train: {…}                                      train.yaml without structure, reference, output
 ///     production: {…}                                 run.yaml without force_field, reference, output, seed; its
 ///                                                     structure and supercell, if given, replace those above
@@ -26,9 +27,12 @@ struct StudyPlan {
     double skip = 0.0;              ///< [fs]
     std::string train;              ///< text of train.yaml; "" with force_field_of
     std::string model;              ///< file of the force field
+    std::string max_loss;           ///< of its production form, as the verb compile takes it; "": none
+    std::string production;         ///< file of what the runs use: the force field, or its production form
     std::string reference;          ///< text of the run.yaml of the reference
     std::vector<std::string> runs;  ///< of the force field's
     std::string analysis;           ///< text of analyze.yaml
+    std::string reference_frames;   ///< file of the trajectory of the reference
 };
 
 /// @throws InputError file:line if a key is unknown or missing

@@ -2,13 +2,18 @@
 
 #include <cstdint>
 #include <string>
+#include <variant>
 
+#include "libmlff/io/h5md.hpp"
 #include "libmlff/io/output_file.hpp"
 #include "md/driver.hpp"
 
 namespace mlff::md {
 
+enum class TrajectoryFormat { extxyz, h5md };
+
 struct TrajectoryOptions {
+    TrajectoryFormat format = TrajectoryFormat::extxyz;
     std::int64_t every = 10;  ///< [steps] between frames; step 0 is one
     bool velocities = true;   ///< [Å/fs]
     bool forces = false;      ///< [eV/Å]
@@ -17,25 +22,31 @@ struct TrajectoryOptions {
     void validate() const;
 };
 
-/// The path of the atoms as extended XYZ, appended to a file: positions unwrapped, energy [eV], stress [eV/Å³] if there
-/// is one, and the info keys step, time [fs] and temperature [K].
+/// Name of the file in a run directory: "trajectory.xyz" or "trajectory.h5md".
+[[nodiscard]] const char* trajectory_name(TrajectoryFormat format);
+
+/// The path of the atoms, appended to a file: positions unwrapped, energy [eV], stress [eV/Å³] if there is one, step,
+/// time [fs] and temperature [K]. As extended XYZ (the last three are info keys), or H5MD (libmlff/io/h5md.hpp). Every
+/// number is exact. A frame that `write` has finished is in the file, whatever happens to the program.
 class Trajectory {
  public:
-    /// Opens for appending. @throws std::runtime_error naming the file if that fails; InputError as validate()
+    /// Opens for appending. @throws std::runtime_error naming the file if that fails; InputError as validate(), and if
+    /// the file that is there is none of this format
     Trajectory(const std::string& path, const TrajectoryOptions& options);
 
     /// Writes a frame if it is the turn of this step, and hands it to the system.
     /// @throws std::runtime_error naming the file if that fails
     void write(const StepReport& report);
 
-    /// Bytes written so far; a run that is resumed from a snapshot cuts the file back to its position then.
-    [[nodiscard]] std::int64_t position() const { return file_.position(); }
-    void truncate(std::int64_t position) { file_.truncate(position); }
-    void sync() { file_.sync(); }  ///< waits until the disk has it
+    /// What is written so far, in bytes of extended XYZ or frames of H5MD; a run that is resumed from a snapshot cuts
+    /// the file back to its position then.
+    [[nodiscard]] std::int64_t position() const;
+    void truncate(std::int64_t position);
+    void sync();  ///< waits until the disk has it
 
  private:
     TrajectoryOptions options_;
-    OutputFile file_;
+    std::variant<OutputFile, H5mdWriter> file_;
 };
 
 }  // namespace mlff::md

@@ -9,7 +9,9 @@
 
 #include "libmlff/errors.hpp"
 #include "libmlff/io/deepmd.hpp"
+#include "libmlff/io/h5md.hpp"
 #include "libmlff/io/lammps.hpp"
+#include "libmlff/io/lammps_dump.hpp"
 #include "libmlff/io/ml_ab.hpp"
 #include "libmlff/io/outcar.hpp"
 #include "libmlff/io/text_file.hpp"
@@ -22,7 +24,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::array<std::pair<DataFormat, std::string_view>, 9> format_names = {{
+constexpr std::array<std::pair<DataFormat, std::string_view>, 10> format_names = {{
     {DataFormat::extxyz, "extxyz"},
     {DataFormat::poscar, "poscar"},
     {DataFormat::xdatcar, "xdatcar"},
@@ -32,6 +34,7 @@ constexpr std::array<std::pair<DataFormat, std::string_view>, 9> format_names = 
     {DataFormat::deepmd, "deepmd"},
     {DataFormat::lammps_data, "lammps_data"},
     {DataFormat::lammps_dump, "lammps_dump"},
+    {DataFormat::h5md, "h5md"},
 }};
 
 std::string lower(std::string_view text) {
@@ -103,6 +106,7 @@ std::optional<DataFormat> format_of_name(const std::string& path) {
     if (extension == ".ml_ab" || stem.starts_with("ML_AB")) return DataFormat::ml_ab;
     if (extension == ".lmp") return DataFormat::lammps_data;
     if (extension == ".lammpstrj" || extension == ".dump") return DataFormat::lammps_dump;
+    if (extension == ".h5md") return DataFormat::h5md;
     if (stem.starts_with("XDATCAR")) return DataFormat::xdatcar;
     if (stem.starts_with("OUTCAR")) return DataFormat::outcar;
     if (stem.starts_with("vasprun") || extension == ".xml") return DataFormat::vasprun;
@@ -112,6 +116,7 @@ std::optional<DataFormat> format_of_name(const std::string& path) {
 DataFormat detect_format(const std::string& path) {
     std::error_code ignored;
     if (fs::is_directory(path, ignored)) return DataFormat::deepmd;
+    if (is_hdf5(path)) return DataFormat::h5md;
     if (const auto format = format_of_content(first_lines(path))) return *format;
     if (const auto format = format_of_name(path)) return *format;
     throw InputError(path + ": neither its first lines nor its name tell what it is; name its format");
@@ -159,6 +164,10 @@ DataFile read_data_file(const std::string& path, const ExtxyzKeys& keys, std::op
             return read_lammps_data(path);
         case DataFormat::lammps_dump:
             return read_lammps_dump(path);
+        case DataFormat::h5md: {
+            H5mdFrames frames(path);
+            return collect_frames(frames, path);
+        }
     }
     return file;
 }

@@ -14,7 +14,7 @@
 /// energy it takes, in what units the file is and what is left out; here one is chosen.
 namespace mlff {
 
-enum class DataFormat { extxyz, poscar, xdatcar, vasprun, outcar, ml_ab, deepmd, lammps_data, lammps_dump };
+enum class DataFormat { extxyz, poscar, xdatcar, vasprun, outcar, ml_ab, deepmd, lammps_data, lammps_dump, h5md };
 
 /// An atom of one of the structures of a file.
 struct LocalReferenceIndex {
@@ -46,7 +46,7 @@ struct DataFile {
 [[nodiscard]] DataFormat detect_format(const std::string& path);
 
 /// What a file is to be by its name alone: *.xyz, *.extxyz, POSCAR*, CONTCAR*, *.vasp, XDATCAR*, vasprun*, *.xml,
-/// OUTCAR*, ML_AB*, *.ml_ab, *.lmp, *.lammpstrj, *.dump, each also with .gz; none for another name.
+/// OUTCAR*, ML_AB*, *.ml_ab, *.lmp, *.lammpstrj, *.dump, *.h5md, each also with .gz; none for another name.
 [[nodiscard]] std::optional<DataFormat> format_of_name(const std::string& path);
 
 /// Name of a format as users write it ("ml_ab"), and back.

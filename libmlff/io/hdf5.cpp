@@ -1,88 +1,29 @@
 #include "libmlff/io/hdf5.hpp"
 
 #include <fmt/format.h>
-#include <hdf5.h>
 
 #include <algorithm>
 #include <array>
 #include <filesystem>
 #include <limits>
+#include <map>
 #include <optional>
 #include <stdexcept>
 #include <utility>
 
 #include "libmlff/errors.hpp"
+#include "libmlff/io/hdf5_handle.hpp"
 #include "libmlff/io/output_file.hpp"
 
 namespace mlff {
+
+using namespace hdf5;
+
 namespace {
 
 constexpr Eigen::Index slab_doubles = 1 << 20;  ///< a matrix passes through a row-major buffer of this size
 
 constexpr std::size_t memory_increment = 1 << 20;  ///< by which a file grows in memory [bytes]
-
-/// Owner of an HDF5 identifier, with the function that closes it.
-class Id {
- public:
-    Id() = default;
-    Id(hid_t id, herr_t (*closer)(hid_t)) : id_(id), close_(closer) {}
-    Id(Id&& other) noexcept : id_(std::exchange(other.id_, -1)), close_(other.close_) {}
-    Id& operator=(Id&& other) noexcept {
-        std::swap(id_, other.id_);
-        std::swap(close_, other.close_);
-        return *this;
-    }
-    ~Id() { close(); }
-    bool close() {
-        const hid_t id = std::exchange(id_, -1);
-        return id < 0 || close_(id) >= 0;
-    }
-    [[nodiscard]] hid_t get() const { return id_; }
-    [[nodiscard]] explicit operator bool() const { return id_ >= 0; }
-
- private:
-    hid_t id_ = -1;
-    herr_t (*close_)(hid_t) = nullptr;
-};
-
-/// HDF5 prints its error stack unless told not to; what goes wrong is reported by exceptions here. The setting of a
-/// host program that uses HDF5 itself comes back at the end of the scope.
-class QuietErrors {
- public:
-    QuietErrors() {
-        H5Eget_auto2(H5E_DEFAULT, &function_, &data_);
-        H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
-    }
-    QuietErrors(const QuietErrors&) = delete;
-    QuietErrors& operator=(const QuietErrors&) = delete;
-    ~QuietErrors() { H5Eset_auto2(H5E_DEFAULT, function_, data_); }
-
- private:
-    H5E_auto2_t function_ = nullptr;
-    void* data_ = nullptr;
-};
-
-Id scalar_space() { return {H5Screate(H5S_SCALAR), H5Sclose}; }
-
-Id simple_space(const std::vector<hsize_t>& shape) {
-    return {H5Screate_simple(static_cast<int>(shape.size()), shape.data(), nullptr), H5Sclose};
-}
-
-/// Text of `size` bytes, padded with NUL.
-Id text_type(std::size_t size) {
-    Id type(H5Tcopy(H5T_C_S1), H5Tclose);
-    H5Tset_size(type.get(), std::max<std::size_t>(size, 1));
-    H5Tset_strpad(type.get(), H5T_STR_NULLPAD);
-    H5Tset_cset(type.get(), H5T_CSET_UTF8);
-    return type;
-}
-
-/// Times of creation would make equal content differ.
-Id untimed(hid_t property_class) {
-    Id properties(H5Pcreate(property_class), H5Pclose);
-    H5Pset_obj_track_times(properties.get(), false);
-    return properties;
-}
 
 using RowMajor = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
@@ -111,21 +52,6 @@ std::string shape_text(const std::vector<hsize_t>& shape) {
     std::string text;
     for (const hsize_t n : shape) text += fmt::format("{}{}", text.empty() ? "" : ", ", n);
     return "(" + text + ")";
-}
-
-std::vector<hsize_t> shape_of(hid_t space) {
-    std::vector<hsize_t> shape(static_cast<std::size_t>(std::max(H5Sget_simple_extent_ndims(space), 0)));
-    if (!shape.empty()) H5Sget_simple_extent_dims(space, shape.data(), nullptr);
-    return shape;
-}
-
-/// True if the file has a data set or group of that path.
-bool exists(hid_t file, const std::string& name) {
-    if (name == "/") return true;
-    // Every step must be asked for: HDF5 takes a missing one in the middle for an error.
-    for (std::size_t slash = name.find('/', 1); slash != std::string::npos; slash = name.find('/', slash + 1))
-        if (H5Lexists(file, name.substr(0, slash).c_str(), H5P_DEFAULT) <= 0) return false;
-    return H5Lexists(file, name.c_str(), H5P_DEFAULT) > 0;
 }
 
 /// Text without the NULs that pad it.
@@ -368,6 +294,18 @@ class Source {
         if (H5Tget_class(type_.get()) != H5T_INTEGER) fail("must hold whole numbers");
         read(H5T_NATIVE_LONG, values);
     }
+    void read_entry(hsize_t k, std::vector<double>& values) const {
+        check_real();
+        if (shape_.empty() || k >= shape_[0]) fail(fmt::format("has no entry {}", k));
+        std::vector<hsize_t> start(shape_.size(), 0), count = shape_;
+        start[0] = k;
+        count[0] = 1;
+        const Id memory = simple_space(count);
+        values.resize(static_cast<std::size_t>(H5Sget_simple_extent_npoints(memory.get())));
+        H5Sselect_hyperslab(space_.get(), H5S_SELECT_SET, start.data(), nullptr, count.data(), nullptr);
+        if (H5Dread(id_.get(), H5T_NATIVE_DOUBLE, memory.get(), space_.get(), H5P_DEFAULT, values.data()) < 0)
+            fail("cannot be read; the file is damaged");
+    }
     [[nodiscard]] std::vector<std::string> read_texts() const {
         if (H5Tget_class(type_.get()) != H5T_STRING) fail("must hold text");
         std::vector<std::string> texts;
@@ -431,7 +369,9 @@ struct Hdf5Reader::File {
         std::error_code ignored;
         if (!std::filesystem::exists(path, ignored)) throw InputError(path + ": no such file; check the path");
         id = Id(H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT), H5Fclose);
-        if (!id) throw InputError(path + ": is not an HDF5 file, or is damaged; a model file is needed");
+        if (!id)  // a file that grows, or that its writer could not close
+            id = Id(H5Fopen(path.c_str(), H5F_ACC_RDONLY | H5F_ACC_SWMR_READ, H5P_DEFAULT), H5Fclose);
+        if (!id) throw InputError(path + ": is not an HDF5 file, or is damaged; a complete file is needed");
     }
     File(const std::string& image, const std::string& name) : path(name) {
         const QuietErrors quiet;
@@ -458,17 +398,21 @@ struct Hdf5Reader::File {
         return source;
     }
     [[nodiscard]] Source attribute(const std::string& object, const std::string& name) const {
+        Source source = any_attribute(object, name);
+        source.check_rank(0);
+        return source;
+    }
+    [[nodiscard]] Source any_attribute(const std::string& object, const std::string& name) const {
         Id found;
         if (exists(id.get(), object))
             found = Id(H5Aopen_by_name(id.get(), object.c_str(), name.c_str(), H5P_DEFAULT, H5P_DEFAULT), H5Aclose);
         if (!found) fail_missing(fmt::format("attribute '{}' of '{}'", name, object));
-        Source source(path, object + "@" + name, std::move(found), true);
-        source.check_rank(0);
-        return source;
+        return {path, object + "@" + name, std::move(found), true};
     }
 
     std::string path;
     Id id;
+    std::map<std::string, Source> series;  ///< that are read entry by entry: kept open
 };
 
 Hdf5Reader::Hdf5Reader(const std::string& path) : file_(std::make_unique<File>(path)) {}
@@ -582,6 +526,13 @@ void Hdf5Reader::read(const std::string& name, Eigen::Matrix3Xd& values) const {
     source.read_matrix(values);
 }
 
+void Hdf5Reader::read_entry(const std::string& name, std::int64_t k, std::vector<double>& values) const {
+    const QuietErrors quiet;
+    auto found = file_->series.find(name);
+    if (found == file_->series.end()) found = file_->series.emplace(name, file_->data(name)).first;
+    found->second.read_entry(static_cast<hsize_t>(k), values);
+}
+
 bool Hdf5Reader::has_attribute(const std::string& object, const std::string& name) const {
     const QuietErrors quiet;
     return exists(file_->id.get(), object) &&
@@ -609,6 +560,11 @@ void Hdf5Reader::attribute(const std::string& object, const std::string& name, l
 void Hdf5Reader::attribute(const std::string& object, const std::string& name, std::string& text) const {
     const QuietErrors quiet;
     text = file_->attribute(object, name).read_texts().front();
+}
+
+void Hdf5Reader::attribute(const std::string& object, const std::string& name, std::vector<std::string>& texts) const {
+    const QuietErrors quiet;
+    texts = file_->any_attribute(object, name).read_texts();
 }
 
 }  // namespace mlff

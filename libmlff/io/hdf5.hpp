@@ -69,7 +69,8 @@ class Hdf5Writer {
     std::unique_ptr<File> file_;
 };
 
-/// Reads what Hdf5Writer, or h5py, has written. Whole numbers may be read as doubles, not the other way.
+/// Reads what Hdf5Writer, Hdf5Appender or h5py has written, also a file that an Hdf5Appender is writing, or was writing
+/// when it was killed. Whole numbers may be read as doubles, not the other way.
 /// @throws InputError `file: what; what would be right` if the file is missing or not HDF5, or a data set or attribute
 ///         is missing or has another type or shape
 class Hdf5Reader {
@@ -105,11 +106,16 @@ class Hdf5Reader {
         return value;
     }
 
+    /// Entry k of the first dimension, row-major: of a data set of shape (n, 3, 3) nine numbers.
+    void read_entry(const std::string& name, std::int64_t k, std::vector<double>& values) const;
+
     [[nodiscard]] bool has_attribute(const std::string& object, const std::string& name) const;
     void attribute(const std::string& object, const std::string& name, double& value) const;
     void attribute(const std::string& object, const std::string& name, int& value) const;
     void attribute(const std::string& object, const std::string& name, long& value) const;
     void attribute(const std::string& object, const std::string& name, std::string& text) const;
+    /// One text, or a list of them.
+    void attribute(const std::string& object, const std::string& name, std::vector<std::string>& texts) const;
 
  private:
     struct File;

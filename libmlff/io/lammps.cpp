@@ -23,7 +23,7 @@ constexpr const char* species_hint = "; name the species of the types with --spe
 struct Atom {
     long id = 0;
     int species = 0;
-    Vector3 position = Vector3::Zero(), force = Vector3::Zero();
+    Vector3 position = Vector3::Zero();
 };
 
 struct Box {
@@ -31,21 +31,18 @@ struct Box {
     Matrix3 cell = Matrix3::Zero();
 };
 
-LabeledStructure assemble(const Box& box, const std::array<bool, 3>& periodic, std::vector<Atom> atoms, bool forces,
-                          const std::string& origin) {
+LabeledStructure assemble(const Box& box, std::vector<Atom> atoms, const std::string& origin) {
     std::stable_sort(atoms.begin(), atoms.end(), [](const Atom& a, const Atom& b) { return a.id < b.id; });
     LabeledStructure item;
     item.origin = origin;
     item.structure.cell = box.cell;
-    item.structure.periodic = periodic;
+    item.structure.periodic = {true, true, true};
     const auto n = static_cast<Eigen::Index>(atoms.size());
     item.structure.positions.resize(3, n);
-    if (forces) item.labels.forces.emplace(3, n);
     for (Eigen::Index i = 0; i < n; ++i) {
         const Atom& atom = atoms[static_cast<std::size_t>(i)];
         item.structure.species.push_back(atom.species);
-        item.structure.positions.col(i) = atom.position;
-        if (forces) item.labels.forces->col(i) = atom.force;
+        item.structure.positions.col(i) = atom.position - box.origin;
     }
     try {
         item.structure.validate();
@@ -214,7 +211,7 @@ class LammpsDataReader {
             atoms.push_back(atom);
         }
         DataFile file;
-        file.structures.push_back(assemble(box_, {true, true, true}, std::move(atoms), false, origin));
+        file.structures.push_back(assemble(box_, std::move(atoms), origin));
         return file;
     }
 
@@ -226,170 +223,10 @@ class LammpsDataReader {
     std::vector<double> masses_;
 };
 
-/// The file ends within a frame.
-struct CutOff {};
-
-class LammpsDumpReader {
- public:
-    LammpsDumpReader(const std::string& path, std::vector<int> species) : in_(path), species_(std::move(species)) {}
-
-    DataFile read() {
-        bool cut_off = false;
-        try {
-            while (in_.next()) {
-                if (in_.words.empty()) continue;
-                read_item();
-            }
-            cut_off = n_atoms_.has_value();
-        } catch (const CutOff&) {
-            cut_off = true;
-        }
-        if (file_.structures.empty())
-            throw InputError(in_.lines.path() + (cut_off ? ": the file ends before its first frame is complete"
-                                                         : ": no frame in this file; a LAMMPS dump is needed"));
-        if (cut_off) file_.notes.push_back(in_.lines.path() + ": the file is cut off; its complete frames are used");
-        return std::move(file_);
-    }
-
- private:
-    void next_line() {
-        if (!in_.next()) throw CutOff();
-    }
-
-    void read_item() {
-        const auto& words = in_.words;
-        if (words.size() < 2 || words[0] != "ITEM:")
-            in_.lines.fail("'ITEM: ...' is needed here, got " + show(in_.line));
-        if (words[1] == "TIMESTEP") {
-            origin_ = in_.lines.place();
-            next_line();
-        } else if (words[1] == "NUMBER") {
-            next_line();
-            n_atoms_ = in_.count(0);
-        } else if (words[1] == "BOX") {
-            read_box();
-        } else if (words[1] == "ATOMS") {
-            read_atoms();
-        } else {
-            next_line();  // UNITS, TIME
-        }
-    }
-
-    void read_box() {
-        const std::vector<std::string> words(in_.words.begin(), in_.words.end());
-        const bool tilted = words.size() > 3 && words[3] == "xy";
-        if (words.size() > 3 && words[3] == "abc")
-            in_.lines.fail("a general triclinic box (abc origin) is not read; xy xz yz is");
-        for (std::size_t axis = 0; axis < 3; ++axis) {
-            const std::size_t k = words.size() - 3 + axis;
-            periodic_[axis] = words.size() < 6 || words[k] == "pp";
-        }
-        Vector3 low, high, tilt = Vector3::Zero();
-        for (Eigen::Index axis = 0; axis < 3; ++axis) {
-            next_line();
-            low[axis] = in_.number(0);
-            high[axis] = in_.number(1);
-            if (tilted) tilt[axis] = in_.number(2);
-        }
-        const double xy = tilt[0], xz = tilt[1], yz = tilt[2];
-        low[0] -= std::min({0.0, xy, xz, xy + xz});  // the dump holds the box that bounds the cell
-        high[0] -= std::max({0.0, xy, xz, xy + xz});
-        low[1] -= std::min(0.0, yz);
-        high[1] -= std::max(0.0, yz);
-        box_.origin = low;
-        box_.cell = (high - low).asDiagonal();
-        box_.cell(0, 1) = xy;
-        box_.cell(0, 2) = xz;
-        box_.cell(1, 2) = yz;
-        require_box(box_, in_.lines);
-    }
-
-    /// Where a column stands among the words of an atom.
-    std::optional<std::size_t> column(std::string_view name) const {
-        const auto found = std::find(columns_.begin(), columns_.end(), name);
-        return found == columns_.end() ? std::nullopt
-                                       : std::optional(static_cast<std::size_t>(found - columns_.begin()));
-    }
-
-    /// Where the first of three columns that stand together is.
-    std::optional<std::size_t> triple(std::string_view a, std::string_view b, std::string_view c) const {
-        const auto x = column(a), y = column(b), z = column(c);
-        if (!x || !y || !z) return std::nullopt;
-        if (*y != *x + 1 || *z != *x + 2) in_.lines.fail(fmt::format("columns {} {} {} must stand together", a, b, c));
-        return x;
-    }
-
-    int species_of(std::optional<std::size_t> element, std::optional<std::size_t> type) const {
-        if (element) {
-            if (!is_element(in_.words[*element]))
-                in_.lines.fail(
-                    fmt::format("unknown element {}; a chemical symbol is needed", show(in_.words[*element])));
-            return atomic_number(in_.words[*element]);
-        }
-        const long t = in_.integer(*type);
-        if (t < 1 || static_cast<std::size_t>(t) > species_.size())
-            in_.lines.fail(fmt::format("type {} has no species; {} are named", t, species_.size()));
-        return species_[static_cast<std::size_t>(t - 1)];
-    }
-
-    void read_atoms() {
-        columns_.assign(in_.words.begin() + 2, in_.words.end());
-        if (!n_atoms_) in_.lines.fail("no 'ITEM: NUMBER OF ATOMS' before the atoms");
-        const auto id = column("id"), type = column("type");
-        const auto element = species_.empty() ? column("element") : std::nullopt;
-        if (!element && (species_.empty() || !type))
-            in_.lines.fail(fmt::format("no column element, and types alone say no species{}", species_hint));
-        const auto wrapped = triple("x", "y", "z"), unwrapped = triple("xu", "yu", "zu");
-        const auto scaled = triple("xs", "ys", "zs"), images = triple("ix", "iy", "iz"),
-                   force = triple("fx", "fy", "fz");
-        if (!wrapped && !unwrapped && !scaled) in_.lines.fail("no columns x y z, xu yu zu or xs ys zs");
-
-        std::vector<Atom> atoms;
-        const long n = *n_atoms_;
-        for (long i = 0; i < n; ++i) {
-            next_line();
-            if (in_.words.size() != columns_.size()) {
-                const std::string place = in_.lines.place();
-                const std::size_t found = in_.words.size();
-                if (!in_.next()) throw CutOff();
-                throw InputError(
-                    fmt::format("{}: {} columns where 'ITEM: ATOMS' names {}", place, found, columns_.size()));
-            }
-            Atom atom;
-            atom.id = id ? in_.integer(*id) : i;
-            atom.species = species_of(element, type);
-            if (unwrapped)
-                atom.position = in_.vector(*unwrapped);
-            else if (wrapped)
-                atom.position = in_.vector(*wrapped);
-            else
-                atom.position = box_.origin + box_.cell * in_.vector(*scaled);
-            if (images && !unwrapped) atom.position += box_.cell * in_.vector(*images);
-            if (force) atom.force = in_.vector(*force);
-            atoms.push_back(atom);
-        }
-        file_.structures.push_back(assemble(box_, periodic_, std::move(atoms), force.has_value(), origin_));
-        n_atoms_.reset();
-    }
-
-    WordLines in_;
-    std::vector<int> species_;
-    std::vector<std::string> columns_;
-    std::string origin_;
-    std::optional<long> n_atoms_;
-    Box box_;
-    std::array<bool, 3> periodic_ = {true, true, true};
-    DataFile file_;
-};
-
 }  // namespace
 
 DataFile read_lammps_data(const std::string& path, const std::vector<int>& species) {
     return LammpsDataReader(path, species).read();
-}
-
-DataFile read_lammps_dump(const std::string& path, const std::vector<int>& species) {
-    return LammpsDumpReader(path, species).read();
 }
 
 std::string format_lammps_data(const Structure& structure) {

@@ -6,24 +6,17 @@
 
 #include "libmlff/io/data_file.hpp"
 
-/// Text files of LAMMPS, units metal: Å, eV/Å.
+/// Data files of LAMMPS, units metal: Å. Its trajectories: lammps_dump.hpp.
 namespace mlff {
 
 /// Reads a data file: atom_style atomic (id type x y z) or charge (id type q x y z), image flags allowed; a box along
-/// the axes or tilted (xy xz yz). Atoms come in the order of their ids, images are applied. Velocities and what else
-/// follows are not read.
+/// the axes or tilted (xy xz yz). Atoms come in the order of their ids, images are applied; positions are relative to
+/// the corner of the box (xlo ylo zlo), where the cell of a Structure begins. Velocities and what else follows are not
+/// read.
 /// @param species  atomic number of each type from 1; empty: the element whose mass is nearest to that in Masses
 /// @throws InputError `file:line: what; what would be right`; also if a mass fits no element within 0.3 amu
 /// Source: https://docs.lammps.org/read_data.html
 [[nodiscard]] DataFile read_lammps_data(const std::string& path, const std::vector<int>& species = {});
-
-/// Reads a dump (dump custom or atom): columns element or type, and x y z, xu yu zu or xs ys zs, side by side; also id
-/// (atoms come in its order), ix iy iz (applied to x and xs), and fx fy fz [eV/Å], which become labels. The energy is
-/// not in a dump. `origin` is the file and line of the frame. A last frame that is cut off is left out, with a note.
-/// @param species  atomic number of each type from 1; needed if there is no column element
-/// @throws InputError `file:line: what; what would be right`
-/// Source: https://docs.lammps.org/dump.html
-[[nodiscard]] DataFile read_lammps_dump(const std::string& path, const std::vector<int>& species = {});
 
 /// The structure as data file, atom_style atomic: types in the order of first occurrence, named by their masses and a
 /// remark. LAMMPS wants the first lattice vector along x and the second in the xy plane: the whole is rotated so, and

@@ -109,6 +109,7 @@ bool LineReader::next(std::string& line) {
     Source& s = *source_;
     if (s.begin == s.end && !s.refill()) return false;
     ++line_number_;
+    line_is_ended_ = false;
     do {
         const char* first = s.buffer.data() + s.begin;
         const auto* newline = static_cast<const char*>(std::memchr(first, '\n', s.end - s.begin));
@@ -117,6 +118,7 @@ bool LineReader::next(std::string& line) {
         s.begin += length;
         if (newline != nullptr) {
             ++s.begin;
+            line_is_ended_ = true;
             break;
         }
     } while (s.refill());

@@ -23,8 +23,9 @@ class LineReader {
     bool next(std::string& line);
 
     [[nodiscard]] const std::string& path() const { return path_; }
-    [[nodiscard]] long line_number() const { return line_number_; }  ///< of the line read last; the first is 1
-    [[nodiscard]] std::string place() const;                         ///< "file:line" of the line read last
+    [[nodiscard]] bool line_is_ended() const { return line_is_ended_; }  ///< false for a last line without line end
+    [[nodiscard]] long line_number() const { return line_number_; }      ///< of the line read last; the first is 1
+    [[nodiscard]] std::string place() const;                             ///< "file:line" of the line read last
     /// @throws InputError "file:line: message", always
     [[noreturn]] void fail(const std::string& message) const;
 
@@ -32,6 +33,7 @@ class LineReader {
     struct Source;
     std::string path_;
     long line_number_ = 0;
+    bool line_is_ended_ = true;
     std::unique_ptr<Source> source_;
 };
 

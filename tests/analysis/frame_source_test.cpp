@@ -55,7 +55,7 @@ TEST(OpenFrames, XdatcarWithAChangingCellAndACutOffEnd) {
     EXPECT_EQ(frames[1].origin.substr(frames[1].origin.rfind(':')), ":12");
     EXPECT_NE(
         complaint("XDATCAR", xdatcar_header + xdatcar_frame(1, 0.1) + "Direct configuration= 2\n 0.1 x 0\n 1 1 1\n")
-            .find(":13: column 2 must be a finite number"),
+            .find(":13: the position of atom 1 of 3 must be three finite numbers"),
         std::string::npos);
 }
 

@@ -93,6 +93,34 @@ TEST(VanHove, BrownianParticlesSpreadAsGaussians) {
                     0.15 * distinct.density);
 }
 
+TEST(VanHove, ErrorsOfDistinctPartsAreThoseOfManyRuns) {
+    // 40 runs of silver and iodine that wander independently: the scatter of G_d between the runs is the error that
+    // each run must have told, for times up to half of it, when all origins share one path.
+    constexpr int n_runs = 40;
+    for (const std::pair<int, int>& pair : {std::pair(47, 47), std::pair(47, 53)}) {
+        std::vector<Eigen::ArrayXXd> values;
+        Eigen::ArrayXXd told;
+        for (unsigned run = 0; run < n_runs; ++run) {
+            RandomWalk walk(gas(24, 16, 12.0, 100 + run), 1e-3, 20.0, 200 + run);
+            VanHoveFunctions functions({.species = {47}, .pairs = {pair}, .r_max = 6.0, .width = 1.0, .times = 4});
+            for (int k = 0; k < 80; ++k) functions.add(walk.next(std::vector<bool>(40, true)));
+            const VanHove g = functions.result().distinct.at(0);
+            if (run == 0) told.setZero(g.value.rows(), g.value.cols());
+            told += g.error->square() / n_runs;
+            values.push_back(g.value);
+        }
+        Eigen::ArrayXXd mean = Eigen::ArrayXXd::Zero(told.rows(), told.cols()), scatter = mean;
+        for (const auto& value : values) mean += value / n_runs;
+        for (const auto& value : values) scatter += (value - mean).square() / (n_runs - 1);
+        for (Eigen::Index time = 0; time < told.cols(); ++time) {
+            // Bins of 1 Å from 1 Å on: the first holds too few.
+            const double ratio = std::sqrt((told.col(time) / scatter.col(time)).tail(told.rows() - 1).mean());
+            EXPECT_GT(ratio, 0.9) << pair.second << " time " << time;
+            EXPECT_LT(ratio, 1.75) << pair.second << " time " << time;  // √2 in a gas
+        }
+    }
+}
+
 TEST(VanHove, FreeParticlesFlyStraight) {
     const Structure start = gas(6, 4, 9.0, 3);
     VanHoveFunctions functions({.species = {47}, .framework = {53}, .width = 0.1, .longest = 0.5, .times = 5});

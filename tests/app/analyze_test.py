@@ -8,7 +8,9 @@ import json
 import math
 import os
 import pathlib
+import re
 import shutil
+import subprocess
 import unittest
 
 import numpy as np
@@ -265,6 +267,7 @@ reference: {type: embedded,
 runs: 3
 skip: 400
 quick: 10
+compile: {max_loss: 2%}
 train:
   force_field:
     radial: {cutoff: 5.0, functions: 6}
@@ -287,6 +290,42 @@ analysis:
 """
 
 
+BROWSERS = ["chromium", "chromium-browser", "google-chrome"]
+BROWSER = next(filter(None, map(shutil.which, BROWSERS)), None)
+
+# Put into a copy of the page: what the browser has made of it.
+PROBE = """<script>addEventListener("load", () => {
+  const seen = {images: [...document.images].map(i => [i.complete, i.naturalWidth, i.naturalHeight, i.getBoundingClientRect().width]),
+    requests: performance.getEntriesByType("resource").map(e => e.name).filter(name => !name.startsWith("data:")),
+    width: [document.documentElement.scrollWidth, innerWidth],
+    text: document.body.innerText,
+    small: [...document.querySelectorAll("p, td, th, figcaption, summary")].filter(e => e.getClientRects().length > 0)
+      .filter(e => parseFloat(getComputedStyle(e).fontSize) < 12).length};
+  const result = document.createElement("pre");
+  result.id = "seen";
+  result.textContent = btoa(unescape(encodeURIComponent(JSON.stringify(seen))));
+  document.body.append(result);
+});</script>"""
+
+
+def seen_by_a_browser(page, folder):
+    """The page as a browser without a network shows it."""
+    text = page.read_text()
+    policy = re.search(r'<meta http-equiv="Content-Security-Policy" content="([^"]*)">', text)
+    assert policy and "default-src 'none'" in policy[1] and "script" not in policy[1]
+    # Scripts for the probe alone; everything else stays forbidden.
+    copy = folder / "copy.html"
+    copy.write_text(text.replace(policy[0], policy[0].replace("img-src", "script-src 'unsafe-inline'; img-src")).replace(
+        "</body>", PROBE + "</body>"))
+    done = subprocess.run(
+        [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--host-resolver-rules=MAP * ~NOTFOUND",
+         f"--user-data-dir={folder / 'browser'}", "--window-size=1200,900", "--virtual-time-budget=10000", "--dump-dom",
+         copy.as_uri()], capture_output=True, encoding="utf-8", timeout=120)
+    found = re.search(r'<pre id="seen">([^<]*)</pre>', done.stdout)
+    assert found, done.stderr[-2000:]
+    return json.loads(base64.b64decode(found[1]))
+
+
 class StudyTest(ProgramTest):
     def setUp(self):
         super().setUp()
@@ -295,7 +334,14 @@ class StudyTest(ProgramTest):
     def test_one_command_then_another(self):
         (self.folder / "study.yaml").write_text(STUDY)
         out, _ = self.mlff("study", "study.yaml", "--quick")
-        self.assertIn("== 7/7 report", out)
+        self.assertIn("== 8/8 report", out)
+        # What it will cost comes first, part by part; what was lost by the cheaper form is told in the report.
+        self.assertLess(out.index("estimate, on one core"), out.index("== 1/8"))
+        estimate = out[:out.index("== 1/8")]
+        for part in ["learning, 800 steps", "reference, 400 steps", "2 runs of 400 steps", "analysis of 300 frames", "in all"]:
+            self.assertRegex(estimate, re.escape(part) + r" +\d+ (s|min)")
+        self.assertIn("production.h5", out)
+        self.assertIn("force_field: study-quick/production.h5", (self.folder / "study-quick" / "run-1.yaml").read_text())
         folder = self.folder / "study-quick"
         for run, steps in [("train", 800), ("reference", 400), ("run-1", 400), ("run-2", 400)]:
             status = json.loads((folder / run / "status.json").read_text())
@@ -322,13 +368,29 @@ class StudyTest(ProgramTest):
         for address in page.addresses:
             self.assertTrue(address.startswith(("data:", "#")), address[:80])
         self.assertFalse(page.tags & {"script", "link", "iframe", "object"})
-        for word in ["reference calls", "force, Ag (meV/Å)", "Observables", "D fit cm2 per s", "band centre", "Speed",
+        for word in ["reference calls", "force, Ag (meV/Å)", "Observables", "D fit (cm²/s)", "band centre (cm⁻¹)", "Speed",
                      "potential: agi-6.5", "overlap", "force field", "±"]:
             self.assertIn(word, page.text)
+
+        if BROWSER is None:
+            print(f"the report is not opened: none of {', '.join(BROWSERS)} is here")
+        else:
+            seen = seen_by_a_browser(folder / "report.html", self.folder)
+            self.assertEqual(len(seen["images"]), len(page.sources))
+            for complete, width, height, shown in seen["images"]:
+                self.assertTrue(complete)
+                self.assertGreater(min(width, height, shown), 100)
+            self.assertEqual(seen["requests"], [])
+            self.assertLessEqual(*seen["width"])  # nothing hangs over the side
+            self.assertEqual(seen["small"], 0)
+            for word in ["reference calls", "Force field of the runs", "D fit (cm²/s)", "band centre (cm⁻¹)", "Speed"]:
+                self.assertIn(word, seen["text"])
 
         # Once more: nothing is computed again. Another study takes over the force field; a third its data.
         again, _ = self.mlff("study", "study.yaml", "--quick")
         self.assertIn("the training is complete; nothing to do", again)
+        self.assertIn("the production form is there; nothing to do", again)
+        self.assertNotIn("estimate", again)
         self.assertEqual(again.count("the run is complete; nothing to do"), 3)
         begin, end = STUDY.index("train:"), STUDY.index("production:")
         other = STUDY[:begin] + "force_field_of: study\n" + STUDY[end:]
@@ -338,7 +400,7 @@ class StudyTest(ProgramTest):
         trajectory = (self.folder / "other-quick" / "run-1" / "trajectory.xyz").read_text()
         self.assertTrue(trajectory.startswith("32\n"))
         third = STUDY.replace("output: study", "output: third\nstart_from: study").replace(
-            "observables:", "pictures: false\n  observables:")
+            "observables:", "pictures: false\n  observables:").replace("{every: 4,", "{format: h5md, every: 4,")
         (self.folder / "third.yaml").write_text(third)
         self.mlff("study", "third.yaml", "--quick")
         calls = [json.loads((self.folder / name / "train" / "status.json").read_text())["reference_calls"]
@@ -354,6 +416,7 @@ class StudyTest(ProgramTest):
             (STUDY.replace("  dynamics: {temperature: 350, timestep: 2.0, steps: 4000}\n", "").replace(
                 "production:\n  trajectory:", "production: {dynamics: 3}\nx:"), "unknown key 'x'"),
             (STUDY.replace("runs: 3", "runs: 0"), "runs must be positive"),
+            (STUDY.replace("max_loss", "max_los"), "did you mean 'max_loss'"),
         ]
         for text, expected in cases:
             (self.folder / "study.yaml").write_text(text)
@@ -364,7 +427,7 @@ class StudyTest(ProgramTest):
         flow = STUDY[:STUDY.index("production:")] + "production: {dynamics: {temperature: 500}}\n"
         (self.folder / "study.yaml").write_text(flow + STUDY[STUDY.index("analysis:"):])
         _, err = self.mlff("study", "study.yaml", status=2)
-        self.assertIn("study.yaml:19: production must be written over several lines", err)
+        self.assertIn("study.yaml:20: production must be written over several lines", err)
         _, err = self.mlff("report", "absent", status=2)
         self.assertIn("is no directory", err)
         (self.folder / "empty").mkdir()

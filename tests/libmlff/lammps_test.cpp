@@ -1,9 +1,11 @@
 #include "libmlff/io/lammps.hpp"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <Eigen/LU>
 
+#include "libmlff/io/lammps_dump.hpp"
 #include "support/truncation.hpp"
 
 namespace mlff {
@@ -68,8 +70,9 @@ void expect_structure(const Structure& structure) {
     cell << 4, 0.25, -0.5, 0, 5, 1, 0, 0, 6;
     EXPECT_TRUE(structure.cell.isApprox(cell, 1e-14)) << structure.cell;
     EXPECT_EQ(structure.species, (std::vector<int>{47, 53, 53}));
-    EXPECT_TRUE(structure.positions.col(0).isApprox(Vector3(0.1 + 4.5, 0.2 - 1, 0.3 - 6), 1e-14));  // ids, images
-    EXPECT_EQ(structure.positions.col(1), Vector3(-4, 5, 6.5));
+    const Vector3 corner(-1, 0.5, 0);  // of the box, where the cell of a Structure begins
+    EXPECT_TRUE(structure.positions.col(0).isApprox(Vector3(0.1 + 4.5, 0.2 - 1, 0.3 - 6) - corner, 1e-14));
+    EXPECT_EQ(structure.positions.col(1), Vector3(-4, 5, 6.5) - corner);
 }
 
 TEST(LammpsData, AtomicAndCharge) {
@@ -129,11 +132,38 @@ TEST(LammpsDump, CellImagesForces) {
     EXPECT_EQ(file.structures[0].structure.periodic, (std::array{true, true, false}));
     EXPECT_EQ(file.structures[0].labels.forces->col(0), Vector3(1, 2, 3));
     EXPECT_FALSE(file.structures[0].labels.energy);
-    EXPECT_EQ(file.structures[1].structure.positions.col(0), Vector3(0.1, 0.2, 0.3));  // unwrapped as it is
+    // Unwrapped as it is, whatever the images.
+    EXPECT_TRUE(file.structures[1].structure.positions.col(0).isApprox(Vector3(1.1, -0.3, 0.3), 1e-14));
     const DataFile scaled = read_dump(with(dump, "element x y z", "element xs ys zs"), {3, 16});
     const Structure& s = scaled.structures.at(0).structure;
     EXPECT_EQ(s.species, (std::vector<int>{3, 16, 16}));
-    EXPECT_TRUE(s.positions.col(2).isApprox(Vector3(-1, 0.5, 0) + s.cell * Vector3(1, 2, 3), 1e-14)) << s.positions;
+    EXPECT_TRUE(s.positions.col(2).isApprox(s.cell * Vector3(1, 2, 3), 1e-14)) << s.positions;
+    EXPECT_TRUE(s.positions.col(0).isApprox(s.cell * Vector3(1.1, 0.2, -0.7), 1e-14)) << s.positions;  // images
+    const DataFile both = read_dump(with(dump, "element x y z", "element xsu ysu zsu"));
+    EXPECT_TRUE(both.structures.at(0).structure.positions.col(0).isApprox(s.cell * Vector3(0.1, 0.2, 0.3), 1e-14));
+}
+
+TEST(LammpsDump, ABoxThatBreathesAboutItsMiddleMovesNoAtom) {
+    const auto frame = [](double low, double high, double x) {
+        return fmt::format(
+            "ITEM: TIMESTEP\n1\nITEM: NUMBER OF ATOMS\n1\nITEM: BOX BOUNDS pp pp pp\n{0} {1}\n{0} {1}\n{0} {1}\n"
+            "ITEM: ATOMS element x y z\nAg {2} {2} {2}\n",
+            low, high, x);
+    };
+    // The atom stays a quarter of the box from its corner: in units of the cell nothing happens.
+    const DataFile file = read_dump(frame(0, 8, 2) + frame(-1, 9, 1.5));
+    for (const LabeledStructure& item : file.structures)
+        EXPECT_TRUE(
+            (item.structure.cell.inverse() * item.structure.positions.col(0)).isApprox(Vector3::Constant(0.25)));
+}
+
+TEST(LammpsDump, UnitsRealAreConverted) {
+    const Structure metal = read_dump(dump).structures.at(0).structure;
+    const LabeledStructure real = read_dump("ITEM: UNITS\nreal\n" + dump).structures.at(0);
+    EXPECT_EQ(real.structure.positions, metal.positions);
+    EXPECT_NEAR((*real.labels.forces)(2, 2), 9.0 * 4184.0 / (6.02214076e23 * 1.602176634e-19), 1e-12);
+    EXPECT_NE(error_of<InputError>([&] { (void)read_dump("ITEM: UNITS\nlj\n" + dump); }).find("metal and real"),
+              std::string::npos);
 }
 
 TEST(LammpsDump, MalformedAndCutOff) {
@@ -149,6 +179,14 @@ TEST(LammpsDump, MalformedAndCutOff) {
     const DataFile file = read_dump(dump + dump.substr(0, dump.size() - 20));
     EXPECT_EQ(file.structures.size(), 1u);
     EXPECT_EQ(file.notes.size(), 1u);
+    // "6" may be the beginning of "6.25": only a line end, or the blank that LAMMPS prints, ends a number.
+    const auto n_frames = [](const std::string& text) { return read_dump(text).structures.size(); };
+    EXPECT_EQ(n_frames(dump + dump.substr(0, dump.size() - 1)), 1u);
+    EXPECT_EQ(n_frames(dump + dump.substr(0, dump.size() - 1) + " "), 2u);
+    EXPECT_NE(error(dump.substr(0, dump.size() - 1)).find("without line end"), std::string::npos);
+    EXPECT_EQ(testing::read_truncated("in.dump", dump + dump, 5,
+                                      [](const std::string& path) { return read_lammps_dump(path); }) > 10,
+              true);
 }
 
 }  // namespace

@@ -88,6 +88,20 @@ TEST(Xdatcar, CutOffFileGivesItsCompleteFrames) {
     const DataFile cut = read(text.substr(0, text.size() - 3));
     EXPECT_EQ(cut.structures.size(), 2u);
     EXPECT_NE(cut.notes.at(0).find("cut off"), std::string::npos);
+    // Fewer decimals than the number before, but the line has its end: somebody rounded.
+    EXPECT_EQ(read(head + frame + with(frame, "0.00000000  0.50000000", "0.00000000  0.5")).structures.size(), 2u);
+}
+
+TEST(Xdatcar, ACutOffNumberIsFoundInCompressedFilesToo) {
+    const TemporaryDirectory folder;
+    const std::string text = head + frame + frame;
+    const std::string path = folder.file("XDATCAR", text.substr(0, text.size() - 4));
+    ASSERT_EQ(std::system(("gzip -k " + path).c_str()), 0);
+    for (const char* ending : {"", ".gz"}) {
+        const DataFile file = read_xdatcar(path + ending);
+        EXPECT_EQ(file.structures.size(), 1u) << ending;
+        EXPECT_EQ(file.notes.size(), 1u) << ending;
+    }
 }
 
 TEST(Xdatcar, ThereAndBack) {
