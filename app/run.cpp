@@ -110,7 +110,7 @@ void run(const std::string& config_path, const Console& console, Communicator& w
         fmt::format("done; {:.1f} µs per atom and step, {:.2f} ns/day; trajectory: {}",
                     1e6 * session.seconds_per_step() / static_cast<double>(n_atoms),
                     session.seconds_per_step() > 0.0 ? 0.0864 * dynamics.timestep / session.seconds_per_step() : 0.0,
-                    directory.file(md::trajectory_name(trajectory.format))));
+                    directory.file(md::trajectory_name(settings.trajectory.format))));
 }
 
 }  // namespace mlff::app
