@@ -2,12 +2,14 @@
 #include <omp.h>
 
 #include <map>
+#include <numeric>
 #include <random>
 
 #include "bayes/kernel.hpp"
 #include "bayes/lapack.hpp"
 #include "bayes/posterior.hpp"
 #include "bayes/selection.hpp"
+#include "bayes/updatable_factor.hpp"
 #include "libmlff/learning/training_set.hpp"
 
 // One retraining of on-the-fly learning, whole and by stages, on one core: AgI (bcc iodine, a = 5.06 Å, 128 atoms,
@@ -171,6 +173,28 @@ BENCHMARK(stage_factorisation)
     ->Args({50 * 391, 2000})
     ->Unit(benchmark::kSecond)
     ->UseRealTime();
+
+/// Stage: the same by an update: 40 new columns, 5 new structures, the triangle in order. Argument: old structures.
+void stage_update(benchmark::State& state) {
+    one_core();
+    const Index n = 2 * per_species, n_columns = 40, n_rows = 384;
+    bayes::UpdatableFactor old(n);
+    for (Index k = 0; k < state.range(0); ++k)
+        old.add_rows(MatrixXd::Random(n_rows, n), Eigen::VectorXd::Random(n_rows));
+    std::vector<Index> order(static_cast<std::size_t>(n + n_columns));
+    std::iota(order.rbegin(), order.rend(), Index{0});
+    for (auto _ : state) {
+        state.PauseTiming();
+        bayes::UpdatableFactor factor = old;
+        std::vector<MatrixXd> columns(static_cast<std::size_t>(state.range(0)), MatrixXd::Random(n_rows, n_columns));
+        state.ResumeTiming();
+        factor.add_columns(std::move(columns));
+        for (int k = 0; k < n_new; ++k)
+            factor.add_rows(MatrixXd::Random(n_rows, n + n_columns), Eigen::VectorXd::Random(n_rows));
+        benchmark::DoNotOptimize(factor.R(order));
+    }
+}
+BENCHMARK(stage_update)->Arg(50)->Arg(n_old)->Iterations(3)->Unit(benchmark::kSecond)->UseRealTime();
 
 /// The ceiling of the factorisation: a matrix product of its shape. Rate: operations.
 void ceiling_dgemm(benchmark::State& state) {
