@@ -176,6 +176,11 @@ SharedTrainingRows::SharedTrainingRows(std::shared_ptr<const descriptors::Descri
     world_->done();
 }
 
+SharedTrainingRows::SharedTrainingRows(const SharedTrainingRows& other)
+    : own_(other.own_), world_(nullptr), n_structures_(other.n_structures_) {
+    if (other.world_) throw std::logic_error("design rows on several ranks cannot be copied");
+}
+
 SharedTrainingRows::~SharedTrainingRows() {
     if (!world_ || world_->in_task()) return;
     world_->start(Task::drop_training, Message::of(handle_));

@@ -57,7 +57,8 @@ class SharedTrainingRows {
     /// @param world  null: one rank. Must outlive this
     SharedTrainingRows(std::shared_ptr<const descriptors::Descriptor> descriptor, int kernel_power,
                        std::vector<int> species, Communicator* world);
-    SharedTrainingRows(const SharedTrainingRows&) = delete;
+    /// @throws std::logic_error if there are other ranks: what they hold cannot be copied
+    SharedTrainingRows(const SharedTrainingRows& other);
     SharedTrainingRows& operator=(const SharedTrainingRows&) = delete;
     ~SharedTrainingRows();
 
