@@ -198,7 +198,7 @@ SingularProjection singular_projection(Eigen::MatrixXd A, Eigen::VectorXd b) {
     const int n_work = std::max({workspace(optimal_reduction), workspace(optimal_rotation)});
 
     SingularProjection result{Eigen::VectorXd(n), std::move(b)};
-    Eigen::VectorXd above(n), tau_q(n), tau_p(n), work(n_work);  // above: one is spare
+    Eigen::VectorXd above(n - 1), tau_q(n), tau_p(n), work(n_work);
     dgebrd_(&n, &n, A.data(), &n, result.values.data(), above.data(), tau_q.data(), tau_p.data(), work.data(), &n_work,
             &info);
     check(info, "bidiagonal reduction", A);
