@@ -158,6 +158,12 @@ ForceField ForceField::with_production(std::optional<ProductionForm> form) const
     return result;
 }
 
+ForceField ForceField::with_posterior_factor(Eigen::MatrixXd factor) const {
+    ForceField result = *this;
+    result.posterior_ = bayes::Posterior(posterior_.weights(), std::move(factor), posterior_.evidence());
+    return result;
+}
+
 Eigen::MatrixXd compute_features(const descriptors::Descriptor& descriptor, const Environments& environments,
                                  std::span<const Index> atoms) {
     Eigen::MatrixXd features(descriptor.size(), static_cast<Index>(atoms.size()));
@@ -211,7 +217,7 @@ ForceFieldCalculator::ForceFieldCalculator(ForceField force_field, double skin, 
         }
     if (world_ == nullptr || world_->rank() != 0) return;
     handle_ = world_->new_handle();
-    world_->start(Task::load_force_field, Message::of(handle_, skin, encode_model(force_field_, shares_variances())));
+    world_->start(Task::load_force_field, Message::of(handle_, skin, encode_model(force_field_, false)));
     do_share(world_, [] {});
     world_->done();
 }
@@ -319,6 +325,12 @@ void ForceFieldCalculator::evaluate_share(const Structure& structure, Evaluation
 }
 
 Evaluation ForceFieldCalculator::evaluate(const Structure& structure, const Request& request) {
+    if (handle_ != 0 && request.uncertainty && shares_variances() && !factor_sent_) {
+        world_->start(Task::load_factor, Message::of(handle_, force_field_.posterior().factor()));
+        do_share(world_, [] {});
+        world_->done();
+        factor_sent_ = true;
+    }
     if (handle_ != 0)
         world_->start(Task::evaluate, Message::of(handle_, structure, request.uncertainty, request.spilling));
     Evaluation result;
@@ -348,6 +360,10 @@ Evaluation ForceFieldCalculator::evaluate(const Structure& structure, const Requ
     if (request.uncertainty) result.uncertainty = uncertainty(std::move(rows), structure);
     if (handle_ != 0) world_->done();
     return result;
+}
+
+void ForceFieldCalculator::receive_factor(Eigen::MatrixXd factor) {
+    force_field_ = force_field_.with_posterior_factor(std::move(factor));
 }
 
 bool ForceFieldCalculator::shares_variances() const { return force_field_.n_references() <= most_shared; }

@@ -99,6 +99,9 @@ class ForceField {
     [[nodiscard]] ForceField with_production(std::optional<ProductionForm> form) const;
     [[nodiscard]] const std::optional<ProductionForm>& production() const { return production_; }
 
+    /// The same force field with this factor of the posterior, which it was made without. @throws as Posterior
+    [[nodiscard]] ForceField with_posterior_factor(Eigen::MatrixXd factor) const;
+
     [[nodiscard]] const descriptors::Descriptor& descriptor() const { return *descriptor_; }
     [[nodiscard]] ForceFieldOptions options() const { return {descriptor_->options(), kernel_power_}; }
     [[nodiscard]] int kernel_power() const { return kernel_power_; }
@@ -153,6 +156,8 @@ class ForceFieldCalculator final : public Calculator {
     void check(const Structure& structure) const override;
     [[nodiscard]] std::string description() const override;
     [[nodiscard]] const ForceField& force_field() const { return force_field_; }
+    /// On another rank than 0: what error estimates need, sent when the first is asked for.
+    void receive_factor(Eigen::MatrixXd factor);
 
  private:
     struct ThreadScratch;
@@ -176,6 +181,7 @@ class ForceFieldCalculator final : public Calculator {
     std::vector<ThreadScratch> scratch_;           ///< per thread
     Communicator* world_;                          ///< null if there are no other ranks
     int handle_ = 0;                               ///< what the other ranks know this by
+    bool factor_sent_ = false;                     ///< they can make error estimates
     Eigen::VectorXd sums_;                         ///< what the ranks add up
 };
 

@@ -16,6 +16,7 @@ enum class Task {
     stop,
     set_threads,
     load_force_field,
+    load_factor,
     drop_force_field,
     evaluate,
     gather_references,

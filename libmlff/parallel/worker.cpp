@@ -37,6 +37,12 @@ void help(Communicator& world, Task task, Message message, Held& held) {
                     std::make_unique<ForceFieldCalculator>(decode_model(message.get<std::string>()), skin, &world);
             });
             break;
+        case Task::load_factor:
+            do_share(&world, [&] {
+                const int handle = message.get<int>();
+                held.force_fields.at(handle)->receive_factor(message.get<Eigen::MatrixXd>());
+            });
+            break;
         case Task::drop_force_field:
             held.force_fields.erase(message.get<int>());
             break;
