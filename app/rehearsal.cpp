@@ -93,10 +93,14 @@ struct Costs {
     double steps_per_search = 1.0;
 };
 
-/// @param make  none: dynamics without forces
-Costs try_out(const std::function<std::unique_ptr<Calculator>()>& make, const Structure& piece, const RunPlan& plan) {
-    const std::unique_ptr<Calculator> calculator = make ? make() : nullptr;
-    Rehearsed rehearsed(calculator.get(), plan.guard.has_value());
+/// What ranks exchange in a step: the structure as a message that grows (28 bytes, up to twice), and forces and
+/// energies added up (32 bytes, and what MPI holds of them).
+constexpr double exchanged = 56.0 + 2.0 * 32.0;  ///< [bytes] per atom
+constexpr double mpi_bytes = 10e6;               ///< of the library, as found with Open MPI 4
+
+/// @param calculator  null: dynamics without forces
+Costs try_out(Calculator* calculator, const Structure& piece, const RunPlan& plan) {
+    Rehearsed rehearsed(calculator, plan.guard.has_value());
     md::DynamicsOptions options = plan.dynamics;
     options.given_velocities = false;
     options.max_displacement = options.max_temperature = std::numeric_limits<double>::max();
@@ -236,13 +240,16 @@ RunForecast rehearse(const std::function<std::unique_ptr<Calculator>()>& make, S
     const auto n_ranks = static_cast<double>(plan.ranks), n_steps = static_cast<double>(plan.dynamics.steps);
 
     Costs costs;
-    const auto peak_of = [&](const auto& calculator, const Structure& piece) {
+    const auto peak_of = [&](Calculator* calculator, const Structure& piece) {
         return peak_while([&] { costs = try_out(calculator, piece, plan); });
     };
     RunForecast forecast;
     forecast.atoms_tried = large.size();
-    const auto idle = std::function<std::unique_ptr<Calculator>()>();
-    if (const auto peak_small = peak_of(make, small), peak_large = peak_of(make, large); peak_small && peak_large) {
+    // Reading a model may take more than a few atoms do: a peak of its own.
+    std::unique_ptr<Calculator> calculator;
+    const auto peak_made = peak_while([&] { calculator = make(); });
+    const auto peak_small = peak_of(calculator.get(), small), peak_large = peak_of(calculator.get(), large);
+    if (peak_made && peak_small && peak_large) {
         // Memory grows with the atoms of a rank and with all atoms; dynamics without forces knows the second part
         // alone.
         const double more = n_large - static_cast<double>(small.size());
@@ -250,12 +257,13 @@ RunForecast rehearse(const std::function<std::unique_ptr<Calculator>()>& make, S
         const Costs of_large = costs;
         double shared = 0.0;
         if (plan.ranks > 1) {
-            const auto alone = peak_of(idle, large);
-            const auto fivefold = peak_of(idle, make_supercell(large, {5, 1, 1}));
+            const auto alone = peak_of(nullptr, large);
+            const auto fivefold = peak_of(nullptr, make_supercell(large, {5, 1, 1}));
             shared = std::clamp((*fivefold - *alone) / (4.0 * n_large), 0.0, slope);
         }
         costs = of_large;
-        forecast.bytes = *peak_large + shared * (n - n_large) + (slope - shared) * (n / n_ranks - n_large);
+        const double running = *peak_large + shared * (n - n_large) + (slope - shared) * (n / n_ranks - n_large);
+        forecast.bytes = std::max(*peak_made, running) + (plan.ranks > 1 ? mpi_bytes + exchanged * n : 0.0);
     }
     // Step 0 is evaluated too: one more of everything.
     const auto occasions = [&](double every) { return std::floor(n_steps / every) + 1.0; };
