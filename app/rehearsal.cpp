@@ -247,7 +247,7 @@ RunForecast rehearse(const std::function<std::unique_ptr<Calculator>()>& make, S
     forecast.atoms_tried = large.size();
     // Reading a model may take more than a few atoms do: a peak of its own.
     std::unique_ptr<Calculator> calculator;
-    const auto peak_made = peak_while([&] { calculator = make(); });
+    const auto peak_made = peak_while([&] { calculator = make ? make() : nullptr; });
     const auto peak_small = peak_of(calculator.get(), small), peak_large = peak_of(calculator.get(), large);
     if (peak_made && peak_small && peak_large) {
         // Memory grows with the atoms of a rank and with all atoms; dynamics without forces knows the second part

