@@ -5,7 +5,6 @@
 
 #include <cstdlib>
 #include <filesystem>
-#include <string>
 #include <string_view>
 
 namespace mlff::app {
@@ -24,21 +23,6 @@ const char* best_kernel() {
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return "HASWELL";
 #endif
     return nullptr;
-}
-
-/// The variant of a portable build (cmake/Portable.cmake) that uses most of what this CPU has: it stands beside the
-/// program, and has no variants itself.
-std::string best_variant(const std::filesystem::path& self) {
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__AVX2__)
-    std::error_code error;
-    const auto beside = [&](const char* level) { return self.string() + "-" + level; };
-    if (__builtin_cpu_supports("x86-64-v4") && std::filesystem::exists(beside("x86-64-v4"), error))
-        return beside("x86-64-v4");
-    if (__builtin_cpu_supports("x86-64-v3") && std::filesystem::exists(beside("x86-64-v3"), error))
-        return beside("x86-64-v3");
-#endif
-    (void)self;
-    return {};
 }
 
 }  // namespace
@@ -64,12 +48,11 @@ void prepare_process(char** argv) {
                 changed = true;
             }
     }
-    std::error_code error;
-    const auto self = std::filesystem::read_symlink("/proc/self/exe", error);  // its own name in ps and top
-    const std::string variant = error ? std::string() : best_variant(self);
-    // These return only if they fail; then it goes on slower.
-    if (!variant.empty()) execv(variant.c_str(), argv);
-    if (changed && !error) execv(self.c_str(), argv);
+    if (changed) {
+        std::error_code error;
+        const auto self = std::filesystem::read_symlink("/proc/self/exe", error);  // its own name in ps and top
+        if (!error) execv(self.c_str(), argv);  // returns only if it fails; then it goes on slower
+    }
 
     constexpr int own_threads = 1;  // openblas_get_parallel: 1 for a build that runs pthreads beside ours
     auto* kind = find<int()>("openblas_get_parallel");

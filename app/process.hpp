@@ -13,7 +13,6 @@ namespace mlff::app {
 ///   off.
 /// - GOMP_SPINCOUNT: threads that wait at a barrier give the core back soon. On a shared node long spinning costs more
 ///   than the work itself (measured here: a factor of five with one foreign process on two cores).
-/// - In a portable build the variant for this CPU takes over.
 /// What the user has set (OPENBLAS_CORETYPE, OMP_WAIT_POLICY, GOMP_SPINCOUNT) is respected.
 void prepare_process(char** argv);
 
