@@ -2,7 +2,6 @@
 
 #include <malloc.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <Eigen/QR>
@@ -14,6 +13,7 @@
 #include <utility>
 
 #include "app/run_directory.hpp"
+#include "libmlff/thread_time.hpp"
 
 namespace mlff::app {
 namespace {
@@ -25,19 +25,11 @@ constexpr double trial_seconds = 0.4;                 ///< of evaluations in a t
 constexpr double seam = 0.7;                          ///< [Å] atoms closer than this across a cut are left out
 constexpr double half_skin = 0.5;                     ///< [Å] an atom moves between two searches of neighbours
 
-/// Time that this thread has spent computing [s]: that of a machine that does nothing else. The others of its team
-/// take as long.
-double now() {
-    timespec time{};
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-    return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
-}
-
 template <class Action>
 double seconds_of(const Action& action) {
-    const double start = now();
+    const double start = thread_seconds();
     action();
-    return now() - start;
+    return thread_seconds() - start;
 }
 
 /// Computes, takes the time, and lets the atoms fly on as if there were no forces: neither a seam nor a bad force field
@@ -48,13 +40,13 @@ class Rehearsed final : public Calculator {
 
     [[nodiscard]] Evaluation evaluate(const Structure& structure, const Request& request) override {
         Evaluation result;
-        const double start = now();
+        const double start = thread_seconds();
         if (inner_) {
             Request first = request;
             first.spilling = std::exchange(with_spilling_, false);
             result = inner_->evaluate(structure, first);
         }
-        last_seconds_ = now() - start;
+        last_seconds_ = thread_seconds() - start;
         result.energy = 0.0;
         result.forces.setZero(3, structure.size());
         if (result.stress) result.stress->setZero();

@@ -1,13 +1,12 @@
 #include "libmlff/forecast.hpp"
 
-#include <time.h>
-
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <random>
 
 #include "bayes/triangular_factor.hpp"
+#include "libmlff/thread_time.hpp"
 
 namespace mlff {
 namespace {
@@ -18,21 +17,14 @@ using Eigen::VectorXd;
 
 constexpr double program_bytes = 45e6;  ///< of the program itself, libraries and tables included
 
-/// Time that this thread has computed [s]: that of a machine that does nothing else.
-double now() {
-    timespec time{};
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-    return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
-}
-
 /// Shortest of some repetitions, until half a second is spent.
 template <class Action>
 double seconds_of(const Action& action) {
     double shortest = std::numeric_limits<double>::max(), all = 0.0;
     for (int n = 0; n < 1 || (n < 5 && all < 0.5); ++n) {
-        const double start = now();
+        const double start = thread_seconds();
         action();
-        const double seconds = now() - start;
+        const double seconds = thread_seconds() - start;
         shortest = std::min(shortest, seconds);
         all += seconds;
     }
