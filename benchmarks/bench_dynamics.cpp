@@ -3,6 +3,7 @@
 
 #include <random>
 
+#include "benchmarks/crystals.hpp"
 #include "libmlff/atoms/neighbor_list.hpp"
 #include "md/driver.hpp"
 
@@ -13,17 +14,9 @@ namespace {
 using namespace mlff;
 
 Structure agi(int n) {
-    Structure unit;
-    unit.cell = 5.06 * Matrix3::Identity();
-    unit.periodic = {true, true, true};
-    unit.species = {47, 47, 53, 53};
-    unit.positions.resize(3, 4);
-    unit.positions << 0.25, 0.5, 0.0, 0.5, 0.5, 0.0, 0.0, 0.5, 0.0, 0.75, 0.0, 0.5;
-    unit.positions *= 5.06;
-    Structure out = make_supercell(unit, {n, n, n});
+    Structure out = make_supercell(agi_unit(), {n, n, n});
     std::mt19937 random(1);
-    std::normal_distribution<double> normal(0.0, 0.13);
-    for (double& x : out.positions.reshaped()) x += normal(random);
+    rattle(out, random);
     return out;
 }
 

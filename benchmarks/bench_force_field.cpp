@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "benchmarks/crystals.hpp"
 #include "libmlff/force_field.hpp"
 #include "libmlff/production.hpp"
 #include "reference/embedded/catalogue.hpp"
@@ -21,22 +22,11 @@ using namespace mlff;
 Structure rattled(const Structure& unit, int n, unsigned seed) {
     Structure out = make_supercell(unit, {n, n, n});
     std::mt19937 random(seed);
-    std::normal_distribution<double> normal(0.0, 0.13);
-    for (Eigen::Index i = 0; i < out.size(); ++i)
-        for (int c = 0; c < 3; ++c) out.positions(c, i) += normal(random);
+    rattle(out, random);
     return out;
 }
 
-Structure agi(int n, unsigned seed) {
-    Structure unit;
-    unit.cell = 5.06 * Matrix3::Identity();
-    unit.periodic = {true, true, true};
-    unit.species = {47, 47, 53, 53};
-    unit.positions.resize(3, 4);
-    unit.positions << 0.25, 0.5, 0.0, 0.5, 0.5, 0.0, 0.0, 0.5, 0.0, 0.75, 0.0, 0.5;
-    unit.positions *= 5.06;
-    return rattled(unit, n, seed);
-}
+Structure agi(int n, unsigned seed) { return rattled(agi_unit(), n, seed); }
 
 Structure silicon_carbide(int n, unsigned seed) {
     Structure unit;

@@ -10,6 +10,7 @@
 #include "bayes/posterior.hpp"
 #include "bayes/selection.hpp"
 #include "bayes/updatable_factor.hpp"
+#include "benchmarks/crystals.hpp"
 #include "libmlff/learning/training_set.hpp"
 
 // One retraining of on-the-fly learning, whole and by stages, on one core: AgI (bcc iodine, a = 5.06 Å, 128 atoms,
@@ -26,17 +27,10 @@ constexpr Index per_species = 500;
 const std::vector<int> species = {47, 53};
 
 LabeledStructure labeled_agi(unsigned seed) {
-    Structure unit;
-    unit.cell = 5.06 * Matrix3::Identity();
-    unit.periodic = {true, true, true};
-    unit.species = {47, 47, 53, 53};
-    unit.positions.resize(3, 4);
-    unit.positions << 0.25, 0.5, 0.0, 0.5, 0.5, 0.0, 0.0, 0.5, 0.0, 0.75, 0.0, 0.5;
-    unit.positions *= 5.06;
-    LabeledStructure item{make_supercell(unit, {4, 4, 2}), {}, "benchmark"};
+    LabeledStructure item{make_supercell(agi_unit(), {4, 4, 2}), {}, "benchmark"};
     std::mt19937 random(seed);
-    std::normal_distribution<double> displacement(0.0, 0.13), label;
-    for (double& x : item.structure.positions.reshaped()) x += displacement(random);
+    rattle(item.structure, random);
+    std::normal_distribution<double> label;
     item.labels.energy = label(random);
     item.labels.forces = Matrix3X(3, item.structure.size());
     for (double& f : item.labels.forces->reshaped()) f = label(random);
