@@ -69,11 +69,11 @@ void compile(const CompileArguments& arguments, const Console& console) {
         for (const auto& item : data) require_known(item.structure, calculator, item.origin);
     }
     options.tell = [&](const ProductionTrial& trial) {
-        console.info(
-            fmt::format("{:>6} terms per species, {} precision: force RMSE {:8.3f} meV/Å, loss {:7.3f} %, "
-                        "energy RMSE {:7.3f} meV/atom, {:6.1f} µs/atom",
-                        trial.n_terms, trial.single_precision ? "single" : "double", 1e3 * trial.errors.force.rmse(),
-                        100.0 * trial.loss, 1e3 * trial.errors.energy.rmse(), trial.microseconds));
+        console.info(fmt::format(
+            "{:>6} components per species, {} precision: force RMSE {:8.3f} meV/Å, loss {:7.3f} %, "
+            "energy RMSE {:7.3f} meV/atom, {:6.1f} µs/atom",
+            trial.n_components, trial.single_precision ? "single" : "double", 1e3 * trial.errors.force.rmse(),
+            100.0 * trial.loss, 1e3 * trial.errors.energy.rmse(), trial.microseconds));
     };
     const ForceField compiled = mlff::compile(model, data, name, options);
     write_model(arguments.output, compiled);

@@ -41,9 +41,9 @@ void info(const std::string& path, const Console& console) {
                         evidence.log_evidence, bayes::describe(evidence.end));
     if (const auto& form = model.production()) {
         std::vector<Eigen::Index> sizes;
-        for (const auto& weights : form->weights) sizes.push_back(weights.size());
+        for (const auto& expansion : form->expansions) sizes.push_back(expansion.n_components());
         text +=
-            fmt::format("production form  {} terms, {} precision, loss {:.3f} % on {}\n", fmt::join(sizes, ", "),
+            fmt::format("production form  {} components, {} precision, loss {:.3f} % on {}\n", fmt::join(sizes, ", "),
                         form->single_precision ? "single" : "double", 100.0 * form->loss, form->measured_on);
     }
     const Calibration& factors = model.calibration();

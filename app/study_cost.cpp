@@ -128,8 +128,13 @@ std::string estimate_cost(const StudyPlan& plan, const Console& console) {
             ProductionForm form;
             for (const LocalReferences& own : model->references()) {
                 const Eigen::Index n = std::min(production_terms, own.size());
-                form.terms.emplace_back(own.features.leftCols(n));
-                form.weights.emplace_back(Eigen::VectorXd::Constant(n, 1e-6));
+                const Eigen::VectorXd no_slope = Eigen::VectorXd::Zero(own.features.rows());
+                form.expansions.push_back({.centre = no_slope,
+                                           .slope = no_slope,
+                                           .projection = {},
+                                           .terms = own.features.leftCols(n),
+                                           .similarities = Eigen::VectorXd::Zero(n),
+                                           .weights = Eigen::VectorXd::Zero(n)});
             }
             model = model->with_production(form);
         }

@@ -180,42 +180,4 @@ std::vector<Index> IncrementalSelection::add(const Eigen::Ref<const Eigen::Matri
     return accepted;
 }
 
-NestedProjection project_greedily(const Eigen::Ref<const Eigen::MatrixXd>& K,
-                                  const Eigen::Ref<const Eigen::VectorXd>& w) {
-    const Index n = K.rows();
-    if (K.cols() != n || w.size() != n)
-        throw std::invalid_argument(
-            fmt::format("projection: {} weights with a kernel matrix of {} x {}", w.size(), K.rows(), K.cols()));
-    if (!K.allFinite() || !w.allFinite()) throw std::invalid_argument("projection: not finite");
-    Eigen::MatrixXd basis(n, n);  // values of the Newton basis at all points, one function per column
-    Eigen::VectorXd residual = K.selfadjointView<Eigen::Lower>() * w, power = K.diagonal();
-    std::vector<double> coefficients;
-    NestedProjection result;
-    const double least = 1e-13 * (n > 0 ? power.maxCoeff() : 0.0);
-    for (Index taken = 0; taken < n; ++taken) {
-        Index next = -1;
-        double largest = -1.0;
-        for (Index i = 0; i < n; ++i)
-            if (power[i] > least && residual[i] * residual[i] / power[i] > largest) {
-                largest = residual[i] * residual[i] / power[i];
-                next = i;
-            }
-        if (next < 0) break;
-        auto function = basis.col(taken);
-        function = K.col(next);
-        function.noalias() -= basis.leftCols(taken) * basis.row(next).head(taken).transpose();
-        function /= std::sqrt(power[next]);
-        const double c = residual[next] / std::sqrt(power[next]);
-        residual -= c * function;
-        power.array() -= function.array().square();
-        power[next] = 0.0;
-        coefficients.push_back(c);
-        result.order.push_back(next);
-    }
-    const auto n_taken = static_cast<Index>(result.order.size());
-    result.L = basis(result.order, Eigen::seqN(0, n_taken)).triangularView<Eigen::Lower>();
-    result.coefficients = Eigen::Map<const Eigen::VectorXd>(coefficients.data(), n_taken);
-    return result;
-}
-
 }  // namespace mlff::bayes

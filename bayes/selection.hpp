@@ -86,18 +86,4 @@ class IncrementalSelection {
     Eigen::MatrixXd L_;
 };
 
-/// A function f = Σ_a w_a k(·, a) in terms of fewer of its points: the orthogonal projection of f on the span of the
-/// leading n of `order`, in the space of the kernel. Nested, so that one ranking serves every n: its weights v solve
-/// L_nᵀ v = c_n, with the leading n rows and columns of L and n coefficients.
-struct NestedProjection {
-    std::vector<Eigen::Index> order;  ///< points; each the one that brings the projection closest to f
-    Eigen::MatrixXd L;                ///< Cholesky factor of K over `order`
-    Eigen::VectorXd coefficients;     ///< of the orthonormal (Newton) basis; ‖f‖² = Σ c²
-};
-/// Greedily the point with the largest residual² / power, i.e. the largest share of ‖f‖²; ends where the points that
-/// are left depend on those taken (power below 1e-13 of the largest K_ii). Cost n_taken² n.
-/// @throws std::invalid_argument if sizes disagree or K or w is not finite.
-[[nodiscard]] NestedProjection project_greedily(const Eigen::Ref<const Eigen::MatrixXd>& K,
-                                                const Eigen::Ref<const Eigen::VectorXd>& w);
-
 }  // namespace mlff::bayes

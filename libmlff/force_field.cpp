@@ -49,26 +49,75 @@ void multiply(bool transposed, const Eigen::MatrixX<Real>& A, const Eigen::Matri
          size(B.rows()), C.data(), size(C.rows()));
 }
 
-/// Σ_k v_k s_k^ζ, summed in double; s_k becomes the slope ζ v_k s_k^(ζ-1).
+/// Σ_k e_k in double over an array, in pieces that stay in registers: `apply(first, n)` returns e of a piece, whose
+/// length n is known when compiled.
+template <class Apply>
+double sum_in_pieces(Index size, Apply&& apply) {
+    constexpr Index at_once = 32;
+    Eigen::Array<double, at_once, 1> sums = Eigen::Array<double, at_once, 1>::Zero();
+    double rest = 0.0;
+    Index k = 0;
+    for (; k + at_once <= size; k += at_once) sums += apply(k, Eigen::fix<at_once>).template cast<double>();
+    for (; k < size; ++k) rest += static_cast<double>(apply(k, Eigen::fix<1>)[0]);
+    return sums.sum() + rest;
+}
+
+/// The local references of a species as they are.
+struct Kernel {
+    const Eigen::MatrixXd& terms;
+    Eigen::VectorBlock<const Eigen::VectorXd> weights;
+};
+
+/// Σ_k v_k s_k^ζ; s_k becomes the slope ζ v_k s_k^(ζ-1).
 template <class Weights, class Similarity>
 double energy_and_slopes(const Weights& v, int power, Similarity s) {
     using Real = typename Similarity::Scalar;
-    constexpr Index at_once = 32;  // stay in registers
-    Eigen::Array<double, at_once, 1> sums = Eigen::Array<double, at_once, 1>::Zero();
-    double rest = 0.0;
-    const auto apply = [&](auto part, auto weights, auto&& add) {
-        const auto similarity = part.array().eval();
-        auto slope = weights.array().eval();
+    return sum_in_pieces(s.size(), [&](Index first, auto n) {
+        auto part = s.segment(first, n).array();
+        const auto similarity = part.eval();
+        auto slope = v.segment(first, n).array().eval();
         for (int p = 1; p < power; ++p) slope *= similarity;
-        add((slope * similarity).template cast<double>());
-        part = (static_cast<Real>(power) * slope).matrix();
-    };
-    Index k = 0;
-    for (; k + at_once <= s.size(); k += at_once)
-        apply(s.template segment<at_once>(k), v.template segment<at_once>(k), [&](const auto& e) { sums += e; });
-    for (; k < s.size(); ++k)
-        apply(s.template segment<1>(k), v.template segment<1>(k), [&](const auto& e) { rest += e.sum(); });
-    return sums.sum() + rest;
+        part = static_cast<Real>(power) * slope;
+        return (slope * similarity).eval();
+    });
+}
+
+/// Σ_k v_k φ(c_k, d_k); d_k becomes the slope v_k dφ/dd. With s = c + d, and no differences of like numbers:
+///   φ = d² Σ_{j=1}^{ζ-1} j c^(j-1) s^(ζ-1-j),   dφ/dd = ζ d Σ_{j=0}^{ζ-2} s^j c^(ζ-2-j)
+template <class Real, class Displacement>
+double energy_and_slopes(const Expansion<Real>& model, int power, Displacement d) {
+    if (power == 1) {
+        d.setZero();
+        return 0.0;
+    }
+    return sum_in_pieces(d.size(), [&](Index first, auto n) {
+        auto part = d.segment(first, n).array();
+        const auto displacement = part.eval(), c = model.similarities.segment(first, n).array().eval();
+        const auto s = (c + displacement).eval();
+        auto c_power = c.Ones(c.size()).eval(), of_value = c_power, of_slope = c_power;
+        for (int p = 2; p < power; ++p) {
+            c_power *= c;
+            of_value = of_value * s + static_cast<Real>(p) * c_power;
+            of_slope = of_slope * s + c_power;
+        }
+        const auto v = (model.weights.segment(first, n).array() * displacement).eval();
+        part = static_cast<Real>(power) * v * of_slope;
+        return (v * displacement * of_value).eval();
+    });
+}
+
+void require_consistent(const Expansion<double>& expansion, Index n_components) {
+    const auto& [constant, centre, slope, projection, terms, similarities, weights] = expansion;
+    const Index n_rows = projection.cols() > 0 ? projection.cols() : n_components;
+    if (centre.size() != n_components || slope.size() != n_components ||
+        (projection.cols() > 0 && projection.rows() != n_components) || terms.rows() != n_rows ||
+        terms.cols() != weights.size() || similarities.size() != weights.size())
+        throw std::invalid_argument(fmt::format(
+            "production form: {} x {} terms, {} weights and a projection of {} x {}; the descriptor has {} components",
+            terms.rows(), terms.cols(), weights.size(), projection.rows(), projection.cols(), n_components));
+    if (!(std::isfinite(constant) && centre.allFinite() && slope.allFinite() && projection.allFinite() &&
+          terms.allFinite() && similarities.allFinite() && weights.allFinite()))
+        throw std::invalid_argument("the production form is not finite");
 }
 
 }  // namespace
@@ -140,18 +189,9 @@ ForceField ForceField::with_calibration(const Calibration& calibration) const {
 
 ForceField ForceField::with_production(std::optional<ProductionForm> form) const {
     if (form) {
-        if (form->terms.size() != species_.size() || form->weights.size() != species_.size())
-            throw std::invalid_argument("a production form needs terms and weights for each species");
-        for (std::size_t s = 0; s < species_.size(); ++s) {
-            const auto& terms = form->terms[s];
-            const auto& weights = form->weights[s];
-            if (terms.rows() != descriptor_->size() || terms.cols() != weights.size())
-                throw std::invalid_argument(
-                    fmt::format("production form: {} x {} terms with {} weights; the descriptor has {} components",
-                                terms.rows(), terms.cols(), weights.size(), descriptor_->size()));
-            if (!terms.allFinite() || !weights.allFinite())
-                throw std::invalid_argument("the production form is not finite");
-        }
+        if (form->expansions.size() != species_.size())
+            throw std::invalid_argument("a production form needs an expansion for each species");
+        for (const auto& expansion : form->expansions) require_consistent(expansion, descriptor_->size());
     }
     ForceField result = *this;
     result.production_ = std::move(form);
@@ -187,12 +227,34 @@ Eigen::MatrixXd compute_features(const descriptors::Descriptor& descriptor, cons
 /// Of one batch, in the precision of its products.
 template <class Real>
 struct ForceFieldCalculator::Products {
-    Eigen::MatrixX<Real> features;    ///< x̂, D × n
-    Eigen::MatrixX<Real> similarity;  ///< x̂·t, n_terms × n; then dE/d(x̂·t)
-    Eigen::MatrixX<Real> gradient;    ///< dE/dx̂, D × n
-    Eigen::Matrix3X<Real> slopes;     ///< dE/dr_ij of one atom [eV/Å]
+    Eigen::MatrixX<Real> features;            ///< x̂, D × n
+    Eigen::MatrixX<Real> centred, projected;  ///< of an expansion: y, D × n, and Pᵀy, D' × n; then dE/d(Pᵀy)
+    Eigen::MatrixX<Real> similarity;          ///< with the terms, n_terms × n; then the slope of E with them
+    Eigen::MatrixX<Real> gradient;            ///< dE/dx̂, D × n
+    Eigen::VectorXd energies;                 ///< without e0 [eV], n
+    Eigen::Matrix3X<Real> slopes;             ///< dE/dr_ij of one atom [eV/Å]
     descriptors::Descriptor::BasicWorkspace<Real> work;
     std::vector<descriptors::Descriptor::Coefficients<Real>> coefficients{static_cast<std::size_t>(batch_size)};
+
+    /// Energies and their gradient from the features.
+    void evaluate(const Kernel& model, int power) {
+        multiply(true, model.terms, features, similarity);
+        for (Index k = 0; k < features.cols(); ++k)
+            energies[k] = energy_and_slopes(model.weights, power, similarity.col(k));
+        multiply(false, model.terms, similarity, gradient);
+    }
+    void evaluate(const Expansion<Real>& model, int power) {
+        const bool fewer = model.projection.cols() > 0;
+        centred = features.colwise() - model.centre;
+        if (fewer) multiply(true, model.projection, centred, projected);
+        multiply(true, model.terms, fewer ? projected : centred, similarity);
+        for (Index k = 0; k < features.cols(); ++k)
+            energies[k] = model.constant + static_cast<double>(model.slope.dot(centred.col(k))) +
+                          energy_and_slopes(model, power, similarity.col(k));
+        multiply(false, model.terms, similarity, fewer ? projected : gradient);
+        if (fewer) multiply(false, model.projection, projected, gradient);
+        gradient.colwise() += model.slope;
+    }
 };
 
 struct ForceFieldCalculator::ThreadScratch {
@@ -211,10 +273,7 @@ ForceFieldCalculator::ForceFieldCalculator(ForceField force_field, double skin, 
                     world ? Share{world->rank(), world->size()} : Share{}),
       world_(world && !world->alone() ? world : nullptr) {
     if (const auto& form = force_field_.production(); form && form->single_precision)
-        for (std::size_t s = 0; s < form->terms.size(); ++s) {
-            single_terms_.emplace_back(form->terms[s].cast<float>());
-            single_weights_.emplace_back(form->weights[s].cast<float>());
-        }
+        for (const auto& expansion : form->expansions) in_single_.push_back(expansion.cast<float>());
     if (world_ == nullptr || world_->rank() != 0) return;
     handle_ = world_->new_handle();
     world_->start(Task::load_force_field, Message::of(handle_, skin, encode_model(force_field_, false)));
@@ -231,26 +290,26 @@ ForceFieldCalculator::~ForceFieldCalculator() {
 void ForceFieldCalculator::predict_batch(int channel, std::span<const Index> atoms, ThreadScratch& scratch,
                                          Evaluation& result) const {
     const auto s = static_cast<std::size_t>(channel);
-    if (!single_terms_.empty())
-        predict_batch(channel, atoms, single_terms_[s], single_weights_[s], scratch.in_single, scratch, result);
+    if (!in_single_.empty())
+        predict_batch(channel, atoms, in_single_[s], scratch.in_single, scratch, result);
     else if (const auto& form = force_field_.production())
-        predict_batch(channel, atoms, form->terms[s], form->weights[s], scratch.in_double, scratch, result);
+        predict_batch(channel, atoms, form->expansions[s], scratch.in_double, scratch, result);
     else
-        predict_batch(channel, atoms, force_field_.references(channel).features,
-                      force_field_.posterior().weights().segment(force_field_.first(channel),
-                                                                 force_field_.references(channel).size()),
+        predict_batch(channel, atoms,
+                      Kernel{force_field_.references(channel).features,
+                             force_field_.posterior().weights().segment(force_field_.first(channel),
+                                                                        force_field_.references(channel).size())},
                       scratch.in_double, scratch, result);
 }
 
-template <class Real, class Terms, class Weights>
-void ForceFieldCalculator::predict_batch(int channel, std::span<const Index> atoms, const Terms& terms,
-                                         const Weights& weights, Products<Real>& products, ThreadScratch& scratch,
-                                         Evaluation& result) const {
+template <class Real, class Model>
+void ForceFieldCalculator::predict_batch(int channel, std::span<const Index> atoms, const Model& model,
+                                         Products<Real>& products, ThreadScratch& scratch, Evaluation& result) const {
     const auto& descriptor = force_field_.descriptor();
     const auto n = static_cast<Index>(atoms.size());
-    const int power = force_field_.kernel_power();
-    auto& [features, similarity, gradient, all_slopes, work, coefficients] = products;
+    auto& [features, centred, projected, similarity, gradient, energies, all_slopes, work, coefficients] = products;
     features.resize(descriptor.size(), n);
+    energies.resize(n);
     scratch.environments.clear();
     for (Index k = 0; k < n; ++k) {
         const auto place = static_cast<std::size_t>(k);
@@ -259,15 +318,12 @@ void ForceFieldCalculator::predict_batch(int channel, std::span<const Index> ato
         descriptor.value(scratch.environments.back(), work, features.col(k));
         work.swap(coefficients[place]);
     }
-    multiply(true, terms, features, similarity);
-    for (Index k = 0; k < n; ++k)
-        result.atom_energies[atoms[static_cast<std::size_t>(k)]] =
-            force_field_.e0()[channel] + energy_and_slopes(weights, power, similarity.col(k));
-    multiply(false, terms, similarity, gradient);
+    products.evaluate(model, force_field_.kernel_power());
     Matrix3 virial = Matrix3::Zero();
     for (Index k = 0; k < n; ++k) {
         const auto place = static_cast<std::size_t>(k);
         const descriptors::Environment& environment = scratch.environments[place];
+        result.atom_energies[atoms[place]] = force_field_.e0()[channel] + energies[k];
         if (all_slopes.cols() < environment.size()) all_slopes.resize(3, 2 * environment.size());
         auto slopes = all_slopes.leftCols(environment.size());
         work.swap(coefficients[place]);
@@ -442,11 +498,12 @@ std::string ForceFieldCalculator::description() const {
     const auto& form = force_field_.production();
     for (int channel = 0; channel < force_field_.n_channels(); ++channel) {
         const auto s = static_cast<std::size_t>(channel);
-        parts.push_back(fmt::format("{} {}", form ? form->weights[s].size() : force_field_.references(channel).size(),
+        parts.push_back(fmt::format("{} {}",
+                                    form ? form->expansions[s].n_components() : force_field_.references(channel).size(),
                                     element_symbol(force_field_.species()[s])));
     }
     return fmt::format("machine-learned force field, {} {}, trained on {}",
-                       form ? "production form, terms" : "local references", fmt::join(parts, ", "),
+                       form ? "production form, components" : "local references", fmt::join(parts, ", "),
                        force_field_.provenance().reference);
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <string>
@@ -50,15 +51,45 @@ struct Calibration {
     double energy = 1.0, force = 1.0, stress = 1.0;
 };
 
-/// A cheaper form of a force field for molecular dynamics (production.hpp), the same energy with fewer terms:
+/// One species of a production form: the energy expanded about a centre m, the constant and the linear part exactly,
+/// the rest by fewer terms, and maybe in fewer components:
 ///
-///   E_i = e0(s_i) + Σ_k v_k (x̂_i · t_k)^ζ
+///   E_i = e0 + a + g·y + Σ_k v_k φ(c_k, Pᵀy · t_k),   y = x̂_i − m,   φ(c, d) = (c + d)^ζ − c^ζ − ζ c^(ζ−1) d
+///
+/// What is left to the terms is small where surroundings are like the centre, so that they need no more than single
+/// precision: Σ_b w_b (x̂·x̂_b)^ζ itself is a small difference of large numbers.
+template <class Real>
+struct Expansion {
+    double constant = 0.0;              ///< a [eV]
+    Eigen::VectorX<Real> centre;        ///< m, D
+    Eigen::VectorX<Real> slope;         ///< g [eV], D
+    Eigen::MatrixX<Real> projection;    ///< P, D × D'; no columns: all components, D' = D
+    Eigen::MatrixX<Real> terms;         ///< t_k, one per column, D' × n_terms
+    Eigen::VectorX<Real> similarities;  ///< c_k, of the centre with the terms, n_terms
+    Eigen::VectorX<Real> weights;       ///< v_k [eV], n_terms
+
+    /// Of x̂ that the terms see.
+    [[nodiscard]] Eigen::Index n_components() const {
+        return projection.cols() > 0 ? projection.cols() : std::min(terms.rows(), terms.cols());
+    }
+    template <class Other>
+    [[nodiscard]] Expansion<Other> cast() const {
+        return {constant,
+                centre.template cast<Other>(),
+                slope.template cast<Other>(),
+                projection.template cast<Other>(),
+                terms.template cast<Other>(),
+                similarities.template cast<Other>(),
+                weights.template cast<Other>()};
+    }
+};
+
+/// A cheaper form of a force field for molecular dynamics (production.hpp).
 struct ProductionForm {
-    std::vector<Eigen::MatrixXd> terms;    ///< t_k, one per column, D × n_terms, per channel
-    std::vector<Eigen::VectorXd> weights;  ///< v_k [eV], n_terms, per channel
-    bool single_precision = true;          ///< of the products with the terms; sums over atoms and terms are double
-    double loss = 0.0;                     ///< growth of the force RMSE on the data named, as a share of it
-    std::string measured_on;               ///< these data
+    std::vector<Expansion<double>> expansions;  ///< per channel
+    bool single_precision = true;  ///< of all that is computed for one atom; sums over atoms and terms are double
+    double loss = 0.0;             ///< growth of the force RMSE on the data named, as a share of it
+    std::string measured_on;       ///< these data
 };
 
 /// Where a force field comes from and how well it reproduces its training data.
@@ -163,19 +194,18 @@ class ForceFieldCalculator final : public Calculator {
     struct ThreadScratch;
     template <class Real>
     struct Products;
-    template <class Real, class Terms, class Weights>
-    void predict_batch(int channel, std::span<const Eigen::Index> atoms, const Terms& terms, const Weights& weights,
-                       Products<Real>& products, ThreadScratch& scratch, Evaluation& result) const;
     void predict_batch(int channel, std::span<const Eigen::Index> atoms, ThreadScratch& scratch,
                        Evaluation& result) const;
+    template <class Real, class Model>
+    void predict_batch(int channel, std::span<const Eigen::Index> atoms, const Model& model, Products<Real>& products,
+                       ThreadScratch& scratch, Evaluation& result) const;
     void evaluate_share(const Structure& structure, Evaluation& result, Matrix3& virial);
     [[nodiscard]] bool shares_variances() const;
     [[nodiscard]] Uncertainty uncertainty(DesignRows rows, const Structure& structure) const;
     [[nodiscard]] Eigen::VectorXd spilling_factors();
 
     ForceField force_field_;
-    std::vector<Eigen::MatrixXf> single_terms_;    ///< of a production form in single precision, per channel
-    std::vector<Eigen::VectorXf> single_weights_;  ///< likewise
+    std::vector<Expansion<float>> in_single_;  ///< a production form in single precision, per channel
     Environments environments_;
     std::vector<bayes::SpillingFactor> spilling_;  ///< per channel; made when first asked for
     std::vector<ThreadScratch> scratch_;           ///< per thread

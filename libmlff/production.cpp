@@ -4,12 +4,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
+#include <limits>
 #include <stdexcept>
 
-#include "bayes/kernel.hpp"
-#include "bayes/lapack.hpp"
-#include "bayes/selection.hpp"
 #include "libmlff/errors.hpp"
 #include "libmlff/learning/model_search.hpp"
 
@@ -18,62 +15,84 @@ namespace {
 
 using Eigen::Index;
 
-constexpr double negligible = 1e-13;   ///< eigenvalue, as a share of the largest
-constexpr double close_enough = 1.05;  ///< sizes that are not told apart any more
-
-struct Eigenvectors {
-    Eigen::MatrixXd vectors;
-    Eigen::VectorXd values;
-};
-/// Of Σ_b w_b x_b x_bᵀ, largest |λ| first, without those that are zero to rounding.
-Eigenvectors quadratic_form(const Eigen::MatrixXd& X, const Eigen::VectorXd& w) {
-    const auto eigen = bayes::lapack::symmetric_eigen(X * w.asDiagonal() * X.transpose());
-    std::vector<Index> order(static_cast<std::size_t>(eigen.values.size()));
-    std::iota(order.begin(), order.end(), Index{0});
-    std::stable_sort(order.begin(), order.end(),
-                     [&](Index a, Index b) { return std::abs(eigen.values[a]) > std::abs(eigen.values[b]); });
-    const double least = negligible * std::abs(eigen.values[order.front()]);
-    while (!order.empty() && !(std::abs(eigen.values[order.back()]) > least)) order.pop_back();
-    return {eigen.vectors(Eigen::all, order), eigen.values(order)};
-}
+constexpr double close_enough = 1.05;   ///< sizes that are not told apart any more
+constexpr double rounding_loss = 1e-4;  ///< that single precision may cost even if no loss is allowed
+constexpr double energy_noise = 1e-4;   ///< [eV/atom] hardly a reference is better converged than this
+constexpr double infinity = std::numeric_limits<double>::infinity();
+/// Weight of the centre itself among the displacements from it, as a share of their trace: it belongs to the span of
+/// the references, so that all directions together are exact, but hardly to where surroundings go.
+constexpr double share_of_centre = 1e-6;
 
 }  // namespace
 
-ProductionTerms::ProductionTerms(const ForceField& force_field) {
+ProductionForms::ProductionForms(const ForceField& force_field)
+    : terms_are_directions_(force_field.kernel_power() == 2) {
+    const int power = force_field.kernel_power();
+    const Index D = force_field.descriptor().size();
     for (int channel = 0; channel < force_field.n_channels(); ++channel) {
+        Expansion<double>& exact = exact_.emplace_back();
+        bayes::BalancedDirections& directions = directions_.emplace_back();
+        exact.centre.setZero(D);
+        exact.slope.setZero(D);
+        exact.terms.resize(D, 0);
         const Eigen::MatrixXd& X = force_field.references(channel).features;
+        if (X.cols() == 0) continue;
         const Eigen::VectorXd w = force_field.posterior().weights().segment(force_field.first(channel), X.cols());
-        Ranked ranked;
-        if (X.cols() > 0 && force_field.kernel_power() == 2) {
-            Eigenvectors form = quadratic_form(X, w);
-            ranked = {std::move(form.vectors), {}, std::move(form.values)};
-        } else if (X.cols() > 0) {
-            bayes::NestedProjection nested =
-                bayes::project_greedily(bayes::kernel_matrix(X, force_field.kernel_power()), w);
-            ranked = {X(Eigen::all, nested.order), std::move(nested.L), std::move(nested.coefficients)};
+
+        exact.centre = X.rowwise().mean();
+        const Eigen::ArrayXd c = X.transpose() * exact.centre;
+        const Eigen::ArrayXd slopes_of_centre = static_cast<double>(power) * c.pow(power - 1);
+        exact.constant = (w.array() * c.pow(power)).sum();
+        exact.slope = X * (w.array() * slopes_of_centre).matrix();
+        if (power == 1) continue;
+
+        const Eigen::MatrixXd Y = X.colwise() - exact.centre;
+        Eigen::MatrixXd S = Y * Y.transpose();
+        S += (share_of_centre * S.trace() / exact.centre.squaredNorm() * exact.centre) * exact.centre.transpose();
+        if (power == 2) {
+            directions = bayes::balanced_directions(S, X * w.asDiagonal() * X.transpose());
+            exact.terms = directions.P;
+            exact.weights = directions.values;
         } else {
-            ranked.terms.resize(force_field.descriptor().size(), 0);
+            Eigen::ArrayXXd slopes = (X.transpose() * X).array();  // of R with the similarities, at the references
+            slopes = static_cast<double>(power) * slopes.pow(power - 1);
+            slopes.colwise() -= slopes_of_centre;
+            const Eigen::MatrixXd gradients = X * (slopes.colwise() * w.array()).matrix();
+            directions = bayes::balanced_directions(S, gradients * gradients.transpose());
+            exact.terms = X;
+            exact.weights = w;
         }
-        channels_.push_back(std::move(ranked));
+        exact.similarities = exact.terms.transpose() * exact.centre;
     }
 }
 
-Index ProductionTerms::most() const {
-    Index n = 0;
-    for (const auto& channel : channels_) n = std::max(n, channel.coefficients.size());
-    return n;
+Index ProductionForms::most() const {
+    Index most = 0;
+    for (std::size_t s = 0; s < exact_.size(); ++s) {
+        const Index rank = directions_[s].values.size(), D = exact_[s].terms.rows(), n = exact_[s].terms.cols();
+        // D' (n + D) operations with a projection, n D without
+        if (rank > 0) most = std::max(most, terms_are_directions_ ? rank : std::min(rank, (n * D - 1) / (n + D)));
+    }
+    return most;
 }
 
-ProductionForm ProductionTerms::leading(Index n, bool single_precision) const {
+ProductionForm ProductionForms::leading(Index n, bool single_precision) const {
     ProductionForm form;
     form.single_precision = single_precision;
-    for (const Ranked& channel : channels_) {
-        const Index own = std::min(n, channel.coefficients.size());
-        Eigen::VectorXd weights = channel.coefficients.head(own);
-        if (channel.L.size() > 0)
-            channel.L.topLeftCorner(own, own).triangularView<Eigen::Lower>().transpose().solveInPlace(weights);
-        form.terms.emplace_back(channel.terms.leftCols(own));
-        form.weights.push_back(std::move(weights));
+    form.expansions = exact_;
+    if (n > most()) return form;
+    for (std::size_t s = 0; s < exact_.size(); ++s) {
+        Expansion<double>& part = form.expansions[s];
+        const Index own = std::min(n, directions_[s].values.size());
+        if (own == 0) continue;
+        if (terms_are_directions_) {
+            part.terms.conservativeResize(Eigen::NoChange, own);
+            part.similarities.conservativeResize(own);
+            part.weights.conservativeResize(own);
+        } else {
+            part.projection = directions_[s].P.leftCols(own);
+            part.terms = directions_[s].V.leftCols(own).transpose() * exact_[s].terms;
+        }
     }
     return form;
 }
@@ -87,59 +106,54 @@ ForceField compile(const ForceField& force_field, const std::vector<LabeledStruc
                    const std::string& data_name, const CompileOptions& options) {
     options.validate();
     std::optional<ErrorReport> before;
-    ProductionTrial last;
-    const auto judge = [&](const ForceField& model, Index n_terms, bool single_precision) {
+    const auto judge = [&](const ForceField& model, Index n_components, bool single_precision) {
         ForceFieldCalculator calculator(model);
-        last = {.n_terms = n_terms, .single_precision = single_precision, .errors = {}};
-        for (const auto& item : data) last.errors.add(item, calculator.evaluate(item.structure));
-        if (!before) before = last.errors;
+        ProductionTrial trial{.n_components = n_components, .single_precision = single_precision, .errors = {}};
+        for (const auto& item : data) trial.errors.add(item, calculator.evaluate(item.structure));
+        if (!before) before = trial.errors;
         if (!(before->force.rmse() > 0.0))
             throw InputError(
                 fmt::format("{}: no forces, or none that differ from the force field's; labelled "
                             "structures that it was not trained on tell what a smaller form loses",
                             data_name));
-        last.loss = last.errors.force.rmse() / before->force.rmse() - 1.0;
+        trial.loss = trial.errors.force.rmse() / before->force.rmse() - 1.0;
+        const double growth = trial.errors.energy.rmse() - before->energy.rmse();
         if (before->energy.rmse() > 0.0)
-            last.loss = std::max(last.loss, last.errors.energy.rmse() / before->energy.rmse() - 1.0);
-        last.microseconds = measure_speed(model, data);
-        options.tell(last);
-        return last.loss;
+            trial.loss = std::max(trial.loss, growth / std::max(before->energy.rmse(), energy_noise));
+        trial.microseconds = measure_speed(model, data);
+        options.tell(trial);
+        return trial.loss;
     };
-    Index largest = 0;
-    for (const auto& set : force_field.references()) largest = std::max(largest, set.size());
-    judge(force_field.with_production({}), largest, false);
+    const Index all = force_field.descriptor().size();
+    judge(force_field.with_production({}), all, false);
 
-    const ProductionTerms terms(force_field);
-    const auto with = [&](Index n, bool single) {
-        ForceField model = force_field.with_production(terms.leading(n, single));
-        return std::pair(judge(model, n, single), std::move(model));
+    const ProductionForms forms(force_field);
+    std::optional<ProductionForm> best;
+    const auto fits = [&](Index n, bool single, double allowed) {
+        ProductionForm form = forms.leading(n, single);
+        form.loss = judge(force_field.with_production(form), std::min(n, all), single);
+        form.measured_on = data_name;
+        const bool enough = form.loss <= allowed;
+        if (enough) best = std::move(form);
+        return enough;
     };
-    bool single = true;
-    auto best = with(terms.most(), single);
-    if (best.first > std::max(options.max_loss, 1e-4)) {
-        single = false;
-        best = with(terms.most(), single);
-    }
-    // The loss falls with the size, but for noise.
-    Index enough = terms.most(), too_few = 0;
-    if (options.max_loss > 0.0)
+    // The loss falls with the number of components, but for noise.
+    const auto search = [&](bool single) {
+        Index enough = forms.most() + 1, too_few = 0;
         while (static_cast<double>(enough) > close_enough * static_cast<double>(too_few) && enough > too_few + 1) {
-            const Index middle =
-                std::clamp(static_cast<Index>(std::sqrt(static_cast<double>(enough) *
-                                                        std::max<double>(1.0, static_cast<double>(too_few)))),
-                           too_few + 1, enough - 1);
-            auto trial = with(middle, single);
-            if (trial.first <= options.max_loss) {
-                enough = middle;
-                best = std::move(trial);
-            } else {
-                too_few = middle;
-            }
+            const double low = std::max<double>(1.0, static_cast<double>(too_few));
+            const auto n =
+                std::clamp(static_cast<Index>(std::sqrt(static_cast<double>(enough) * low)), too_few + 1, enough - 1);
+            (fits(n, single, options.max_loss) ? enough : too_few) = n;
         }
-    ProductionForm form = *best.second.production();
-    form.loss = best.first;
-    form.measured_on = data_name;
-    return force_field.with_production(std::move(form));
+        return best.has_value();
+    };
+    const Index exact = forms.most() + 1;
+    for (const bool single : {true, false}) {
+        if (options.max_loss > 0.0 && search(single)) break;
+        if (fits(exact, single, single ? std::max(options.max_loss, rounding_loss) : infinity)) break;
+    }
+    return force_field.with_production(std::move(best));
 }
 
 }  // namespace mlff

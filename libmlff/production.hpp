@@ -3,43 +3,47 @@
 #include <functional>
 #include <vector>
 
+#include "bayes/balanced_directions.hpp"
 #include "libmlff/force_field.hpp"
 #include "libmlff/learning/error_report.hpp"
 
 namespace mlff {
 
-/// Terms of production forms of a force field, ranked once: a form of any size is the leading ones.
+/// Expansions of a force field about the mean of its local references, in as many components as one likes. With B the
+/// local references of a species and c_b = x̄ · x̂_b,
 ///
-///   ζ = 2:  Σ_b w_b (x̂·x̂_b)² = x̂ᵀ A x̂ = Σ_k λ_k (x̂·u_k)²,  A = Σ_b w_b x̂_b x̂_bᵀ:  eigenvectors, largest |λ| first
-///   else:   some of the local references with the weights of the projection of the energy on them in the space of
-///           the kernel; first the reference that brings the projection closest (f/P-greedy)
+///   E = Σ_b w_b c_b^ζ + y · Σ_b ζ w_b c_b^(ζ-1) x̂_b + R(y),   y = x̂ − x̄,   R(y) = Σ_b w_b φ(c_b, y · x̂_b)
 ///
-/// Both are exact with all terms.   Sources: method.md section 2; for the greedy order Wenzel, Santin, Haasdonk (2022).
-class ProductionTerms {
+/// and φ as in `Expansion`. The components are those of y in the balanced directions of R over the local references:
+///
+///   ζ = 1:  R = 0
+///   ζ = 2:  R = yᵀ A y = Σ_k v_k (t_k · y)²,  A = Σ_b w_b x̂_b x̂_bᵀ:  a component is a term; no references are left
+///   else:   R in the projection of y on the leading directions of A = Σ_b ∇R(y_b) ∇R(y_b)ᵀ
+///
+/// R bends little in most directions, and they carry most of the cancellation among the w_b.
+/// Sources: method.md section 2; bayes/balanced_directions.hpp.
+class ProductionForms {
  public:
-    explicit ProductionTerms(const ForceField& force_field);
+    explicit ProductionForms(const ForceField& force_field);
 
-    /// Of the species that has most.
+    /// Most components of a species that save time.
     [[nodiscard]] Eigen::Index most() const;
-    /// The leading n terms of each species, or all that it has.
+    /// The leading n components of each species; beyond `most` the form is exact, for ζ > 2 without a projection.
     [[nodiscard]] ProductionForm leading(Eigen::Index n, bool single_precision) const;
 
  private:
-    /// Columns of `terms` with weights that depend on how many are taken: those of the leading n solve
-    /// L_nᵀ v = coefficients_n (L = 1 for eigenvectors).
-    struct Ranked {
-        Eigen::MatrixXd terms;
-        Eigen::MatrixXd L;  ///< lower triangular; empty: the unit matrix
-        Eigen::VectorXd coefficients;
-    };
-    std::vector<Ranked> channels_;
+    std::vector<Expansion<double>> exact_;               ///< per channel
+    std::vector<bayes::BalancedDirections> directions_;  ///< likewise
+    bool terms_are_directions_;                          ///< ζ = 2
 };
 
 /// A form that was tried, and how well it does.
 struct ProductionTrial {
-    Eigen::Index n_terms = 0;  ///< per species, at most
+    Eigen::Index n_components = 0;  ///< per species, at most
     bool single_precision = true;
-    double loss = 0.0;          ///< growth of the force or of the energy RMSE, as a share: the larger one
+    /// growth of the force or of the energy RMSE, as a share: the larger one; of energy as a share of 0.1 meV/atom at
+    /// least
+    double loss = 0.0;
     double microseconds = 0.0;  ///< per atom, energy and forces, on the present threads
     ErrorReport errors;
 };

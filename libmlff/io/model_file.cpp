@@ -114,9 +114,16 @@ void write(Hdf5Writer& file, const ForceField& model, bool with_factor = true) {
     file.write("calibration/stress", model.calibration().stress);
     if (const auto& form = model.production()) {
         for (std::size_t s = 0; s < symbols.size(); ++s) {
-            file.write("production/" + symbols[s] + "/terms", form->terms[s]);
-            file.write("production/" + symbols[s] + "/weights", form->weights[s]);
-            file.attribute("production/" + symbols[s] + "/weights", "unit", "eV");
+            const Expansion<double>& expansion = form->expansions[s];
+            const std::string folder = "production/" + symbols[s] + "/";
+            file.write(folder + "constant", expansion.constant);
+            file.write(folder + "centre", expansion.centre);
+            file.write(folder + "slope", expansion.slope);
+            if (expansion.projection.cols() > 0) file.write(folder + "projection", expansion.projection);
+            file.write(folder + "terms", expansion.terms);
+            file.write(folder + "similarities", expansion.similarities);
+            file.write(folder + "weights", expansion.weights);
+            for (const char* energy : {"constant", "slope", "weights"}) file.attribute(folder + energy, "unit", "eV");
         }
         file.write("production/single_precision", form->single_precision ? 1 : 0);
         file.write("production/loss", form->loss);
@@ -217,8 +224,22 @@ ForceField read(const Hdf5Reader& file, bool with_factor = true) {
         if (!file.has("production")) return model;
         ProductionForm form;
         for (const auto& symbol : symbols) {
-            form.terms.push_back(file.read<Eigen::MatrixXd>("production/" + symbol + "/terms"));
-            form.weights.push_back(file.read<Eigen::VectorXd>("production/" + symbol + "/weights"));
+            const std::string folder = "production/" + symbol + "/";
+            Expansion<double>& expansion = form.expansions.emplace_back();
+            expansion.terms = file.read<Eigen::MatrixXd>(folder + "terms");
+            expansion.weights = file.read<Eigen::VectorXd>(folder + "weights");
+            if (file.has(folder + "centre")) {
+                expansion.constant = file.read<double>(folder + "constant");
+                expansion.centre = file.read<Eigen::VectorXd>(folder + "centre");
+                expansion.slope = file.read<Eigen::VectorXd>(folder + "slope");
+                expansion.similarities = file.read<Eigen::VectorXd>(folder + "similarities");
+            } else {  // an earlier form, expanded about zero
+                expansion.centre.setZero(model.descriptor().size());
+                expansion.slope.setZero(model.descriptor().size());
+                expansion.similarities.setZero(expansion.weights.size());
+            }
+            if (file.has(folder + "projection"))
+                expansion.projection = file.read<Eigen::MatrixXd>(folder + "projection");
         }
         form.single_precision = file.read<int>("production/single_precision") != 0;
         form.loss = file.read<double>("production/loss");

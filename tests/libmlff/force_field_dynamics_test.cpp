@@ -17,8 +17,8 @@ ForceField silicon() {
 }
 
 ForceField silicon_in_single_precision() {
-    const ProductionTerms terms(silicon());
-    return silicon().with_production(terms.leading(terms.most(), true));
+    const ProductionForms forms(silicon());
+    return silicon().with_production(forms.leading(forms.most(), true));
 }
 
 /// Total energy after every step [eV].

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <random>
 
 #include "libmlff/errors.hpp"
@@ -42,13 +43,13 @@ std::vector<LabeledStructure> labelled(const ForceField& model, double share) {
 class Production : public ::testing::TestWithParam<int> {};
 INSTANTIATE_TEST_SUITE_P(Powers, Production, ::testing::Values(1, 2, 3, 4));
 
-TEST_P(Production, WithAllTermsIsTheForceField) {
+TEST_P(Production, WithAllComponentsIsTheForceField) {
     const ForceField full = full_model(GetParam());
-    const ProductionTerms terms(full);
+    const ProductionForms forms(full);
     const Structure structure = testing::jittered_crystal(9, 2, 2.4, species, true);
     const Evaluation expected = ForceFieldCalculator(full).evaluate(structure);
     for (const bool single : {false, true}) {
-        ForceFieldCalculator calculator(full.with_production(terms.leading(terms.most(), single)));
+        ForceFieldCalculator calculator(full.with_production(forms.leading(forms.most() + 1, single)));
         const Evaluation result = calculator.evaluate(structure);
         const double tolerance = single ? 2e-4 : 1e-7;
         EXPECT_TRUE(agree(result.atom_energies, expected.atom_energies, tolerance));
@@ -61,9 +62,9 @@ TEST_P(Production, WithAllTermsIsTheForceField) {
 /// Descriptors, products and adjoint in single precision, sums in double.
 TEST_P(Production, SinglePrecisionForcesAreGoodToFiveDigits) {
     const ForceField full = full_model(GetParam());
-    const ProductionTerms terms(full);
-    ForceFieldCalculator in_double(full.with_production(terms.leading(4, false)));
-    ForceFieldCalculator in_single(full.with_production(terms.leading(4, true)));
+    const ProductionForms forms(full);
+    ForceFieldCalculator in_double(full.with_production(forms.leading(4, false)));
+    ForceFieldCalculator in_single(full.with_production(forms.leading(4, true)));
     for (const bool left_handed : {false, true}) {
         const Structure structure = testing::jittered_crystal(9, 4, 2.4, species, left_handed);
         const Evaluation expected = in_double.evaluate(structure), result = in_single.evaluate(structure);
@@ -78,7 +79,7 @@ TEST_P(Production, SinglePrecisionForcesAreGoodToFiveDigits) {
 
 TEST_P(Production, SinglePrecisionDoesNotDependOnThePast) {
     const ForceField full = full_model(GetParam());
-    const ForceField model = full.with_production(ProductionTerms(full).leading(4, true));
+    const ForceField model = full.with_production(ProductionForms(full).leading(4, true));
     ForceFieldCalculator used(model);
     Structure structure = testing::jittered_crystal(8, 3, 2.4, species);
     (void)used.evaluate(testing::jittered_crystal(9, 4, 2.1, species));
@@ -94,7 +95,7 @@ TEST_P(Production, SinglePrecisionDoesNotDependOnThePast) {
 
 TEST_P(Production, TruncatedFormsHaveForcesThatAreTheSlopeOfTheirEnergy) {
     const ForceField full = full_model(GetParam());
-    ForceFieldCalculator calculator(full.with_production(ProductionTerms(full).leading(4, false)));
+    ForceFieldCalculator calculator(full.with_production(ProductionForms(full).leading(4, false)));
     const Structure structure = testing::jittered_crystal(9, 2, 2.4, species, true);
     const Evaluation result = calculator.evaluate(structure);
     for (int c = 0; c < 3; ++c) {
@@ -117,22 +118,65 @@ TEST_P(Production, KeepsErrorEstimatesAndSpillingFactors) {
     const ForceField full = full_model(GetParam());
     const Structure structure = testing::jittered_crystal(9, 2, 2.4, species, false);
     const Request request{.uncertainty = true, .spilling = true};
-    ForceFieldCalculator before(full), after(full.with_production(ProductionTerms(full).leading(3, true)));
+    ForceFieldCalculator before(full), after(full.with_production(ProductionForms(full).leading(3, true)));
     const Evaluation x = before.evaluate(structure, request), y = after.evaluate(structure, request);
     EXPECT_EQ(x.spilling, y.spilling);
     EXPECT_EQ(x.uncertainty->forces, y.uncertainty->forces);
     EXPECT_NE(x.forces, y.forces);
 }
 
-TEST(ProductionTerms, QuadraticFormNeedsNoMoreTermsThanTheDescriptorHasComponents) {
-    const ForceField full = full_model(2, 60);
-    const ProductionTerms terms(full);
-    EXPECT_LE(terms.most(), full.descriptor().size());
-    EXPECT_GT(terms.most(), 10);
+/// Where the references differ in three directions only, three components are exact, and fewer are not.
+TEST_P(Production, NeedsNoMoreComponentsThanTheReferencesSpan) {
+    const int power = GetParam();
+    const ForceField full = full_model(power, 40);
+    auto references = full.references();
+    for (auto& set : references) {
+        const Eigen::MatrixXd few = set.features.leftCols(3);
+        std::mt19937 random(7);
+        std::uniform_real_distribution<double> share(0.2, 0.5);
+        for (double& x : set.features.reshaped()) x = 0.0;
+        for (Index b = 0; b < set.size(); ++b)
+            for (Index k = 0; k < 3; ++k) set.features.col(b) += share(random) * few.col(k);
+    }
+    const ForceField model(std::make_shared<descriptors::Descriptor>(full.descriptor().options(), full.n_channels()),
+                           power, full.species(), references, full.e0(), full.posterior(), full.scales(), {});
+    const ProductionForms forms(model);
+    const Structure structure = testing::jittered_crystal(9, 2, 2.4, species, true);
+    const Evaluation expected = ForceFieldCalculator(model).evaluate(structure);
+    const auto with = [&](Index n) {
+        return ForceFieldCalculator(model.with_production(forms.leading(n, false))).evaluate(structure);
+    };
+    const double tolerance = power == 2 ? 1e-10 : 1e-6;  // of gradients only the squares are known
+    EXPECT_TRUE(agree(with(3).atom_energies, expected.atom_energies, tolerance));
+    EXPECT_TRUE(agree(with(3).forces, expected.forces, tolerance));
+    if (power == 1)
+        EXPECT_EQ(forms.most(), 0);
+    else
+        EXPECT_FALSE(agree(with(2).forces, expected.forces, 1e-4));
+    if (power == 2) {
+        EXPECT_EQ(forms.most(), 3);  // a component is a term; the references are gone
+        EXPECT_EQ(forms.leading(9, false).expansions[0].weights.size(), 3);
+    }
 }
 
-TEST(Compile, TakesTheSmallestFormWithinTheLoss) {
-    const ForceField full = full_model(2, 40);
+/// The constant and the linear part are exact: near the centre of the references the energy hardly needs components.
+TEST(ProductionForms, AreExactToSecondOrderAtTheCentre) {
+    const ForceField full = full_model(3, 30);
+    const auto& references = full.references(0).features;
+    const Eigen::VectorXd centre = references.rowwise().mean();
+    const Eigen::VectorXd weights = full.posterior().weights().segment(full.first(0), references.cols());
+    const Expansion<double> form = ProductionForms(full).leading(1, false).expansions[0];
+    EXPECT_TRUE(agree(form.centre, centre, 1e-12));
+    const Eigen::ArrayXd c = (references.transpose() * centre).array();
+    EXPECT_NEAR(form.constant, (weights.array() * c.cube()).sum(), 1e-10);
+    EXPECT_TRUE(agree(form.slope, (references * (weights.array() * 3.0 * c.square()).matrix()).eval(), 1e-10));
+}
+
+class Compile : public ::testing::TestWithParam<int> {};
+INSTANTIATE_TEST_SUITE_P(Powers, Compile, ::testing::Values(2, 4));
+
+TEST_P(Compile, TakesTheSmallestFormWithinTheLoss) {
+    const ForceField full = full_model(GetParam(), 40);
     const auto data = labelled(full, 0.05);
     std::vector<ProductionTrial> trials;
     const auto form_for = [&](double loss) {
@@ -142,24 +186,29 @@ TEST(Compile, TakesTheSmallestFormWithinTheLoss) {
         options.tell = [&](const ProductionTrial& trial) { trials.push_back(trial); };
         return *compile(full, data, "test data", options).production();
     };
-    const ProductionForm tight = form_for(0.001), loose = form_for(0.2);
+    const double much = GetParam() == 2 ? 0.05 : 0.2;
+    const ProductionForm tight = form_for(0.001), loose = form_for(much);
     EXPECT_LE(tight.loss, 0.001);
-    EXPECT_LE(loose.loss, 0.2);
+    EXPECT_LE(loose.loss, much);
     EXPECT_GT(loose.loss, tight.loss);
-    EXPECT_LT(loose.weights[0].size(), tight.weights[0].size());
+    const auto components = [](const ProductionForm& form) {
+        return std::max(form.expansions[0].n_components(), form.expansions[1].n_components());
+    };
+    EXPECT_LT(components(loose), components(tight));
     EXPECT_EQ(loose.measured_on, "test data");
     EXPECT_EQ(trials.front().loss, 0.0);
-    // Just fewer terms lose too much.
-    const Index n = std::max(loose.weights[0].size(), loose.weights[1].size());
+    // Just fewer components lose too much.
+    const Index n = components(loose);
     bool refused = false;
-    for (const auto& trial : trials) refused |= trial.n_terms < n && trial.loss > 0.2 && trial.n_terms > n * 9 / 10 - 2;
+    for (const auto& trial : trials)
+        refused |= trial.n_components < n && trial.loss > much && trial.n_components > n * 9 / 10 - 2;
     EXPECT_TRUE(refused);
     // Compiled once more, it starts from the local references.
     const ForceField again = compile(full.with_production(loose), data, "test data", {.max_loss = 0.001});
-    EXPECT_EQ(again.production()->weights[0].size(), tight.weights[0].size());
+    EXPECT_EQ(components(*again.production()), components(tight));
 }
 
-TEST(Compile, RefusesDataThatTellNothing) {
+TEST(CompileErrors, DataThatTellNothing) {
     const ForceField full = full_model(2);
     auto data = labelled(full, 0.0);
     EXPECT_THROW((void)compile(full, data, "d.xyz", {}), InputError);
@@ -171,14 +220,23 @@ TEST(Compile, RefusesDataThatTellNothing) {
 TEST(ProductionForm, ComesBackFromTheFileBitForBit) {
     const testing::TemporaryDirectory folder;
     const ForceField full = full_model(3);
-    ProductionForm form = ProductionTerms(full).leading(5, true);
+    ProductionForm form = ProductionForms(full).leading(5, true);
     form.loss = 0.007;
     form.measured_on = "validation.xyz";
     write_model(folder.file("m.h5"), full.with_production(form));
     const ForceField read = read_model(folder.file("m.h5"));
     ASSERT_TRUE(read.production());
-    EXPECT_EQ(read.production()->terms, form.terms);
-    EXPECT_EQ(read.production()->weights, form.weights);
+    for (std::size_t s = 0; s < 2; ++s) {
+        const Expansion<double>&a = read.production()->expansions[s], &b = form.expansions[s];
+        EXPECT_EQ(a.constant, b.constant);
+        EXPECT_EQ(a.centre, b.centre);
+        EXPECT_EQ(a.slope, b.slope);
+        EXPECT_EQ(a.projection, b.projection);
+        EXPECT_EQ(a.terms, b.terms);
+        EXPECT_EQ(a.similarities, b.similarities);
+        EXPECT_EQ(a.weights, b.weights);
+    }
+    EXPECT_GT(form.expansions[0].projection.cols(), 0);
     EXPECT_EQ(read.production()->single_precision, true);
     EXPECT_EQ(read.production()->loss, 0.007);
     EXPECT_EQ(read.production()->measured_on, "validation.xyz");
@@ -186,17 +244,57 @@ TEST(ProductionForm, ComesBackFromTheFileBitForBit) {
     EXPECT_FALSE(read_model(folder.file("plain.h5")).production());
 }
 
+/// Models compiled before there was a centre have terms and weights alone.
+TEST(ProductionForm, OfAnEarlierFileIsExpandedAboutZero) {
+    if (!testing::python_has("h5py")) GTEST_SKIP() << "python3 has no h5py";
+    const testing::TemporaryDirectory folder;
+    const ForceField full = full_model(3);
+    ProductionForm form;
+    for (int channel = 0; channel < 2; ++channel) {
+        const Eigen::VectorXd zero = Eigen::VectorXd::Zero(full.descriptor().size());
+        const auto& features = full.references(channel).features;
+        form.expansions.push_back(
+            {.centre = zero,
+             .slope = zero,
+             .projection = {},
+             .terms = features,
+             .similarities = Eigen::VectorXd::Zero(features.cols()),
+             .weights = full.posterior().weights().segment(full.first(channel), features.cols())});
+    }
+    form.single_precision = false;
+    const Structure structure = testing::jittered_crystal(9, 2, 2.4, species, true);
+    const Evaluation expected = ForceFieldCalculator(full).evaluate(structure);
+    EXPECT_TRUE(
+        agree(ForceFieldCalculator(full.with_production(form)).evaluate(structure).forces, expected.forces, 1e-9));
+    write_model(folder.file("m.h5"), full.with_production(form));
+    ASSERT_TRUE(testing::python(folder,
+                                "import h5py, sys\n"
+                                "with h5py.File(sys.argv[1], 'r+') as f:\n"
+                                "    for symbol in ('Si', 'Ge'):\n"
+                                "        for name in ('constant', 'centre', 'slope', 'similarities'):\n"
+                                "            del f['production'][symbol][name]\n",
+                                folder.file("m.h5")));
+    EXPECT_TRUE(
+        agree(ForceFieldCalculator(read_model(folder.file("m.h5"))).evaluate(structure).forces, expected.forces, 1e-9));
+}
+
 TEST(ProductionForm, OfTheWrongShapeIsRefused) {
     const ForceField full = full_model(3);
-    ProductionForm form = ProductionTerms(full).leading(5, true);
-    form.weights[1].conservativeResize(4);
-    EXPECT_THROW((void)full.with_production(form), std::invalid_argument);
-    form = ProductionTerms(full).leading(5, true);
-    form.terms[0](0, 0) = NAN;
-    EXPECT_THROW((void)full.with_production(form), std::invalid_argument);
-    form = ProductionTerms(full).leading(5, true);
-    form.terms.pop_back();
-    EXPECT_THROW((void)full.with_production(form), std::invalid_argument);
+    const ProductionForm good = ProductionForms(full).leading(5, true);
+    const auto refused = [&](auto&& spoil) {
+        ProductionForm form = good;
+        spoil(form);
+        EXPECT_THROW((void)full.with_production(form), std::invalid_argument);
+    };
+    EXPECT_NO_THROW((void)full.with_production(good));
+    refused([](auto& form) { form.expansions.pop_back(); });
+    refused([](auto& form) { form.expansions[1].weights.conservativeResize(4); });
+    refused([](auto& form) { form.expansions[1].similarities.conservativeResize(4); });
+    refused([](auto& form) { form.expansions[0].slope.conservativeResize(4); });
+    refused([](auto& form) { form.expansions[0].centre.conservativeResize(4); });
+    refused([](auto& form) { form.expansions[0].projection.conservativeResize(Eigen::NoChange, 3); });
+    refused([](auto& form) { form.expansions[0].terms(0, 0) = NAN; });
+    refused([](auto& form) { form.expansions[0].constant = NAN; });
 }
 
 }  // namespace
