@@ -1,19 +1,17 @@
 #!/usr/bin/env python3
 """What a step costs here and in LAMMPS, timed alternately on one core: same crystal, same minutes.
 
-    compare_lammps.py MLFF [--lmp LMP] [--rounds 5] [--references 1000 | --models MODEL...]
+    compare_lammps.py MLFF MODEL... [--lmp LMP] [--rounds 5]
 
-SiC density (zincblende, a = 4.36 Å, 1,728 atoms displaced at random, 46 neighbours within 5 Å). Ours: 8 functions, l_max 3,
-two-body part to 5 Å, force fields fitted to random labels, 1,000 local references per species, as fitted and compiled;
-or those of --models. LAMMPS: the styles below that the program at hand has; coefficients are made here with the right
-sizes, as time does not depend on their values. Prints µs per atom and step, median of the rounds, and the rate of a
-large matrix product in the same rounds. All times are those that the processor worked for the program, so that other
+SiC density (zincblende, a = 4.36 Å, 1,728 atoms displaced at random, 46 neighbours within 5 Å). Ours: force fields of SiC,
+as silicon-carbide.sh makes them. LAMMPS: the styles below that the program at hand has; coefficients are made here with
+the right sizes, as time does not depend on their values. Prints µs per atom and step, median of the rounds, and the rate
+of a large matrix product in the same rounds. All times are those that the processor worked for the program, so that other
 work on the machine disturbs little; start and end are subtracted. Needs NumPy.
 """
 import argparse
 import itertools
 import os
-import re
 import resource
 import shutil
 import statistics
@@ -37,16 +35,10 @@ def crystal(cells, seed):
     return (["Si"] * 4 + ["C"] * 4) * len(corners), positions, EDGE * cells
 
 
-def extxyz(cells, seed, with_labels):
+def extxyz(cells, seed):
     symbols, positions, edge = crystal(cells, seed)
-    random = np.random.default_rng(seed + 1000)
-    lattice = f'Lattice="{edge} 0 0 0 {edge} 0 0 0 {edge}" pbc="T T T"'
-    if not with_labels:
-        rows = [f"{s} {x:.8f} {y:.8f} {z:.8f}" for s, (x, y, z) in zip(symbols, positions)]
-        return f"{len(symbols)}\n{lattice} Properties=species:S:1:pos:R:3\n" + "\n".join(rows) + "\n"
-    forces = random.normal(size=positions.shape)
-    rows = [f"{s} {' '.join(f'{v:.8f}' for v in (*r, *f))}" for s, r, f in zip(symbols, positions, forces)]
-    return (f"{len(symbols)}\n{lattice} Properties=species:S:1:pos:R:3:forces:R:3 energy={random.normal():.6f}\n"
+    rows = [f"{s} {x:.8f} {y:.8f} {z:.8f}" for s, (x, y, z) in zip(symbols, positions)]
+    return (f'{len(symbols)}\nLattice="{edge} 0 0 0 {edge} 0 0 0 {edge}" pbc="T T T" Properties=species:S:1:pos:R:3\n'
             + "\n".join(rows) + "\n")
 
 
@@ -72,36 +64,9 @@ def run(command, folder):
 
 # Ours -----------------------------------------------------------------------------------------------------------------
 
-def make_models(mlff, folder, references):
-    """Force fields to time: name and file."""
-    with open(f"{folder}/data.xyz", "w", encoding="utf-8") as file:
-        file.writelines(extxyz(3, seed, True) for seed in range(12))
-    models = []
-    for power, losses in ((4, ("0",)), (2, ("0", "50%"))):
-        with open(f"{folder}/fit.yaml", "w", encoding="utf-8") as file:
-            file.write("data: {train: data.xyz, folds: 1}\n"
-                       "force_field:\n"
-                       "  radial: {cutoff: 5.0, width: 0.5, functions: 8}\n"
-                       "  angular: {cutoff: 5.0, width: 0.5, functions: 8, l_max: 3, filter: off}\n"
-                       f"  kernel_power: {power}\n"
-                       f"references: {{max: {references}, tolerance: 1e-13}}\ntrade_off: false\noutput: {power}.h5\n")
-        run([mlff, "fit", "fit.yaml", "--threads", "1"], folder)
-        if power == 4:
-            models.append((f"mlff, power 4, {references} references per species, double", "4.h5"))
-        for loss in losses:
-            name = f"{power}-{loss.strip('%')}.h5"
-            out = run([mlff, "compile", f"{power}.h5", name, "--data", "data.xyz", "--max-loss", loss,
-                       "--threads", "1"], folder)
-            terms = re.search(r"terms \d+ \w+", run([mlff, "info", name], folder) + out)
-            models.append((f"mlff, power {power}, compiled with --max-loss {loss}"
-                           + (f", {terms[0]}" if terms else ""), name))
-    return models
-
-
 def time_ours(mlff, folder, model, n_atoms):
     def seconds(steps):
         with open(f"{folder}/run.yaml", "w", encoding="utf-8") as file:
-            # So short a step that the invented forces cannot do harm.
             file.write(f"structure: crystal.xyz\nforce_field: {model}\noutput: run\nguard: off\n"
                        f"dynamics: {{ensemble: nve, temperature: 10, timestep: 0.001, steps: {steps}}}\n"
                        "trajectory: {every: 1000000}\n")
@@ -139,6 +104,31 @@ def write_tersoff(folder):
     return "pair_style tersoff\npair_coeff * * sic.tersoff Si C"
 
 
+def write_uf3(folder, cutoff, three_body_cutoff, spacing=0.4):
+    """Cubic splines, one every 0.4 Å: pairs, and triples of a centre with two neighbours."""
+    random = np.random.default_rng(1)
+
+    def knots(end):
+        return np.concatenate([[0.001] * 3, np.linspace(0.001, end, int(end / spacing) + 1), [end] * 3])
+
+    def rows(*arrays):
+        return "".join(" ".join(f"{x:.10g}" for x in array) + "\n" for array in arrays)
+
+    pair, leg, base = knots(cutoff), knots(three_body_cutoff), knots(2 * three_body_cutoff)
+    elements = ("Si", "C")
+    with open(f"{folder}/sic.uf3", "w", encoding="utf-8") as file:
+        for a, b in itertools.combinations_with_replacement(elements, 2):
+            file.write(f"#UF3 POT UNITS: metal\n2B {a} {b} 0 3 nk\n{cutoff} {len(pair)}\n{rows(pair)}{len(pair) - 4}\n"
+                       + rows(1e-6 * random.normal(size=len(pair) - 4)) + "#\n")
+        for centre in elements:
+            for a, b in itertools.combinations_with_replacement(elements, 2):
+                n = [len(k) - 4 for k in (leg, leg, base)]
+                file.write(f"#UF3 POT UNITS: metal\n3B {centre} {a} {b} 0 3 nk\n{2 * three_body_cutoff} {three_body_cutoff} "
+                           f"{three_body_cutoff} {len(base)} {len(leg)} {len(leg)}\n{rows(base, leg, leg)}"
+                           f"{n[0]} {n[1]} {n[2]}\n" + rows(*(1e-6 * random.normal(size=(n[0] * n[1], n[2])))) + "#\n")
+    return "pair_style uf3 3\npair_coeff * * sic.uf3 Si C"
+
+
 def styles_of(lmp):
     words = set(run([lmp, "-h"], ".").split())
     return lambda style: style in words or f"{style}/omp" in words
@@ -149,13 +139,14 @@ def lammps_cases(lmp, folder):
     has, cases, absent = styles_of(lmp), [], []
     for style, variants in (
             ("tersoff", [("tersoff, 3 Å", lambda: write_tersoff(folder))]),
+            ("uf3", [("UF3, pairs to 5 Å, triples to 3.5 Å", lambda: write_uf3(folder, 5.0, 3.5))]),
             ("snap", [(f"SNAP, twojmax {j}, 5 Å, {snap_size(j)} components", lambda j=j: write_snap(folder, j))
                       for j in (6, 8)])):
         if has(style):
             cases += [("LAMMPS " + name, write()) for name, write in variants]
         else:
             absent.append(style)
-    absent += [style for style in ("pace", "uf3", "mliap", "nep", "quip") if not has(style)]
+    absent += [style for style in ("pace", "nep", "quip") if not has(style)]
     return cases, absent
 
 
@@ -192,23 +183,20 @@ def matrix_rate(dtype):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("mlff", help="the program")
+    parser.add_argument("models", nargs="+", help="force fields of SiC")
     parser.add_argument("--lmp", default="lmp", help="LAMMPS (default: lmp)")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--models", nargs="+", help="force fields of SiC to time instead of fitting some")
-    parser.add_argument("--references", type=int, default=1000, help="per species")
     arguments = parser.parse_args()
     mlff = os.path.abspath(arguments.mlff)
     with tempfile.TemporaryDirectory() as folder:
         with open(f"{folder}/crystal.xyz", "w", encoding="utf-8") as file:
-            file.write(extxyz(CELLS, 1, False))
+            file.write(extxyz(CELLS, 1))
         n_atoms = 8 * CELLS**3
         write_lammps_data(folder)
         cases, absent = lammps_cases(arguments.lmp, folder)
         timers = {name: lambda c=commands: time_lammps(arguments.lmp, folder, c, n_atoms) for name, commands in cases}
-        models = ([(f"mlff {model}", os.path.abspath(model)) for model in arguments.models] if arguments.models
-                  else make_models(mlff, folder, arguments.references))
-        for name, model in models:
-            timers[name] = lambda m=model: time_ours(mlff, folder, m, n_atoms)
+        for model in arguments.models:
+            timers[f"mlff {model}"] = lambda m=os.path.abspath(model): time_ours(mlff, folder, m, n_atoms)
         times, rates = {name: [] for name in timers}, {np.float64: [], np.float32: []}
         for _ in range(arguments.rounds):
             for dtype, values in rates.items():
