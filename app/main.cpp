@@ -19,6 +19,12 @@
 
 namespace {
 
+/// Version, and the CPUs that this program is for.
+std::string version_line() {
+    const std::string arch = MLFF_ARCH;
+    return mlff::version + (arch.empty() ? arch : " (-march=" + arch + ")");
+}
+
 constexpr int status_failed = 1, status_wrong_input = 2, status_guard = 3, status_interrupted = 130;
 
 int complain(const std::string& message, int status) {
@@ -43,7 +49,7 @@ void share_cores(mlff::Communicator& world, int given) {
 int lead(int argc, char** argv, mlff::Communicator& world) {
     using namespace mlff::app;
     CLI::App app{"mlff: machine-learned force fields, learned on the fly and run fast"};
-    app.set_version_flag("--version", mlff::version);
+    app.set_version_flag("--version", version_line());
     app.require_subcommand(1);
     app.footer(
         "Exit status: 0 done, 1 failed while running, 2 wrong input, 3 stopped by a guard, 130 interrupted after "
@@ -160,7 +166,8 @@ int lead(int argc, char** argv, mlff::Communicator& world) {
                     "take one structure, counted from 1 (POSCAR, LAMMPS data: default the last)")
         ->check(CLI::PositiveNumber);
     sub->add_option("--species", convert_arguments.species,
-                    "elements of the atom types of LAMMPS, or of H5MD's, such as Ag,I (default: by the masses, or a column element)")
+                    "elements of the atom types of LAMMPS, or of H5MD's, such as Ag,I (default: by the masses, or a "
+                    "column element)")
         ->delimiter(',');
     sub->callback([&] { job = [&](const Console& console) { convert(convert_arguments, console); }; });
 
@@ -231,6 +238,10 @@ int lead(int argc, char** argv, mlff::Communicator& world) {
                 "(the packages libopenblas0-openmp and libopenblas0-pthread are safe)");
             threads = 1;
         }
+        if (slower_than_this_cpu())
+            console.warn(
+                "this program is for any x86-64 and slower than this CPU allows: those for newer CPUs, "
+                "mlff-x86-64-v3 and mlff-x86-64-v4, belong beside it");
         share_cores(world, threads);
         job(console);
         return 0;
@@ -248,13 +259,15 @@ int lead(int argc, char** argv, mlff::Communicator& world) {
 }
 
 int main(int argc, char** argv) {
-    mlff::app::prepare_process(argv);
     try {
+        mlff::app::prepare_process(argv);
         mlff::Communicator world;
         if (world.rank() == 0) return lead(argc, argv, world);
         mlff::app::ignore_interrupts();
         mlff::serve(world);
         return 0;
+    } catch (const mlff::InputError& error) {
+        return complain(error.what(), status_wrong_input);
     } catch (const std::exception& error) {
         return complain(error.what(), status_failed);
     }

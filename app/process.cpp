@@ -5,7 +5,11 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <string>
 #include <string_view>
+#include <vector>
+
+#include "app/variant.hpp"
 
 namespace mlff::app {
 namespace {
@@ -25,7 +29,20 @@ const char* best_kernel() {
     return nullptr;
 }
 
+/// The levels of x86-64 that this CPU has, best first; none where the program is not a portable one, or is a variant.
+std::vector<std::string> cpu_levels() {
+    std::vector<std::string> levels;
+#if MLFF_PORTABLE
+    if (__builtin_cpu_supports("x86-64-v4")) levels.push_back("x86-64-v4");
+    if (__builtin_cpu_supports("x86-64-v3")) levels.push_back("x86-64-v3");
+    levels.push_back("x86-64");
+#endif
+    return levels;
+}
+
 }  // namespace
+
+bool slower_than_this_cpu() { return cpu_levels().size() > 1 && std::getenv("MLFF_ARCH") == nullptr; }
 
 bool blas_is_thread_safe() {
     // 0: built without threads and, as distributions build it, without the locks that concurrent callers need.
@@ -48,10 +65,13 @@ void prepare_process(char** argv) {
                 changed = true;
             }
     }
-    if (changed) {
-        std::error_code error;
-        const auto self = std::filesystem::read_symlink("/proc/self/exe", error);  // its own name in ps and top
-        if (!error) execv(self.c_str(), argv);  // returns only if it fails; then it goes on slower
+    std::error_code error;
+    const auto self = std::filesystem::read_symlink("/proc/self/exe", error);  // its own name in ps and top
+    if (!error) {
+        const char* forced = std::getenv("MLFF_ARCH");
+        const auto levels = cpu_levels();
+        const auto next = levels.empty() ? self : choose_variant(self, levels, forced == nullptr ? "" : forced);
+        if (changed || next != self) execv(next.c_str(), argv);  // returns only if it fails; then it goes on slower
     }
 
     constexpr int own_threads = 1;  // openblas_get_parallel: 1 for a build that runs pthreads beside ours

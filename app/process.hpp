@@ -13,7 +13,14 @@ namespace mlff::app {
 ///   off.
 /// - GOMP_SPINCOUNT: threads that wait at a barrier give the core back soon. On a shared node long spinning costs more
 ///   than the work itself (measured here: a factor of five with one foreign process on two cores).
-/// What the user has set (OPENBLAS_CORETYPE, OMP_WAIT_POLICY, GOMP_SPINCOUNT) is respected.
+/// - MLFF_ARCH: in a portable build the program for the best level of x86-64 that this CPU has takes over
+///   (app/variant.hpp), or that for the level named here, such as x86-64-v3.
+/// What the user has set (OPENBLAS_CORETYPE, OMP_WAIT_POLICY, GOMP_SPINCOUNT, MLFF_ARCH) is respected.
+/// @throws InputError if MLFF_ARCH names a level that cannot be had
 void prepare_process(char** argv);
+
+/// True where a portable build goes on with the program for any x86-64, though the user has not asked for that and this
+/// CPU has more: the program for it is missing.
+[[nodiscard]] bool slower_than_this_cpu();
 
 }  // namespace mlff::app
