@@ -14,12 +14,13 @@
 #include "libmlff/environments.hpp"
 #include "libmlff/force_field.hpp"
 #include "libmlff/io/model_file.hpp"
+#include "libmlff/production.hpp"
 
 namespace mlff::app {
 namespace {
 
-constexpr double analysis_microseconds = 7.0;   ///< per atom, frame and observable: AgI, 128 atoms, seven observables
-constexpr Eigen::Index production_terms = 100;  ///< of a compiled form, per species
+constexpr double analysis_microseconds = 7.0;  ///< per atom, frame and observable: AgI, 128 atoms, seven observables
+constexpr Eigen::Index production_components = 40;  ///< of a compiled form, per species
 
 /// Everything here is timed on one thread.
 class OneThread {
@@ -125,18 +126,8 @@ std::string estimate_cost(const StudyPlan& plan, const Console& console) {
     }
     if (model) {
         if (!plan.max_loss.empty() && !model->production()) {
-            ProductionForm form;
-            for (const LocalReferences& own : model->references()) {
-                const Eigen::Index n = std::min(production_terms, own.size());
-                const Eigen::VectorXd no_slope = Eigen::VectorXd::Zero(own.features.rows());
-                form.expansions.push_back({.centre = no_slope,
-                                           .slope = no_slope,
-                                           .projection = {},
-                                           .terms = own.features.leftCols(n),
-                                           .similarities = Eigen::VectorXd::Zero(n),
-                                           .weights = Eigen::VectorXd::Zero(n)});
-            }
-            model = model->with_production(form);
+            const ProductionForms forms(*model);
+            model = model->with_production(forms.leading(std::min(production_components, forms.most()), true));
         }
         ForceFieldCalculator calculator(*model);
         add(fmt::format("force field, {} runs of {:.0f} steps", plan.runs.size(), n_steps),

@@ -36,7 +36,7 @@ ProductionForms::ProductionForms(const ForceField& force_field)
         exact.slope.setZero(D);
         exact.terms.resize(D, 0);
         const Eigen::MatrixXd& X = force_field.references(channel).features;
-        if (X.cols() == 0) continue;
+        if (X.isZero(0.0)) continue;  // none, or atoms that never had a neighbour
         const Eigen::VectorXd w = force_field.posterior().weights().segment(force_field.first(channel), X.cols());
 
         exact.centre = X.rowwise().mean();

@@ -159,6 +159,23 @@ TEST_P(Production, NeedsNoMoreComponentsThanTheReferencesSpan) {
     }
 }
 
+TEST_P(Production, OfASpeciesThatNeverHadANeighbour) {
+    const ForceField full = full_model(GetParam());
+    auto references = full.references();
+    references[1].features.setZero();
+    const ForceField model(std::make_shared<descriptors::Descriptor>(full.descriptor().options(), full.n_channels()),
+                           GetParam(), full.species(), references, full.e0(), full.posterior(), full.scales(), {});
+    const ProductionForm form = ProductionForms(model).leading(2, false);
+    EXPECT_EQ(form.expansions[1].weights.size(), 0);
+    const Structure structure = testing::jittered_crystal(9, 2, 2.4, species, true);
+    const Evaluation expected = ForceFieldCalculator(model).evaluate(structure);
+    const auto with = [&](const ProductionForm& given) {
+        return ForceFieldCalculator(model.with_production(given)).evaluate(structure);
+    };
+    EXPECT_TRUE(with(form).forces.allFinite());
+    EXPECT_TRUE(agree(with(ProductionForms(model).leading(99, false)).forces, expected.forces, 1e-7));
+}
+
 /// The constant and the linear part are exact: near the centre of the references the energy hardly needs components.
 TEST(ProductionForms, AreExactToSecondOrderAtTheCentre) {
     const ForceField full = full_model(3, 30);
