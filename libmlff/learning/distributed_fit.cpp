@@ -23,12 +23,6 @@ struct Problem {
     std::vector<Index> prior_sizes;  ///< none: the identity
 };
 
-Index n_references(const Problem& problem) {
-    Index n = 0;
-    for (const auto& set : problem.model.references) n += set.size();
-    return n;
-}
-
 /// Rows [Φ y] of one structure in the units of the regression, energies about their baseline.
 MatrixXd scaled_rows(const Problem& problem, const LabeledStructure& item) {
     const auto& [structure, labels, origin, group] = item;
@@ -65,7 +59,7 @@ std::optional<bayes::Posterior> regress(Communicator& world, const Problem& prob
                                         const std::vector<const LabeledStructure*>& own,
                                         const bayes::EvidenceOptions& evidence,
                                         const std::vector<bayes::CholeskyFactor>& prior, const Progress& progress) {
-    const Index n = n_references(problem);
+    const Index n = count_references(problem.model.references);
     DistributedFactor factor(world, n + 1);
     // Enough rows at a time that the factor above them is not worked through too often.
     const Index wanted = std::max(fewest_rows, n / world.size());
@@ -146,7 +140,7 @@ DistributedFit fit_distributed(const std::vector<LabeledStructure>& training, co
                     units_of(labels, species, options.regression),
                     {}};
     for (const auto& block : prior) problem.prior_sizes.push_back(block.L.rows());
-    if (n_references(problem) == 0) throw InputError("there is no local reference configuration to fit with");
+    if (count_references(references) == 0) throw InputError("there is no local reference configuration to fit with");
     const auto& weights = options.regression.weights;
     if (std::none_of(training.begin(), training.end(), [&](const LabeledStructure& item) {
             return (item.labels.energy && weights.energy > 0.0) || (item.labels.forces && weights.force > 0.0) ||

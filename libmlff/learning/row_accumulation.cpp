@@ -4,9 +4,7 @@ namespace mlff {
 namespace {
 
 PartedData accumulate_share(const RowModel& model, std::span<const PartedStructure> items, const Progress& progress) {
-    Eigen::Index n_references = 0;
-    for (const auto& set : model.references) n_references += set.size();
-    PartedData data(n_references, model.species, model.n_parts, model.held_out);
+    PartedData data(count_references(model.references), model.species, model.n_parts, model.held_out);
     long done = 0;
     for (const auto& [item, part] : items) {
         Environments environments(model.species, model.descriptor->cutoff(), 0.0);
