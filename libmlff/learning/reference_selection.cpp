@@ -127,26 +127,20 @@ std::vector<LocalReferences> gather_references(const std::vector<LabeledStructur
         }
     }
 
-    std::vector<double> costs;
-    for (const auto& item : picked) costs.push_back(static_cast<double>(item.structure.size()));
-    const int n_ranks = world ? world->size() : 1;
-    const auto first = share_by_cost(costs, n_ranks);
-    std::vector<PickedFeatures> blocks;  // of the ranks, in order
-    if (n_ranks > 1) {
+    const bool shared = world && !world->alone();
+    std::size_t n_own = picked.size();
+    if (shared) {
         world->start(Task::gather_references, Message::of(descriptor.options(), species));
-        std::vector<Message> shares(static_cast<std::size_t>(n_ranks));
-        for (std::size_t rank = 1; rank < shares.size(); ++rank) {
-            shares[rank] << first[rank + 1] - first[rank];
-            for (std::size_t k = first[rank]; k < first[rank + 1]; ++k)
-                shares[rank] << picked[k].structure << picked[k].atoms;
-        }
-        (void)world->scatter(shares);
+        n_own = world->scatter_by_cost(
+            picked.size(), [&](std::size_t k) { return picked[k].structure.size(); },
+            [&](Message& message, std::size_t k) { message << picked[k].structure << picked[k].atoms; });
     }
     PickedFeatures own;
-    do_share(n_ranks > 1 ? world : nullptr, [&] {
-        own = describe({picked.data(), first[1]}, descriptor, species, progress);
+    do_share(shared ? world : nullptr, [&] {
+        own = describe({picked.data(), n_own}, descriptor, species, progress);
     });
-    if (n_ranks > 1) {
+    std::vector<PickedFeatures> blocks;  // of the ranks, in order
+    if (shared) {
         for (Message& message : world->gather(Message::of(own.features, own.has_neighbors))) {
             blocks.emplace_back();
             message >> blocks.back().features >> blocks.back().has_neighbors;
