@@ -72,8 +72,8 @@ class Communicator {
     /// lowest rank (InputError stays InputError), and the others TaskFailed.
     void agree(const std::exception_ptr& failure);
 
-    [[nodiscard]] Eigen::Index largest(Eigen::Index value);       ///< of all ranks, everywhere
-    [[nodiscard]] Message broadcast(const Message& from_rank_0);  ///< everywhere
+    [[nodiscard]] Eigen::Index largest(Eigen::Index value);  ///< of all ranks, everywhere
+    [[nodiscard]] double broadcast(double from_rank_0);      ///< everywhere
 
     /// Sum over the ranks, on rank `to`; the others keep what they have.
     void sum(std::span<double> values, int to = 0);
