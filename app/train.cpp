@@ -99,10 +99,7 @@ void train(const std::string& config_path, const Console& console, Communicator&
             if (interrupted()) throw Interrupted{};  // nothing is lost: the journal has it all
             return;
         }
-        const TrainingSet& set = learner_view->training_set();
-        session_view->log(learning_log_lines(
-            event, set.species(),
-            event.retrained ? set.force_errors(event.retrained->posterior().weights()) : Eigen::VectorXd()));
+        session_view->log(learning_log_lines(event, learner_view->training_set().species()));
         if (event.changes.empty()) return;
         write_results(directory, *learner_view, record);
         progress.temperature = session_view->temperature();

@@ -251,7 +251,9 @@ void Learner::learn(LearningEvent& event) {
     }
     if (!enough) return;
     model_ = std::make_unique<ForceFieldCalculator>(training_set_.fit(options_.regression, provenance_), 1.0, world_);
+    force_errors_ = training_set_.force_errors(model()->posterior().weights());
     event.retrained = model();
+    event.force_errors = &force_errors_;
 }
 
 void Learner::finish() {
