@@ -65,7 +65,8 @@ void train(const std::string& config_path, const Console& console, Communicator&
     // Without a journal entry only a checkpoint before the first call (a continued training) is of use.
     if (checkpoint && n_entries == 0 && checkpoint->n_reference_calls > 0) checkpoint.reset();
     const bool resuming = n_entries > 0 || checkpoint;
-    const std::string record = reference_of_record(settings.reference, directory, n_entries > 0, settings.learning.initial_data);
+    const std::string record =
+        reference_of_record(settings.reference, directory, n_entries > 0, settings.learning.initial_data);
     settings.resolved = reference_line(record) + settings.resolved;
     require_same_settings(settings.output, settings.resolved, settings.may_change());
     directory.write_settings(settings.resolved);
@@ -105,8 +106,7 @@ void train(const std::string& config_path, const Console& console, Communicator&
         progress.temperature = session_view->temperature();
         write_status(directory, *learner_view, progress);
     };
-    const Provenance provenance{
-        .version = version, .reference = record, .settings = settings.resolved};
+    const Provenance provenance{.version = version, .reference = record, .settings = settings.resolved};
     Learner learner(
         reference, settings.learning.options, species, provenance, &journal,
         [&] { return session_view->checkpoint().encode(); }, observe, &world);

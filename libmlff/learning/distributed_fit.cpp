@@ -1,6 +1,7 @@
 #include "libmlff/learning/distributed_fit.hpp"
 
 #include <algorithm>
+#include <span>
 
 #include "libmlff/errors.hpp"
 #include "libmlff/learning/error_report.hpp"
@@ -56,8 +57,7 @@ MatrixXd scaled_rows(const Problem& problem, const LabeledStructure& item) {
 
 /// All ranks together. Evidence options and factors of the prior are rank 0's.
 std::optional<bayes::Posterior> regress(Communicator& world, const Problem& problem,
-                                        std::span<const LabeledStructure> own,
-                                        const bayes::EvidenceOptions& evidence,
+                                        std::span<const LabeledStructure> own, const bayes::EvidenceOptions& evidence,
                                         const std::vector<bayes::CholeskyFactor>& prior, const Progress& progress) {
     const Index n = count_references(problem.model.references);
     DistributedFactor factor(world, n + 1);
@@ -152,7 +152,8 @@ DistributedFit fit_distributed(const std::vector<LabeledStructure>& training, co
     const std::size_t n_own = world.scatter_by_cost(
         training.size(), [&](std::size_t k) { return training[k].structure.size(); },
         [&](Message& message, std::size_t k) { message << training[k]; });
-    auto posterior = regress(world, problem, std::span(training).first(n_own), options.regression.evidence, prior, progress);
+    auto posterior =
+        regress(world, problem, std::span(training).first(n_own), options.regression.evidence, prior, progress);
     world.done();
 
     Solution solution{std::move(*posterior), problem.units.e0, problem.units.scales};

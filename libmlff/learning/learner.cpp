@@ -45,8 +45,9 @@ void LearnerOptions::validate() const {
             "at least min_references");
 }
 
-Learner::Learner(Calculator& reference, const LearnerOptions& options, const std::vector<int>& species, Provenance provenance,
-                 Journal* journal, CallerState caller_state, Observer observer, Communicator* world)
+Learner::Learner(Calculator& reference, const LearnerOptions& options, const std::vector<int>& species,
+                 Provenance provenance, Journal* journal, CallerState caller_state, Observer observer,
+                 Communicator* world)
     : reference_(reference),
       options_(options),
       provenance_(std::move(provenance)),

@@ -136,9 +136,7 @@ std::vector<LocalReferences> gather_references(const std::vector<LabeledStructur
             [&](Message& message, std::size_t k) { message << *picked[k].structure << picked[k].atoms; });
     }
     PickedFeatures own;
-    do_share(shared ? world : nullptr, [&] {
-        own = describe({picked.data(), n_own}, descriptor, species, progress);
-    });
+    do_share(shared ? world : nullptr, [&] { own = describe({picked.data(), n_own}, descriptor, species, progress); });
     std::vector<PickedFeatures> blocks;  // of the ranks, in order
     if (shared) {
         for (Message& message : world->gather(Message::of(own.features, own.has_neighbors))) {

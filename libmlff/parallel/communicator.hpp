@@ -85,8 +85,8 @@ class Communicator {
     [[nodiscard]] Eigen::MatrixXd sum_columns(const Eigen::MatrixXd& columns);
     /// One message for each rank, from rank 0, where `all` is given.
     [[nodiscard]] Message scatter(const std::vector<Message>& all);
-    /// n things of rank 0 in blocks of about equal cost (share_by_cost): each other rank is sent the number of things in
-    /// its block, and then these, as write(message, k) writes thing k; it receives them by scatter({}).
+    /// n things of rank 0 in blocks of about equal cost (share_by_cost): each other rank is sent the number of things
+    /// in its block, and then these, as write(message, k) writes thing k; it receives them by scatter({}).
     /// @returns how many stay on rank 0: the first
     template <class Cost, class Write>
     std::size_t scatter_by_cost(std::size_t n, const Cost& cost, const Write& write) {
