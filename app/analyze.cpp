@@ -11,6 +11,7 @@
 
 #include "app/findings.hpp"
 #include "app/interrupt.hpp"
+#include "app/observable_parts.hpp"
 #include "app/observables.hpp"
 #include "app/pictures.hpp"
 #include "app/rehearsal.hpp"

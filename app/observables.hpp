@@ -39,7 +39,4 @@ class Observable {
 /// @throws InputError file:line if the entry is wrong
 [[nodiscard]] std::unique_ptr<Observable> read_observable(ConfigSection& section);
 
-/// Atomic numbers of a list of symbols (or a single one) under `key`; empty if absent.
-[[nodiscard]] std::vector<int> read_elements(ConfigSection& config, const std::string& key);
-
 }  // namespace mlff::app

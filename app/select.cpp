@@ -73,10 +73,7 @@ void select(const std::string& config_path, const Console& console, Communicator
         progress.step = event.step;
         if (event.prediction && event.prediction->uncertainty)
             progress.beef_max = event.prediction->uncertainty->force_norms().maxCoeff();
-        const TrainingSet& set = learner_view->training_set();
-        log.write(learning_log_lines(
-            event, set.species(),
-            event.retrained ? set.force_errors(event.retrained->posterior().weights()) : Eigen::VectorXd()));
+        log.write(learning_log_lines(event, learner_view->training_set().species()));
     };
     Learner learner(reference, settings.learning.options, species_of(data),
                     {.version = version, .reference = reference.description(), .settings = settings.resolved}, nullptr,

@@ -65,7 +65,8 @@ void train(const std::string& config_path, const Console& console, Communicator&
     // Without a journal entry only a checkpoint before the first call (a continued training) is of use.
     if (checkpoint && n_entries == 0 && checkpoint->n_reference_calls > 0) checkpoint.reset();
     const bool resuming = n_entries > 0 || checkpoint;
-    const std::string record = reference_of_record(settings.reference, directory, n_entries > 0, settings.learning.initial_data);
+    const std::string record =
+        reference_of_record(settings.reference, directory, n_entries > 0, settings.learning.initial_data);
     settings.resolved = reference_line(record) + settings.resolved;
     require_same_settings(settings.output, settings.resolved, settings.may_change());
     directory.write_settings(settings.resolved);
@@ -99,17 +100,13 @@ void train(const std::string& config_path, const Console& console, Communicator&
             if (interrupted()) throw Interrupted{};  // nothing is lost: the journal has it all
             return;
         }
-        const TrainingSet& set = learner_view->training_set();
-        session_view->log(learning_log_lines(
-            event, set.species(),
-            event.retrained ? set.force_errors(event.retrained->posterior().weights()) : Eigen::VectorXd()));
+        session_view->log(learning_log_lines(event, learner_view->training_set().species()));
         if (event.changes.empty()) return;
         write_results(directory, *learner_view, record);
         progress.temperature = session_view->temperature();
         write_status(directory, *learner_view, progress);
     };
-    const Provenance provenance{
-        .version = version, .reference = record, .settings = settings.resolved};
+    const Provenance provenance{.version = version, .reference = record, .settings = settings.resolved};
     Learner learner(
         reference, settings.learning.options, species, provenance, &journal,
         [&] { return session_view->checkpoint().encode(); }, observe, &world);

@@ -26,11 +26,9 @@ void write_status(const RunDirectory& directory, const Learner& learner, const P
     const TrainingSet& set = learner.training_set();
     for (std::size_t s = 0; s < set.species().size(); ++s)
         references[symbol_of(learner, s)] = set.references()[s].size();
-    if (const ForceField* model = learner.model()) {
-        const Eigen::VectorXd rmse = set.force_errors(model->posterior().weights());
+    if (learner.model())
         for (std::size_t s = 0; s < set.species().size(); ++s)
-            errors[symbol_of(learner, s)] = rmse[static_cast<Eigen::Index>(s)];
-    }
+            errors[symbol_of(learner, s)] = learner.force_errors()[static_cast<Eigen::Index>(s)];
     status["local_references"] = references;
     status["threshold"] = learner.threshold();
     status["beef_max"] = progress.beef_max;
@@ -57,10 +55,9 @@ std::string summary(const Learner& learner, long evaluations) {
         learner.threshold());
     const TrainingSet& set = learner.training_set();
     if (!learner.model()) return text + "; no model: the references of some species are still too few";
-    const Eigen::VectorXd rmse = set.force_errors(learner.model()->posterior().weights());
     for (std::size_t s = 0; s < set.species().size(); ++s)
         text += fmt::format("\n  {:<2} {:>5} local references, training force RMSE {:.1f} meV/Å", symbol_of(learner, s),
-                            set.references()[s].size(), 1000.0 * rmse[static_cast<Eigen::Index>(s)]);
+                            set.references()[s].size(), 1000.0 * learner.force_errors()[static_cast<Eigen::Index>(s)]);
     return text;
 }
 

@@ -134,6 +134,12 @@ LocalReferences LocalReferences::subset(const std::vector<Index>& which) const {
     return part;
 }
 
+Index count_references(const std::vector<LocalReferences>& references) {
+    Index n = 0;
+    for (const auto& set : references) n += set.size();
+    return n;
+}
+
 void ForceFieldOptions::validate() const {
     descriptor.validate();
     if (kernel_power < 1 || kernel_power > 16)

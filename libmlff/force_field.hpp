@@ -36,6 +36,8 @@ struct LocalReferences {
     [[nodiscard]] Eigen::Index size() const { return features.cols(); }
     [[nodiscard]] LocalReferences subset(const std::vector<Eigen::Index>& which) const;  ///< in the order asked for
 };
+/// N_B: those of all species.
+[[nodiscard]] Eigen::Index count_references(const std::vector<LocalReferences>& references);
 
 /// Unit of each kind of label in the regression: rows are divided by it (deviation over the training data, divided by
 /// the user's weight).

@@ -15,8 +15,6 @@ using Eigen::Index;
 using Eigen::MatrixXd;
 using Eigen::VectorXd;
 
-constexpr double program_bytes = 45e6;  ///< of the program itself, libraries and tables included
-
 /// Shortest of some repetitions, until half a second is spent.
 template <class Action>
 double seconds_of(const Action& action) {

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "libmlff/io/frame_source.hpp"
-#include "libmlff/io/hdf5.hpp"
 #include "libmlff/io/hdf5_appender.hpp"
+#include "libmlff/io/hdf5_reader.hpp"
 
 /// Trajectories in HDF5 by the conventions of H5MD 1.1 (https://www.nongnu.org/h5md/h5md.html): T frames of N atoms,
 ///

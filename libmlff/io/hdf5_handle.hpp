@@ -2,7 +2,9 @@
 
 #include <hdf5.h>
 
+#include <Eigen/Core>
 #include <algorithm>
+#include <array>
 #include <string>
 #include <utility>
 #include <vector>
@@ -86,6 +88,33 @@ inline bool exists(hid_t file, const std::string& name) {
     for (std::size_t slash = name.find('/', 1); slash != std::string::npos; slash = name.find('/', slash + 1))
         if (H5Lexists(file, name.substr(0, slash).c_str(), H5P_DEFAULT) <= 0) return false;
     return H5Lexists(file, name.c_str(), H5P_DEFAULT) > 0;
+}
+
+constexpr std::size_t memory_increment = 1 << 20;  ///< by which a file grows in memory [bytes]
+
+constexpr Eigen::Index slab_doubles = 1 << 20;  ///< a matrix passes through a row-major buffer of this size
+
+using RowMajor = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+
+/// Rows of a matrix that pass between Eigen's columns and the file's rows in one go.
+struct Slab {
+    Eigen::Index first, rows;
+
+    /// Selects the slab in the file; the shape of its memory.
+    [[nodiscard]] Id select(hid_t file_space, Eigen::Index cols) const {
+        const std::array<hsize_t, 2> start = {static_cast<hsize_t>(first), 0};
+        const std::array<hsize_t, 2> count = {static_cast<hsize_t>(rows), static_cast<hsize_t>(cols)};
+        H5Sselect_hyperslab(file_space, H5S_SELECT_SET, start.data(), nullptr, count.data(), nullptr);
+        return simple_space({count[0], count[1]});
+    }
+};
+
+inline std::vector<Slab> slabs(Eigen::Index rows, Eigen::Index cols) {
+    std::vector<Slab> all;
+    const Eigen::Index height = std::max<Eigen::Index>(1, slab_doubles / std::max<Eigen::Index>(cols, 1));
+    for (Eigen::Index first = 0; first < rows && cols > 0; first += height)
+        all.push_back({first, std::min(height, rows - first)});
+    return all;
 }
 
 }  // namespace mlff::hdf5

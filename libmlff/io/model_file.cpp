@@ -7,7 +7,8 @@
 
 #include "libmlff/atoms/elements.hpp"
 #include "libmlff/errors.hpp"
-#include "libmlff/io/hdf5.hpp"
+#include "libmlff/io/hdf5_reader.hpp"
+#include "libmlff/io/hdf5_writer.hpp"
 
 namespace mlff {
 namespace {

@@ -152,8 +152,7 @@ DesignRows design_rows(const descriptors::Descriptor& descriptor, int kernel_pow
                        const std::vector<LocalReferences>& references, const Environments& environments,
                        const Structure& structure) {
     const auto n_channels = static_cast<int>(references.size());
-    Index n_basis = 0;
-    for (const auto& set : references) n_basis += set.size();
+    const Index n_basis = count_references(references);
     DesignRows rows;
     rows.energy.setZero(n_basis, 1);
     rows.forces.setZero(n_basis, 3 * structure.size());

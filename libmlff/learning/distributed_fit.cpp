@@ -1,6 +1,7 @@
 #include "libmlff/learning/distributed_fit.hpp"
 
 #include <algorithm>
+#include <span>
 
 #include "libmlff/errors.hpp"
 #include "libmlff/learning/error_report.hpp"
@@ -22,12 +23,6 @@ struct Problem {
     LabelUnits units;
     std::vector<Index> prior_sizes;  ///< none: the identity
 };
-
-Index n_references(const Problem& problem) {
-    Index n = 0;
-    for (const auto& set : problem.model.references) n += set.size();
-    return n;
-}
 
 /// Rows [Φ y] of one structure in the units of the regression, energies about their baseline.
 MatrixXd scaled_rows(const Problem& problem, const LabeledStructure& item) {
@@ -62,10 +57,9 @@ MatrixXd scaled_rows(const Problem& problem, const LabeledStructure& item) {
 
 /// All ranks together. Evidence options and factors of the prior are rank 0's.
 std::optional<bayes::Posterior> regress(Communicator& world, const Problem& problem,
-                                        const std::vector<const LabeledStructure*>& own,
-                                        const bayes::EvidenceOptions& evidence,
+                                        std::span<const LabeledStructure> own, const bayes::EvidenceOptions& evidence,
                                         const std::vector<bayes::CholeskyFactor>& prior, const Progress& progress) {
-    const Index n = n_references(problem);
+    const Index n = count_references(problem.model.references);
     DistributedFactor factor(world, n + 1);
     // Enough rows at a time that the factor above them is not worked through too often.
     const Index wanted = std::max(fewest_rows, n / world.size());
@@ -77,7 +71,7 @@ std::optional<bayes::Posterior> regress(Communicator& world, const Problem& prob
             std::vector<MatrixXd> blocks;
             Index n_rows = 0;
             while (next < own.size() && n_rows < wanted) {
-                blocks.push_back(scaled_rows(problem, *own[next++]));
+                blocks.push_back(scaled_rows(problem, own[next++]));
                 n_rows += blocks.back().rows();
                 progress(static_cast<long>(next), static_cast<long>(own.size()), "design matrix");
             }
@@ -146,7 +140,7 @@ DistributedFit fit_distributed(const std::vector<LabeledStructure>& training, co
                     units_of(labels, species, options.regression),
                     {}};
     for (const auto& block : prior) problem.prior_sizes.push_back(block.L.rows());
-    if (n_references(problem) == 0) throw InputError("there is no local reference configuration to fit with");
+    if (count_references(references) == 0) throw InputError("there is no local reference configuration to fit with");
     const auto& weights = options.regression.weights;
     if (std::none_of(training.begin(), training.end(), [&](const LabeledStructure& item) {
             return (item.labels.energy && weights.energy > 0.0) || (item.labels.forces && weights.force > 0.0) ||
@@ -154,19 +148,12 @@ DistributedFit fit_distributed(const std::vector<LabeledStructure>& training, co
         }))
         throw InputError("the training data hold no labels with a positive weight");
 
-    std::vector<double> costs;
-    for (const auto& item : training) costs.push_back(static_cast<double>(item.structure.size()));
-    const auto first = share_by_cost(costs, world.size());
     world.start(Task::distributed_fit, encode(problem));
-    std::vector<Message> shares(static_cast<std::size_t>(world.size()));
-    for (std::size_t rank = 1; rank < shares.size(); ++rank) {
-        shares[rank] << first[rank + 1] - first[rank];
-        for (std::size_t k = first[rank]; k < first[rank + 1]; ++k) shares[rank] << training[k];
-    }
-    (void)world.scatter(shares);
-    std::vector<const LabeledStructure*> own;
-    for (std::size_t k = 0; k < first[1]; ++k) own.push_back(&training[k]);
-    auto posterior = regress(world, problem, own, options.regression.evidence, prior, progress);
+    const std::size_t n_own = world.scatter_by_cost(
+        training.size(), [&](std::size_t k) { return training[k].structure.size(); },
+        [&](Message& message, std::size_t k) { message << training[k]; });
+    auto posterior =
+        regress(world, problem, std::span(training).first(n_own), options.regression.evidence, prior, progress);
     world.done();
 
     Solution solution{std::move(*posterior), problem.units.e0, problem.units.scales};
@@ -188,12 +175,7 @@ DistributedFit fit_distributed(const std::vector<LabeledStructure>& training, co
 void help_fit_distributed(Communicator& world, Message message) {
     Message share = world.scatter({});
     const Problem problem = decode(message);
-    std::vector<LabeledStructure> structures(share.get<std::size_t>());
-    std::vector<const LabeledStructure*> own;
-    for (auto& item : structures) {
-        share >> item;
-        own.push_back(&item);
-    }
+    const auto own = share.get<std::vector<LabeledStructure>>();
     (void)regress(world, problem, own, {}, {}, no_progress);
 }
 

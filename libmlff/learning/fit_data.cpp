@@ -18,8 +18,6 @@ using Eigen::Index;
 
 constexpr std::array energy_weights = {1.0, 3.0, 10.0, 30.0, 100.0, 300.0};
 
-constexpr double program_bytes = 45e6;  ///< of the program itself, libraries and tables included
-
 }  // namespace
 
 std::vector<LocalReferences> choose_references(const std::vector<LabeledStructure>& data, const FitOptions& options,

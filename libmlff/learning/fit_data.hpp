@@ -33,6 +33,8 @@ struct FitOptions {
                                                              const descriptors::Descriptor& descriptor,
                                                              const std::vector<int>& species, const Progress& progress);
 
+constexpr double program_bytes = 45e6;  ///< of the program itself, libraries and tables included
+
 /// What a fit will need at most.
 struct FitForecast {
     Eigen::Index max_references = 0;  ///< per species, after the memory budget

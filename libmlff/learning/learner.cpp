@@ -45,8 +45,9 @@ void LearnerOptions::validate() const {
             "at least min_references");
 }
 
-Learner::Learner(Calculator& reference, const LearnerOptions& options, const std::vector<int>& species, Provenance provenance,
-                 Journal* journal, CallerState caller_state, Observer observer, Communicator* world)
+Learner::Learner(Calculator& reference, const LearnerOptions& options, const std::vector<int>& species,
+                 Provenance provenance, Journal* journal, CallerState caller_state, Observer observer,
+                 Communicator* world)
     : reference_(reference),
       options_(options),
       provenance_(std::move(provenance)),
@@ -251,7 +252,9 @@ void Learner::learn(LearningEvent& event) {
     }
     if (!enough) return;
     model_ = std::make_unique<ForceFieldCalculator>(training_set_.fit(options_.regression, provenance_), 1.0, world_);
+    force_errors_ = training_set_.force_errors(model()->posterior().weights());
     event.retrained = model();
+    event.force_errors = &force_errors_;
 }
 
 void Learner::finish() {

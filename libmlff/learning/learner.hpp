@@ -39,10 +39,11 @@ struct LearningEvent {
     const Evaluation* truth = nullptr;       ///< of the reference, if it was called
     double ratio = 0.0;                      ///< running true/predicted force error; 0 before the first call
     long reference_calls = 0;
-    long since_sample = 0;                     ///< steps since the last sample
-    int n_candidates = 0;                      ///< structures waiting for the next retraining
-    std::vector<TrainingSet::Change> changes;  ///< per species, if it learned
-    const ForceField* retrained = nullptr;     ///< the new model, if it retrained and there is one
+    long since_sample = 0;                          ///< steps since the last sample
+    int n_candidates = 0;                           ///< structures waiting for the next retraining
+    std::vector<TrainingSet::Change> changes;       ///< per species, if it learned
+    const ForceField* retrained = nullptr;          ///< the new model, if it retrained and there is one
+    const Eigen::VectorXd* force_errors = nullptr;  ///< its training error of the forces by channel [eV/Å]
     bool threshold_moved = false;
     const Threshold* threshold_state = nullptr;
     bool at_capacity = false;  ///< references were dropped to stay within capacity or memory
@@ -63,8 +64,9 @@ class Learner final : public Calculator {
     /// @param species    of the structures to come
     /// @param journal    may be null (select: the answers are on disk already)
     /// @param world      ranks that share predictions and design rows, or null
-    Learner(Calculator& reference, const LearnerOptions& options, const std::vector<int>& species, Provenance provenance,
-            Journal* journal, CallerState caller_state, Observer observer, Communicator* world = nullptr);
+    Learner(Calculator& reference, const LearnerOptions& options, const std::vector<int>& species,
+            Provenance provenance, Journal* journal, CallerState caller_state, Observer observer,
+            Communicator* world = nullptr);
     ~Learner() override;
 
     /// Continue an earlier training: learn these structures, every atom a candidate, before the first step.
@@ -82,6 +84,8 @@ class Learner final : public Calculator {
     void finish();
 
     [[nodiscard]] const ForceField* model() const;  ///< null before there is one
+    /// Training error of the forces of the model by channel [eV/Å], rms over components; empty before there is one.
+    [[nodiscard]] const Eigen::VectorXd& force_errors() const { return force_errors_; }
     [[nodiscard]] const TrainingSet& training_set() const { return training_set_; }
     [[nodiscard]] long reference_calls() const { return reference_calls_; }
     [[nodiscard]] double threshold() const { return threshold_.value(); }
@@ -108,6 +112,7 @@ class Learner final : public Calculator {
     TrainingSet training_set_;
     std::vector<Candidate> candidates_;
     std::unique_ptr<ForceFieldCalculator> model_;
+    Eigen::VectorXd force_errors_;
     Threshold threshold_;
     long step_ = -1;  ///< evaluations so far, minus one
     long steps_since_sample_ = 0;

@@ -34,8 +34,7 @@ std::string learning_log_header() {
 )";
 }
 
-std::string learning_log_lines(const LearningEvent& event, const std::vector<int>& species,
-                               const Eigen::VectorXd& force_errors) {
+std::string learning_log_lines(const LearningEvent& event, const std::vector<int>& species) {
     std::string text;
     const auto line = [&]<class... Args>(const char* key, fmt::format_string<Args...> format, Args&&... args) {
         fmt::format_to(std::back_inserter(text), "{:<8} {:>9} ", key, event.step);
@@ -78,8 +77,9 @@ std::string learning_log_lines(const LearningEvent& event, const std::vector<int
         line("STDAB", "{:.8e} {:.8e} {:.8e}", event.retrained->scales().energy, event.retrained->scales().force,
              event.retrained->scales().stress * kbar);
         line("ERR", "{:.8e} {:.8e} {:.8e}", fit.rmse_energy, fit.rmse_force, fit.rmse_stress * kbar);
-        for (Eigen::Index s = 0; s < force_errors.size(); ++s)
-            line("ERRF", "{:<2} {:.8e}", element_symbol(species[static_cast<std::size_t>(s)]), force_errors[s]);
+        for (std::size_t s = 0; s < species.size(); ++s)
+            line("ERRF", "{:<2} {:.8e}", element_symbol(species[s]),
+                 (*event.force_errors)[static_cast<Eigen::Index>(s)]);
     }
     if (event.threshold_moved && event.threshold_state) {
         if (learned)

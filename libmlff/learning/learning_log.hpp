@@ -13,8 +13,6 @@ namespace mlff {
 /// The lines of one learning step, as a user of VASP's ML_LOGFILE knows them (STATUS, BEEF, SF, LASTE, LCONF, SPRSC,
 /// REGR, ERR, STDAB, THRHIST, THRUPD); stress in kbar with ASE's sign. Column 2 is always the step.
 /// @param species  atomic number of each channel
-/// @param force_errors  training error of the forces by channel [eV/Å], shown after a retraining
-[[nodiscard]] std::string learning_log_lines(const LearningEvent& event, const std::vector<int>& species,
-                                             const Eigen::VectorXd& force_errors);
+[[nodiscard]] std::string learning_log_lines(const LearningEvent& event, const std::vector<int>& species);
 
 }  // namespace mlff

@@ -31,7 +31,7 @@ std::vector<Index> by_information(const MatrixXd& features, int kernel_power, do
 
 /// Some atoms of a structure.
 struct PickedAtoms {
-    Structure structure;
+    const Structure* structure;
     std::vector<int> atoms;
 };
 
@@ -50,7 +50,7 @@ PickedFeatures describe(std::span<const PickedAtoms> picked, const descriptors::
     Index column = 0;
     for (std::size_t k = 0; k < picked.size(); ++k) {
         Environments environments(species, descriptor.cutoff(), 0.0);
-        environments.update(picked[k].structure);
+        environments.update(*picked[k].structure);
         const MatrixXd x = compute_features(descriptor, environments);
         for (const int atom : picked[k].atoms) {
             out.features.col(column++) = x.col(atom);
@@ -119,7 +119,7 @@ std::vector<LocalReferences> gather_references(const std::vector<LabeledStructur
                                              k + 1, element_symbol(species[channel])));
             if (place_of[s] == data.size()) {
                 place_of[s] = picked.size();
-                picked.push_back({data[s].structure, {}});
+                picked.push_back({&data[s].structure, {}});
                 places.emplace_back();
             }
             picked[place_of[s]].atoms.push_back(list.atom[k]);
@@ -127,26 +127,18 @@ std::vector<LocalReferences> gather_references(const std::vector<LabeledStructur
         }
     }
 
-    std::vector<double> costs;
-    for (const auto& item : picked) costs.push_back(static_cast<double>(item.structure.size()));
-    const int n_ranks = world ? world->size() : 1;
-    const auto first = share_by_cost(costs, n_ranks);
-    std::vector<PickedFeatures> blocks;  // of the ranks, in order
-    if (n_ranks > 1) {
+    const bool shared = world && !world->alone();
+    std::size_t n_own = picked.size();
+    if (shared) {
         world->start(Task::gather_references, Message::of(descriptor.options(), species));
-        std::vector<Message> shares(static_cast<std::size_t>(n_ranks));
-        for (std::size_t rank = 1; rank < shares.size(); ++rank) {
-            shares[rank] << first[rank + 1] - first[rank];
-            for (std::size_t k = first[rank]; k < first[rank + 1]; ++k)
-                shares[rank] << picked[k].structure << picked[k].atoms;
-        }
-        (void)world->scatter(shares);
+        n_own = world->scatter_by_cost(
+            picked.size(), [&](std::size_t k) { return picked[k].structure->size(); },
+            [&](Message& message, std::size_t k) { message << *picked[k].structure << picked[k].atoms; });
     }
     PickedFeatures own;
-    do_share(n_ranks > 1 ? world : nullptr, [&] {
-        own = describe({picked.data(), first[1]}, descriptor, species, progress);
-    });
-    if (n_ranks > 1) {
+    do_share(shared ? world : nullptr, [&] { own = describe({picked.data(), n_own}, descriptor, species, progress); });
+    std::vector<PickedFeatures> blocks;  // of the ranks, in order
+    if (shared) {
         for (Message& message : world->gather(Message::of(own.features, own.has_neighbors))) {
             blocks.emplace_back();
             message >> blocks.back().features >> blocks.back().has_neighbors;
@@ -183,8 +175,12 @@ void help_gather_references(Communicator& world, Message message) {
     Message share = world.scatter({});
     PickedFeatures own;
     do_share(&world, [&] {
-        std::vector<PickedAtoms> picked(share.get<std::size_t>());
-        for (auto& item : picked) share >> item.structure >> item.atoms;
+        std::vector<Structure> structures(share.get<std::size_t>());
+        std::vector<PickedAtoms> picked;
+        for (auto& structure : structures) {
+            share >> structure;
+            picked.push_back({&structure, share.get<std::vector<int>>()});
+        }
         own =
             describe(picked, descriptors::Descriptor(options, static_cast<int>(species.size())), species, no_progress);
     });

@@ -4,9 +4,7 @@ namespace mlff {
 namespace {
 
 PartedData accumulate_share(const RowModel& model, std::span<const PartedStructure> items, const Progress& progress) {
-    Eigen::Index n_references = 0;
-    for (const auto& set : model.references) n_references += set.size();
-    PartedData data(n_references, model.species, model.n_parts, model.held_out);
+    PartedData data(count_references(model.references), model.species, model.n_parts, model.held_out);
     long done = 0;
     for (const auto& [item, part] : items) {
         Environments environments(model.species, model.descriptor->cutoff(), 0.0);
@@ -41,19 +39,12 @@ RowModel decode_row_model(Message& message) {
 PartedData accumulate_rows(const RowModel& model, std::span<const PartedStructure> items, Communicator* world,
                            const Progress& progress) {
     if (world == nullptr || world->alone()) return accumulate_share(model, items, progress);
-    std::vector<double> costs;
-    for (const auto& item : items) costs.push_back(static_cast<double>(item.structure->structure.size()));
-    const auto first = share_by_cost(costs, world->size());
     world->start(Task::accumulate_rows, encode(model));
-    std::vector<Message> shares(static_cast<std::size_t>(world->size()));
-    for (std::size_t rank = 1; rank < shares.size(); ++rank) {
-        shares[rank] << first[rank + 1] - first[rank];
-        for (std::size_t k = first[rank]; k < first[rank + 1]; ++k)
-            shares[rank] << items[k].part << *items[k].structure;
-    }
-    (void)world->scatter(shares);
+    const std::size_t n_own = world->scatter_by_cost(
+        items.size(), [&](std::size_t k) { return items[k].structure->structure.size(); },
+        [&](Message& message, std::size_t k) { message << items[k].part << *items[k].structure; });
     PartedData data(0, {}, 1, false);
-    do_share(world, [&] { data = accumulate_share(model, items.first(first[1]), progress); });
+    do_share(world, [&] { data = accumulate_share(model, items.first(n_own), progress); });
     data.merge_over(*world);
     world->done();
     return data;

@@ -21,12 +21,6 @@ void copy_rows(MatrixXd& target, const MatrixXd& source, const std::vector<Index
         for (std::size_t k = 0; k < from.size(); ++k) target(to[k], column) = source(from[k], column);
 }
 
-Index total(const std::vector<LocalReferences>& references) {
-    Index n = 0;
-    for (const auto& set : references) n += set.size();
-    return n;
-}
-
 Message encode(int handle, const ColumnUpdate& columns) {
     Message message = Message::of(handle, columns.from, columns.to, columns.fresh_to);
     for (const auto* references : {&columns.fresh, &columns.all}) {
@@ -60,7 +54,7 @@ void TrainingRows::update(const ColumnUpdate& columns, std::vector<LabeledStruct
             environments.emplace_back(species_, descriptor_->cutoff(), 0.0);
             environments.back().update(item.structure);
         }
-    n_references_ = total(columns.all);
+    n_references_ = count_references(columns.all);
     keep_columns(columns);
     add_columns(columns, environments);
     if (forces_.excess() > most_excess) {

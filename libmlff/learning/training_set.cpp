@@ -41,12 +41,6 @@ TrainingSet::TrainingSet(std::shared_ptr<const descriptors::Descriptor> descript
     for (auto& set : references_) set.features.resize(descriptor_->size(), 0);
 }
 
-Index TrainingSet::n_references() const {
-    Index n = 0;
-    for (const auto& set : references_) n += set.size();
-    return n;
-}
-
 std::vector<TrainingSet::Change> TrainingSet::learn(std::vector<Candidate> candidates, const SelectionOptions& options,
                                                     Index capacity) {
     std::vector<LabeledStructure> added;

@@ -57,7 +57,7 @@ class TrainingSet {
     [[nodiscard]] const std::vector<LocalReferences>& references() const { return references_; }
     [[nodiscard]] const std::vector<int>& species() const { return species_; }
     [[nodiscard]] const descriptors::Descriptor& descriptor() const { return *descriptor_; }
-    [[nodiscard]] Eigen::Index n_references() const;
+    [[nodiscard]] Eigen::Index n_references() const { return count_references(references_); }
     [[nodiscard]] std::size_t bytes() const { return rows_.bytes(); }  ///< held by the design rows (of rank 0)
 
     /// Training error of the forces by channel [eV/Å], rms over components, for given weights.

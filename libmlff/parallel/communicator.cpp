@@ -227,10 +227,10 @@ Eigen::Index Communicator::largest(Eigen::Index value) {
 #endif
 }
 
-Message Communicator::broadcast(const Message& from_rank_0) {
-    if (alone()) return from_rank_0;
-    if (rank_ != 0) return receive(0);
-    for (int to = 1; to < size_; ++to) send(to, from_rank_0);
+double Communicator::broadcast(double from_rank_0) {
+#ifdef MLFF_WITH_MPI
+    if (!alone()) broadcast_bytes(&from_rank_0, sizeof from_rank_0);
+#endif
     return from_rank_0;
 }
 

@@ -72,8 +72,8 @@ class Communicator {
     /// lowest rank (InputError stays InputError), and the others TaskFailed.
     void agree(const std::exception_ptr& failure);
 
-    [[nodiscard]] Eigen::Index largest(Eigen::Index value);       ///< of all ranks, everywhere
-    [[nodiscard]] Message broadcast(const Message& from_rank_0);  ///< everywhere
+    [[nodiscard]] Eigen::Index largest(Eigen::Index value);  ///< of all ranks, everywhere
+    [[nodiscard]] double broadcast(double from_rank_0);      ///< everywhere
 
     /// Sum over the ranks, on rank `to`; the others keep what they have.
     void sum(std::span<double> values, int to = 0);
@@ -85,6 +85,22 @@ class Communicator {
     [[nodiscard]] Eigen::MatrixXd sum_columns(const Eigen::MatrixXd& columns);
     /// One message for each rank, from rank 0, where `all` is given.
     [[nodiscard]] Message scatter(const std::vector<Message>& all);
+    /// n things of rank 0 in blocks of about equal cost (share_by_cost): each other rank is sent the number of things
+    /// in its block, and then these, as write(message, k) writes thing k; it receives them by scatter({}).
+    /// @returns how many stay on rank 0: the first
+    template <class Cost, class Write>
+    std::size_t scatter_by_cost(std::size_t n, const Cost& cost, const Write& write) {
+        std::vector<double> costs;
+        for (std::size_t k = 0; k < n; ++k) costs.push_back(static_cast<double>(cost(k)));
+        const auto first = share_by_cost(costs, size_);
+        std::vector<Message> blocks(static_cast<std::size_t>(size_));
+        for (std::size_t rank = 1; rank < blocks.size(); ++rank) {
+            blocks[rank] << first[rank + 1] - first[rank];
+            for (std::size_t k = first[rank]; k < first[rank + 1]; ++k) write(blocks[rank], k);
+        }
+        (void)scatter(blocks);
+        return first[1];
+    }
     /// The messages of all ranks in their order, on rank 0; empty elsewhere.
     [[nodiscard]] std::vector<Message> gather(const Message& own);
     void send(int to, const Message& message);

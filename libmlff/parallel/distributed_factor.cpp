@@ -250,7 +250,7 @@ std::optional<bayes::Posterior> DistributedFactor::fit(const bayes::EvidenceOpti
         evidence = bayes::maximise_evidence(spectrum, options);
         root = std::sqrt(evidence.weight_precision / evidence.noise_precision);
     }
-    root = world_.broadcast(Message::of(root)).get<double>();
+    root = world_.broadcast(root);
 
     // [R; √(s_w/s_v) Lᵀ 0] = Q [T/√s_v c]
     Matrix stack(*grid_, 2 * n_, n_);

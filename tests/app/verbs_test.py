@@ -286,7 +286,7 @@ class VerbsTest(ProgramTest):
             for option in ["--threads", "--quiet", "--log"]:
                 self.assertIn(option, text)
             self.assertEqual(err, "")
-        self.assertRegex(self.mlff("--version")[0], r"^\d+\.\d+\.\d+\n$")
+        self.assertRegex(self.mlff("--version")[0], r"^\d+\.\d+\.\d+( \(-march=\S+\))?\n$")
 
     def test_quiet_and_log(self):
         self.make_data()

@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "libmlff/atoms/units.hpp"
+#include "libmlff/learning/data_checks.hpp"
 #include "reference/embedded/catalogue.hpp"
 #include "support/silicon.hpp"
 

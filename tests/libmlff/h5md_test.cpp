@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "libmlff/errors.hpp"
+#include "libmlff/io/hdf5_writer.hpp"
 #include "support/files.hpp"
 
 namespace mlff {

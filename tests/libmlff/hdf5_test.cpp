@@ -1,5 +1,3 @@
-#include "libmlff/io/hdf5.hpp"
-
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 
@@ -15,6 +13,8 @@
 #include <thread>
 
 #include "libmlff/errors.hpp"
+#include "libmlff/io/hdf5_reader.hpp"
+#include "libmlff/io/hdf5_writer.hpp"
 #include "support/files.hpp"
 
 namespace mlff {

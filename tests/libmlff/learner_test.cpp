@@ -89,6 +89,9 @@ struct Training {
         actions.push_back(event.action);
         at_capacity |= event.at_capacity;
         if (event.retrained && !first_model) first_model = *event.retrained;
+        if (event.retrained) {
+            EXPECT_EQ(*event.force_errors, learner.training_set().force_errors(event.retrained->posterior().weights()));
+        }
     }
     void resume() {
         if (journal.entries().empty()) return;

@@ -5,7 +5,8 @@
 #include <cmath>
 
 #include "libmlff/errors.hpp"
-#include "libmlff/io/hdf5.hpp"
+#include "libmlff/io/hdf5_reader.hpp"
+#include "libmlff/io/hdf5_writer.hpp"
 #include "support/files.hpp"
 #include "support/force_fields.hpp"
 

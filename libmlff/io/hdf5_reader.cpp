@@ -1,52 +1,22 @@
-#include "libmlff/io/hdf5.hpp"
+#include "libmlff/io/hdf5_reader.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <filesystem>
 #include <limits>
 #include <map>
-#include <optional>
 #include <stdexcept>
 #include <utility>
 
 #include "libmlff/errors.hpp"
 #include "libmlff/io/hdf5_handle.hpp"
-#include "libmlff/io/output_file.hpp"
 
 namespace mlff {
 
 using namespace hdf5;
 
 namespace {
-
-constexpr Eigen::Index slab_doubles = 1 << 20;  ///< a matrix passes through a row-major buffer of this size
-
-constexpr std::size_t memory_increment = 1 << 20;  ///< by which a file grows in memory [bytes]
-
-using RowMajor = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-
-/// Rows of a matrix that pass between Eigen's columns and the file's rows in one go.
-struct Slab {
-    Eigen::Index first, rows;
-
-    /// Selects the slab in the file; the shape of its memory.
-    [[nodiscard]] Id select(hid_t file_space, Eigen::Index cols) const {
-        const std::array<hsize_t, 2> start = {static_cast<hsize_t>(first), 0};
-        const std::array<hsize_t, 2> count = {static_cast<hsize_t>(rows), static_cast<hsize_t>(cols)};
-        H5Sselect_hyperslab(file_space, H5S_SELECT_SET, start.data(), nullptr, count.data(), nullptr);
-        return simple_space({count[0], count[1]});
-    }
-};
-
-std::vector<Slab> slabs(Eigen::Index rows, Eigen::Index cols) {
-    std::vector<Slab> all;
-    const Eigen::Index height = std::max<Eigen::Index>(1, slab_doubles / std::max<Eigen::Index>(cols, 1));
-    for (Eigen::Index first = 0; first < rows && cols > 0; first += height)
-        all.push_back({first, std::min(height, rows - first)});
-    return all;
-}
 
 std::string shape_text(const std::vector<hsize_t>& shape) {
     std::string text;
@@ -59,202 +29,6 @@ std::string unpadded(const char* text, std::size_t size) {
     while (size > 0 && text[size - 1] == '\0') --size;
     return {text, size};
 }
-
-}  // namespace
-
-// ---------------------------------------------------------------------------------------------------------- writing
-
-struct Hdf5Writer::File {
-    explicit File(const std::string& target) : path(target), replacement(std::in_place, target) {
-        output.emplace(replacement->temporary());
-        open();
-    }
-    File() : path("memory") { open(); }
-
-    void open() {
-        const QuietErrors quiet;
-        // The file grows in memory and goes to the disk as one piece: HDF5 does not survive a full disk (it tries
-        // again when the program ends, and crashes).
-        const Id access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
-        H5Pset_fapl_core(access.get(), memory_increment, false);
-        const Id creation = untimed(H5P_FILE_CREATE);
-        id = Id(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, creation.get(), access.get()), H5Fclose);
-        if (!id) fail("cannot be created");
-    }
-
-    [[noreturn]] void fail(const std::string& what) const { throw std::runtime_error(path + ": " + what); }
-    void check(bool good, const std::string& name) const {
-        if (!good) fail(fmt::format("'{}' cannot be written; is there enough memory?", name));
-    }
-    void check_open() const {
-        if (!id) throw std::invalid_argument(path + ": nothing can be written after commit()");
-    }
-    /// Makes the groups on the way to `name`: those that the library makes unasked may carry times.
-    void make_groups(const std::string& name) {
-        const Id creation = untimed(H5P_GROUP_CREATE);
-        for (std::size_t slash = name.find('/', 1); slash != std::string::npos; slash = name.find('/', slash + 1)) {
-            const std::string group = name.substr(0, slash);
-            if (exists(id.get(), group)) continue;
-            const Id made(H5Gcreate2(id.get(), group.c_str(), H5P_DEFAULT, creation.get(), H5P_DEFAULT), H5Gclose);
-            check(static_cast<bool>(made), group);
-        }
-    }
-
-    Id create(const std::string& name, hid_t type, hid_t space) {
-        check_open();
-        if (name.empty() || exists(id.get(), name))
-            throw std::invalid_argument(fmt::format("{}: the name '{}' is empty or used twice", path, name));
-        make_groups(name);
-        const Id creation = untimed(H5P_DATASET_CREATE);
-        Id data(H5Dcreate2(id.get(), name.c_str(), type, space, H5P_DEFAULT, creation.get(), H5P_DEFAULT), H5Dclose);
-        check(static_cast<bool>(data), name);
-        return data;
-    }
-
-    void write(const std::string& name, hid_t file_type, hid_t memory_type, const Id& space, const void* values) {
-        const QuietErrors quiet;
-        const Id data = create(name, file_type, space.get());
-        if (H5Sget_simple_extent_npoints(space.get()) == 0) return;
-        check(H5Dwrite(data.get(), memory_type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) >= 0, name);
-    }
-
-    void attribute(const std::string& object, const std::string& name, hid_t file_type, hid_t memory_type,
-                   const void* value) {
-        const QuietErrors quiet;
-        check_open();
-        if (!exists(id.get(), object)) make_groups(object + "/");
-        const Id target(H5Oopen(id.get(), object.c_str(), H5P_DEFAULT), H5Oclose);
-        check(static_cast<bool>(target), object);
-        if (H5Aexists(target.get(), name.c_str()) > 0)
-            throw std::invalid_argument(fmt::format("{}: attribute '{}' of '{}' is written twice", path, name, object));
-        const Id space = scalar_space();
-        const Id made(H5Acreate2(target.get(), name.c_str(), file_type, space.get(), H5P_DEFAULT, H5P_DEFAULT),
-                      H5Aclose);
-        check(made && H5Awrite(made.get(), memory_type, value) >= 0, object + "@" + name);
-    }
-
-    std::string path;
-    // Open from the beginning, so that a bad path is not found out at the end; none for a file in memory.
-    std::optional<FileReplacement> replacement;
-    std::optional<OutputFile> output;
-    Id id;
-};
-
-namespace {
-
-/// Text as HDF5 takes it: no NUL inside, at least one byte.
-std::string checked_text(std::string_view text) {
-    if (text.find('\0') != std::string_view::npos)
-        throw std::invalid_argument("hdf5: text must not hold a NUL character");
-    return text.empty() ? std::string(1, '\0') : std::string(text);
-}
-
-}  // namespace
-
-Hdf5Writer::Hdf5Writer(const std::string& path) : file_(std::make_unique<File>(path)) {}
-Hdf5Writer::Hdf5Writer() : file_(std::make_unique<File>()) {}
-
-Hdf5Writer::~Hdf5Writer() {
-    const QuietErrors quiet;
-    file_->id.close();
-}
-
-void Hdf5Writer::write(const std::string& name, double value) {
-    file_->write(name, H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE, scalar_space(), &value);
-}
-
-void Hdf5Writer::write(const std::string& name, int value) { write(name, static_cast<long>(value)); }
-
-void Hdf5Writer::write(const std::string& name, long value) {
-    file_->write(name, H5T_STD_I64LE, H5T_NATIVE_LONG, scalar_space(), &value);
-}
-
-void Hdf5Writer::write(const std::string& name, std::string_view text) {
-    const std::string bytes = checked_text(text);
-    const Id type = text_type(bytes.size());
-    file_->write(name, type.get(), type.get(), scalar_space(), bytes.data());
-}
-
-void Hdf5Writer::write(const std::string& name, const std::vector<double>& values) {
-    write_vector(name, values.data(), static_cast<Eigen::Index>(values.size()));
-}
-
-void Hdf5Writer::write(const std::string& name, const std::vector<int>& values) {
-    write(name, std::vector<long>(values.begin(), values.end()));
-}
-
-void Hdf5Writer::write(const std::string& name, const std::vector<long>& values) {
-    file_->write(name, H5T_STD_I64LE, H5T_NATIVE_LONG, simple_space({values.size()}), values.data());
-}
-
-void Hdf5Writer::write(const std::string& name, const std::vector<std::string>& values) {
-    std::size_t width = 1;
-    for (const std::string& value : values) width = std::max(width, checked_text(value).size());
-    std::string bytes;
-    for (const std::string& value : values) bytes += value + std::string(width - value.size(), '\0');
-    const Id type = text_type(width);
-    file_->write(name, type.get(), type.get(), simple_space({values.size()}), bytes.data());
-}
-
-void Hdf5Writer::write_vector(const std::string& name, const double* values, Eigen::Index size) {
-    file_->write(name, H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE, simple_space({static_cast<hsize_t>(size)}), values);
-}
-
-void Hdf5Writer::write_matrix(const std::string& name, const double* column_major, Eigen::Index rows, Eigen::Index cols,
-                              Eigen::Index outer_stride) {
-    const QuietErrors quiet;
-    const Id space = simple_space({static_cast<hsize_t>(rows), static_cast<hsize_t>(cols)});
-    const Id data = file_->create(name, H5T_IEEE_F64LE, space.get());
-    const Eigen::Map<const Eigen::MatrixXd, 0, Eigen::OuterStride<>> matrix(column_major, rows, cols,
-                                                                            Eigen::OuterStride<>(outer_stride));
-    for (const Slab& slab : slabs(rows, cols)) {
-        const RowMajor values = matrix.middleRows(slab.first, slab.rows);
-        const Id memory = slab.select(space.get(), cols);
-        file_->check(
-            H5Dwrite(data.get(), H5T_NATIVE_DOUBLE, memory.get(), space.get(), H5P_DEFAULT, values.data()) >= 0, name);
-    }
-}
-
-void Hdf5Writer::attribute(const std::string& object, const std::string& name, double value) {
-    file_->attribute(object, name, H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE, &value);
-}
-
-void Hdf5Writer::attribute(const std::string& object, const std::string& name, int value) {
-    attribute(object, name, static_cast<long>(value));
-}
-
-void Hdf5Writer::attribute(const std::string& object, const std::string& name, long value) {
-    file_->attribute(object, name, H5T_STD_I64LE, H5T_NATIVE_LONG, &value);
-}
-
-void Hdf5Writer::attribute(const std::string& object, const std::string& name, std::string_view text) {
-    const std::string bytes = checked_text(text);
-    const Id type = text_type(bytes.size());
-    file_->attribute(object, name, type.get(), type.get(), bytes.data());
-}
-
-std::string Hdf5Writer::image() {
-    const QuietErrors quiet;
-    file_->check_open();
-    const hid_t id = file_->id.get();
-    const bool flushed = H5Fflush(id, H5F_SCOPE_GLOBAL) >= 0;
-    std::string image(static_cast<std::size_t>(std::max<ssize_t>(H5Fget_file_image(id, nullptr, 0), 0)), '\0');
-    const bool complete = H5Fget_file_image(id, image.data(), image.size()) > 0;
-    if (!file_->id.close() || !flushed || !complete) file_->fail("cannot be written; is there enough memory?");
-    return image;
-}
-
-void Hdf5Writer::commit() {
-    const std::string bytes = image();
-    file_->output->write(bytes);
-    file_->output->flush();
-    file_->output.reset();
-    file_->replacement->commit();
-}
-
-// ---------------------------------------------------------------------------------------------------------- reading
-
-namespace {
 
 /// A data set or an attribute, with all that reading one has in common.
 class Source {

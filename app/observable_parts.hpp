@@ -1,0 +1,44 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "analysis/diffusion.hpp"
+#include "app/observables.hpp"
+
+/// What observables have in common: how their settings are read, and how results are named.
+namespace mlff::app {
+
+/// Atomic number of a symbol that stands under `key` of the settings.
+[[nodiscard]] int read_element(const ConfigSection& config, const std::string& key, const std::string& symbol);
+[[nodiscard]] int require_element(ConfigSection& config, const std::string& key);
+/// Atomic numbers of a list of symbols (or a single one) under `key`; empty if absent.
+[[nodiscard]] std::vector<int> read_elements(ConfigSection& config, const std::string& key);
+/// Key `pairs`: pairs of species such as Ag-I.
+[[nodiscard]] std::vector<std::pair<int, int>> read_pairs(ConfigSection& config);
+[[nodiscard]] std::string pair_name(int a, int b);
+
+[[nodiscard]] Scalar scalar(std::string name, std::string text, std::string unit, std::optional<double> value,
+                            std::optional<double> error = std::nullopt, std::string error_name = {});
+
+/// A map (r, t) or the like as rows, the second coordinate innermost.
+[[nodiscard]] Series map_series(std::size_t table, std::vector<std::string> keys, const Eigen::ArrayXd& outer,
+                                const Eigen::ArrayXd& inner, const Eigen::ArrayXXd& value,
+                                const std::optional<Eigen::ArrayXXd>& error);
+
+/// What the observables have in common: options, and the meter of the run in progress.
+template <class Meter, class Options>
+class Metered : public Observable {
+ public:
+    void begin(std::optional<double>) override { meter_ = std::make_unique<Meter>(options_); }
+    void add(const analysis::Frame& frame) override { meter_->add(frame); }
+
+ protected:
+    Options options_;
+    std::unique_ptr<Meter> meter_;
+};
+
+}  // namespace mlff::app

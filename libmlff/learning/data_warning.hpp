@@ -1,0 +1,36 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "libmlff/atoms/structure.hpp"
+
+/// What the checks of labelled structures say. Nothing is refused; the user is told, before hours go into a fit.
+namespace mlff {
+
+enum class Severity {
+    note,     ///< worth knowing, often as it should be
+    warning,  ///< a fit to these data is likely to be wrong or worse than it could be
+};
+
+/// One finding, for one line of a terminal.
+struct DataWarning {
+    Severity severity = Severity::warning;
+    std::string text;                 ///< what was found, and what it may come from
+    std::vector<std::string> frames;  ///< origin of the first structures concerned, at most three
+    long n_frames = 0;                ///< of all structures concerned; 0 if it is about the set as a whole
+};
+using DataWarnings = std::vector<DataWarning>;
+
+/// "warning: text: file:1, file:53, file:105 and 4 more"
+[[nodiscard]] std::string format(const DataWarning& warning);
+
+/// Indices of structures in a data set.
+using Frames = std::vector<std::size_t>;
+/// "1 structure", "7 structures"
+[[nodiscard]] std::string counted(const Frames& frames);
+/// A warning about these structures of `data` if there are any, else nothing.
+void report(DataWarnings& to, const std::vector<LabeledStructure>& data, const Frames& frames, std::string text,
+            Severity severity = Severity::warning);
+
+}  // namespace mlff
