@@ -204,15 +204,16 @@ int lead(int argc, char** argv, mlff::Communicator& world) {
     sub->callback([&] { job = [&](const Console& console) { info(model, console); }; });
 
     CheckArguments check_arguments;
+    check_arguments.ranks = world.size();
     sub = verb("check", "dry run: settings in force, input found and sane, memory and time to expect; touches nothing",
                "mlff check run.yaml --ranks 2");
     sub->add_option("FILE.yaml", check_arguments.config, "settings of train, fit, run, select or analyze")->required();
     sub->add_option("--for", check_arguments.verb, "the verb that the file is for (default: as its keys tell)");
-    sub->add_option("--ranks", check_arguments.ranks, "MPI ranks to forecast for (default 1)")
+    sub->add_option("--ranks", check_arguments.ranks, "MPI ranks to forecast for (default: those that it runs on)")
         ->check(CLI::PositiveNumber);
     sub->callback([&] {
         job = [&](const Console& console) {
-            check_arguments.threads = threads;
+            check_arguments.threads = threads == 0 && world.size() > 1 ? omp_get_max_threads() : threads;
             check(check_arguments, console);
         };
     });

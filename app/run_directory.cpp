@@ -84,10 +84,15 @@ void RunDirectory::write_settings(const std::string& resolved) const {
 }
 
 std::string Checkpoint::encode() const {
-    const std::string body =
-        fmt::format("mlff-checkpoint 1\ncalls {}\ntrajectory {}\nthermo {}\nlog {}\ndone {}\nlearner {}\ndriver {}\n",
-                    n_reference_calls, trajectory, thermo, log, done_steps, to_base64(learner), to_base64(driver));
-    return body + fmt::format("checksum {:016x}\n", checksum(body));
+    // Large for many atoms: no more copies than needed.
+    std::string text = fmt::format("mlff-checkpoint 1\ncalls {}\ntrajectory {}\nthermo {}\nlog {}\ndone {}\nlearner ",
+                                   n_reference_calls, trajectory, thermo, log, done_steps);
+    text.reserve(text.size() + (learner.size() + driver.size()) * 4 / 3 + 100);
+    text += to_base64(learner);
+    text += "\ndriver ";
+    text += to_base64(driver);
+    text += '\n';
+    return text += fmt::format("checksum {:016x}\n", checksum(text));
 }
 
 Checkpoint Checkpoint::decode(const std::string& bytes) {

@@ -20,6 +20,7 @@ constexpr std::uint32_t version = 1;
 
 class Writer {
  public:
+    explicit Writer(std::size_t expected_bytes) { bytes_.reserve(expected_bytes); }
     void array(const void* data, std::size_t n_bytes) { bytes_.append(static_cast<const char*>(data), n_bytes); }
     template <typename T>
     void value(const T& value) {
@@ -75,7 +76,8 @@ class Reader {
 
 std::string encode(const Snapshot& snapshot) {
     const State& state = snapshot.state;
-    Writer out;
+    constexpr std::size_t bytes_per_atom = 84, others = 1024;  // species, positions, velocities, mass, forces
+    Writer out(bytes_per_atom * static_cast<std::size_t>(state.size()) + others);
     out.value(version);
     out.value(static_cast<std::uint64_t>(state.size()));
     out.matrix(state.structure.cell);

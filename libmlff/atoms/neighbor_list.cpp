@@ -175,7 +175,12 @@ void NeighborList::search(const Structure& structure, std::span<const char> own)
             bins_.for_each_image(structure, reach, i, [&](std::int32_t, const Vector3&) { ++count; });
         candidate_first_[static_cast<std::size_t>(i) + 1] = count;
     }
-    candidates_.resize(static_cast<std::size_t>(counts_to_positions(candidate_first_)));
+    const auto n_candidates = static_cast<std::size_t>(counts_to_positions(candidate_first_));
+    if (candidates_.capacity() < n_candidates) {
+        candidates_ = {};  // by far the largest array of a run: the old one goes before the new one comes
+        candidates_.reserve(n_candidates + n_candidates / 16);
+    }
+    candidates_.resize(n_candidates);
 
 #pragma omp parallel for schedule(static) if (n >= parallel_from)
     for (Eigen::Index i = 0; i < n; ++i) {

@@ -423,6 +423,9 @@ std::string format_extxyz(const ExtxyzFrame& frame) {
     const Columns columns = columns_of(frame);
     check(frame, columns);
     Buffer out;
+    Eigen::Index n_numbers = 0;
+    for (const auto& [name, values] : columns) n_numbers += values.rows();
+    out.reserve(static_cast<std::size_t>(structure.size() * (4 + 20 * n_numbers)));
     append(out, "{}\n", structure.size());
     if (!structure.cell.isZero(0.0)) {
         append(out, "Lattice=\"");
