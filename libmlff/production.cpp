@@ -20,7 +20,8 @@ constexpr double rounding_loss = 1e-4;  ///< that single precision may cost even
 constexpr double energy_noise = 1e-4;   ///< [eV/atom] hardly a reference is better converged than this
 constexpr double infinity = std::numeric_limits<double>::infinity();
 /// Weight of the centre itself among the displacements from it, as a share of their trace: it belongs to the span of
-/// the references, so that all directions together are exact, but hardly to where surroundings go.
+/// the references, so that all directions together are exact, but hardly to where surroundings go. Where there are no
+/// displacements, as for a single reference, it is all there is.
 constexpr double share_of_centre = 1e-6;
 
 }  // namespace
@@ -48,7 +49,9 @@ ProductionForms::ProductionForms(const ForceField& force_field)
 
         const Eigen::MatrixXd Y = X.colwise() - exact.centre;
         Eigen::MatrixXd S = Y * Y.transpose();
-        S += (share_of_centre * S.trace() / exact.centre.squaredNorm() * exact.centre) * exact.centre.transpose();
+        const double length2 = exact.centre.squaredNorm();
+        const double weight = share_of_centre * (S.trace() / length2 + share_of_centre);
+        S += (weight * exact.centre) * exact.centre.transpose();
         if (power == 2) {
             directions = bayes::balanced_directions(S, X * w.asDiagonal() * X.transpose());
             exact.terms = directions.P;
