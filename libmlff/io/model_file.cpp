@@ -237,6 +237,7 @@ ForceField read(const Hdf5Reader& file, bool with_factor = true) {
             } else {  // an earlier form, expanded about zero
                 expansion.centre.setZero(model.descriptor().size());
                 expansion.slope.setZero(model.descriptor().size());
+                if (model.kernel_power() == 1) expansion.slope = expansion.terms * expansion.weights;
                 expansion.similarities.setZero(expansion.weights.size());
             }
             if (file.has(folder + "projection"))

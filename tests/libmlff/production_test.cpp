@@ -264,21 +264,21 @@ TEST(ProductionForm, ComesBackFromTheFileBitForBit) {
 }
 
 /// Models compiled before there was a centre have terms and weights alone.
-TEST(ProductionForm, OfAnEarlierFileIsExpandedAboutZero) {
+TEST_P(Production, OfAnEarlierFileIsExpandedAboutZero) {
     if (!testing::python_has("h5py")) GTEST_SKIP() << "python3 has no h5py";
     const testing::TemporaryDirectory folder;
-    const ForceField full = full_model(3);
+    const ForceField full = full_model(GetParam());
     ProductionForm form;
     for (int channel = 0; channel < 2; ++channel) {
         const Eigen::VectorXd zero = Eigen::VectorXd::Zero(full.descriptor().size());
         const auto& features = full.references(channel).features;
-        form.expansions.push_back(
-            {.centre = zero,
-             .slope = zero,
-             .projection = {},
-             .terms = features,
-             .similarities = Eigen::VectorXd::Zero(features.cols()),
-             .weights = full.posterior().weights().segment(full.first(channel), features.cols())});
+        const Eigen::VectorXd weights = full.posterior().weights().segment(full.first(channel), features.cols());
+        form.expansions.push_back({.centre = zero,
+                                   .slope = GetParam() == 1 ? (features * weights).eval() : zero,
+                                   .projection = {},
+                                   .terms = features,
+                                   .similarities = Eigen::VectorXd::Zero(features.cols()),
+                                   .weights = weights});
     }
     form.single_precision = false;
     const Structure structure = testing::jittered_crystal(9, 2, 2.4, species, true);
