@@ -35,10 +35,6 @@ class CheckTest(ProgramTest):
         super().setUp()
         write_structure(self.folder / "agi.xyz", *silver_iodide())
 
-    def write(self, name, text):
-        (self.folder / name).write_text(text)
-        return name
-
     def make_data(self):
         self.mlff("run", self.write("aimd.yaml", RUN.format(drive="reference: {type: embedded, potential: agi-6.5}",
                                                             extra="")))

@@ -27,6 +27,11 @@ class ProgramTest(unittest.TestCase):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="mlff-test-"))
         self.addCleanup(shutil.rmtree, self.folder)
 
+    def write(self, name, text):
+        """A file in `self.folder`; its name."""
+        (self.folder / name).write_text(text)
+        return name
+
     def new_folder(self, name, **files):
         """A folder inside `self.folder` that holds the given texts; `train="..."` becomes train.yaml."""
         folder = self.folder / name

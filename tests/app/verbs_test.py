@@ -54,10 +54,6 @@ class VerbsTest(ProgramTest):
         super().setUp()
         write_structure(self.folder / "agi.xyz", *silver_iodide())
 
-    def write(self, name, text):
-        (self.folder / name).write_text(text)
-        return name
-
     def make_data(self):
         """data.xyz: eleven labelled structures of a run with the reference alone."""
         self.mlff("run", self.write("aimd.yaml", run_yaml("reference: {type: embedded, potential: agi-6.5}")))
