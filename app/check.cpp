@@ -186,7 +186,7 @@ void check_fit(const CheckArguments& arguments, const Console& console) {
     const FitForecast forecast = forecast_fit(training, !validation.empty(), settings.options);
     std::string references = fmt::format("at most {} local references", forecast.n_references);
     if (forecast.reduced)
-        references += fmt::format(" ({} per species, to stay within regression.memory)", forecast.max_references);
+        references += fmt::format(" (references.max {}, to stay within regression.memory)", forecast.max_references);
     const std::string time = settings.automatic
                                  ? duration(settings.search.seconds) + ", as force_field.auto.time says"
                                  : duration(forecast_fit_seconds(training, validation, settings.options, forecast)) +

@@ -188,6 +188,7 @@ void resolve(ConfigSection& config, const FitOptions& found) {
     regression.resolve("weights", fmt::format("{{energy: {}, force: {}, stress: {}}}", w.energy, w.force, w.stress));
     ConfigSection& references = config.section("references");
     references.resolve("max", fmt::format("{}", found.max_references));
+    references.resolve("shares", found.shares == ReferenceShares::forces ? "forces" : "equal");
     references.resolve("pool", fmt::format("{}", found.candidates()));
 }
 
@@ -222,6 +223,8 @@ FitSettings read_fit_settings(const std::string& path) {
     long most = settings.automatic ? 100'000 : static_cast<long>(settings.options.max_references);
     references.read_positive("max", most);
     settings.options.max_references = most;
+    references.read_choice("shares", settings.options.shares,
+                           {{"equal", ReferenceShares::equal}, {"forces", ReferenceShares::forces}});
     long pool = 0;
     if (references.has("pool")) references.read_positive("pool", pool);
     settings.options.pool = pool;
@@ -290,7 +293,7 @@ void fit(const std::string& config_path, const Console& console, Communicator& w
     console.info(fmt::format("at most {} local references, about {:.2f} GB while fitting{}", forecast.n_references,
                              forecast.bytes * 1e-9, world.alone() ? "" : " on rank 0"));
     if (forecast.reduced)
-        console.warn(fmt::format("references.max is reduced to {} per species to stay within regression.memory",
+        console.warn(fmt::format("references.max is reduced to {} to stay within regression.memory",
                                  forecast.max_references));
     const Provenance provenance{.version = version,
                                 .reference = fmt::format("labels of {}", fmt::join(settings.training, ", ")),

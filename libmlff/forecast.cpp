@@ -78,7 +78,6 @@ double forecast_fit_seconds(const std::vector<LabeledStructure>& training,
                             const FitForecast& forecast) {
     constexpr Index most_tried = 800;  // references; more are extrapolated
     const std::vector<int> species = species_of(training);
-    const std::vector<long> n_atoms = count_atoms(training, species);
     const descriptors::Descriptor descriptor(options.force_field.descriptor, static_cast<int>(species.size()));
     double all_atoms = 0.0, n_rows = 0.0;
     for (const auto* data : {&training, &validation})
@@ -98,9 +97,8 @@ double forecast_fit_seconds(const std::vector<LabeledStructure>& training,
     const double share = std::min(1.0, static_cast<double>(most_tried) / n);
     const auto sizes = [&](double scale) {
         std::vector<Index> result;
-        for (const long of_species : n_atoms)
-            result.push_back(std::max<Index>(1, static_cast<Index>(scale * static_cast<double>(std::min<Index>(
-                                                                               of_species, forecast.max_references)))));
+        for (const Index references : forecast.references)
+            result.push_back(std::max<Index>(1, static_cast<Index>(scale * static_cast<double>(references))));
         return result;
     };
     Environments environments(species, descriptor.cutoff(), 0.0);
@@ -129,9 +127,9 @@ double forecast_fit_seconds(const std::vector<LabeledStructure>& training,
                                     });
 
     double selection = 0.0;  // a pivoted Cholesky factorisation in matrix-vector products, ten times as slow
-    for (const long of_species : n_atoms) {
-        const auto pool = static_cast<double>(std::min<Index>(of_species, options.candidates()));
-        const double kept = std::min(static_cast<double>(forecast.max_references), pool);
+    for (std::size_t channel = 0; channel < species.size(); ++channel) {
+        const auto kept = static_cast<double>(forecast.references[channel]);
+        const auto pool = static_cast<double>(forecast.candidates[channel]);
         selection += 10.0 * pool * kept * kept + 2.0 * pool * pool * static_cast<double>(descriptor.size());
     }
     const double parts = validation.empty() ? static_cast<double>(forecast.folds) : 1.0;

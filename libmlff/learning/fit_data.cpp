@@ -23,11 +23,13 @@ constexpr std::array energy_weights = {1.0, 3.0, 10.0, 30.0, 100.0, 300.0};
 std::vector<LocalReferences> choose_references(const std::vector<LabeledStructure>& data, const FitOptions& options,
                                                const descriptors::Descriptor& descriptor,
                                                const std::vector<int>& species, const Progress& progress) {
-    auto candidates =
-        gather_references(data, descriptor, species,
-                          options.given.empty() ? spread_atoms(data, species, options.candidates()) : options.given,
-                          options.world, progress);
-    return sparsify(std::move(candidates), options.force_field.kernel_power, options.selection, options.max_references);
+    const std::vector<double> shares = reference_shares(data, species, options.shares);
+    auto candidates = gather_references(
+        data, descriptor, species,
+        options.given.empty() ? spread_atoms(data, species, limits_of(shares, options.candidates())) : options.given,
+        options.world, progress);
+    return sparsify(std::move(candidates), options.force_field.kernel_power, options.selection,
+                    limits_of(shares, options.max_references));
 }
 
 void FitOptions::validate() const {
@@ -45,6 +47,7 @@ FitForecast forecast_fit(const std::vector<LabeledStructure>& training, const Fi
                          const std::function<double(const FitSize&)>& fitting) {
     const std::vector<int> species = species_of(training);
     const std::vector<long> n_atoms = count_atoms(training, species);
+    const std::vector<double> shares = reference_shares(training, species, options.shares);
     FitSize size{.n_components =
                      descriptors::Descriptor(options.force_field.descriptor, static_cast<int>(species.size())).size(),
                  .folds = options.folds};
@@ -55,12 +58,16 @@ FitForecast forecast_fit(const std::vector<LabeledStructure>& training, const Fi
         sized.max_references = max_references;
         forecast.max_references = max_references;
         forecast.folds = size.folds = folds;
+        forecast.references = limits_of(shares, max_references);
+        forecast.candidates = limits_of(shares, sized.candidates());
         forecast.n_references = 0;
         double selection = 0.0, pools = 0.0;
-        for (const long n : n_atoms) {
-            const auto pool = static_cast<double>(std::min<Index>(n, sized.candidates()));
-            const Index own = std::min<Index>(max_references, static_cast<Index>(pool));
+        for (std::size_t channel = 0; channel < species.size(); ++channel) {
+            Index &own = forecast.references[channel], &available = forecast.candidates[channel];
+            available = std::min<Index>(available, n_atoms[channel]);
+            own = std::min(own, available);
             forecast.n_references += own;
+            const auto pool = static_cast<double>(available);
             // The kernel matrix of one pool and its factor at a time.
             selection = std::max(selection, pool * (pool + static_cast<double>(own)));
             pools += pool * static_cast<double>(size.n_components);
@@ -96,9 +103,10 @@ FitForecast forecast_fit(const std::vector<LabeledStructure>& training, bool has
 }
 
 TrainingPass::TrainingPass(std::shared_ptr<const descriptors::Descriptor> descriptor, int kernel_power,
-                           std::vector<LocalReferences> references, PartedData data)
+                           std::vector<double> shares, std::vector<LocalReferences> references, PartedData data)
     : descriptor_(std::move(descriptor)),
       kernel_power_(kernel_power),
+      shares_(std::move(shares)),
       references_(std::move(references)),
       data_(std::move(data)) {}
 
@@ -114,6 +122,7 @@ TrainingPass::TrainingPass(const std::vector<LabeledStructure>& training,
     within_memory.max_references = forecast.max_references;
     descriptor_ =
         std::make_shared<descriptors::Descriptor>(options.force_field.descriptor, static_cast<int>(species.size()));
+    shares_ = reference_shares(training, species, options.shares);
     references_ = choose_references(training, within_memory, *descriptor_, species, progress);
     const int n_parts = validation.empty() ? std::min(forecast.folds, static_cast<int>(training.size())) : 1;
     std::vector<PartedStructure> items;
@@ -131,8 +140,9 @@ Index TrainingPass::max_references() const {
 
 TrainingPass TrainingPass::with_references(Index m) const {
     if (m >= max_references()) return *this;
-    return {descriptor_, kernel_power_, first_references(references_, m),
-            data_.restricted_to(first_indices(references_, m))};
+    const std::vector<Index> limits = limits_of(shares_, m);
+    return {descriptor_, kernel_power_, shares_, first_references(references_, limits),
+            data_.restricted_to(first_indices(references_, limits))};
 }
 
 Validated TrainingPass::validate(const RegressionOptions& options) const {
@@ -151,7 +161,7 @@ ForceField TrainingPass::force_field_without(int part, const Solution& all, cons
 }
 
 double score(const LabelErrors& errors, const LabelScales& deviations) {
-    const double force = errors.force / deviations.force, energy = errors.energy_mae / deviations.energy;
+    const double force = errors.force / deviations.force, energy = errors.energy_mae() / deviations.energy;
     if (energy == 0.0) return force;
     return force == 0.0 ? energy : std::sqrt(force * energy);
 }

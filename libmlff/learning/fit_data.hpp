@@ -13,21 +13,22 @@ struct FitOptions {
     ForceFieldOptions force_field;
     RegressionOptions regression;
     SelectionOptions selection{.method = SelectionMethod::cholesky, .tolerance = 1e-9};
-    Eigen::Index max_references = 2000;  ///< per species, ≥ 1
-    Eigen::Index pool = 0;               ///< candidates per species; 0: three for each reference
+    Eigen::Index max_references = 2000;  ///< of the species that has most, ≥ 1
+    ReferenceShares shares = ReferenceShares::equal;
+    Eigen::Index pool = 0;               ///< candidates of the species that has most; 0: three for each reference
     std::vector<ReferenceList> given;    ///< per channel: candidates in place of atoms from all over the data
     int folds = 5;            ///< parts for leave-out errors if there are no validation data; 1: no such errors, ≥ 1
     std::int64_t memory = 0;  ///< budget [bytes]; 0 is no limit
     Communicator* world = nullptr;  ///< ranks that share the structures among them; null: none
 
-    /// Candidates per species, if there are as many atoms.
+    /// Candidates of the species that has most, if there are as many atoms; the others have theirs in proportion.
     [[nodiscard]] Eigen::Index candidates() const { return pool > 0 ? pool : 3 * max_references; }
 
     /// @throws std::invalid_argument naming the field, its value and the bound
     void validate() const;
 };
 
-/// Local references for a fit, the most informative first, at most max_references per species.
+/// Local references for a fit, the most informative first, within the limits of each species.
 [[nodiscard]] std::vector<LocalReferences> choose_references(const std::vector<LabeledStructure>& data,
                                                              const FitOptions& options,
                                                              const descriptors::Descriptor& descriptor,
@@ -37,7 +38,8 @@ constexpr double program_bytes = 45e6;  ///< of the program itself, libraries an
 
 /// What a fit will need at most.
 struct FitForecast {
-    Eigen::Index max_references = 0;  ///< per species, after the memory budget
+    Eigen::Index max_references = 0;  ///< of the species that has most, after the memory budget
+    std::vector<Eigen::Index> references, candidates;  ///< per channel
     Eigen::Index n_references = 0;    ///< of all species
     int folds = 1;                    ///< after the memory budget
     double bytes = 0.0;
@@ -76,7 +78,7 @@ class TrainingPass {
     /// Of the species that has most.
     [[nodiscard]] Eigen::Index max_references() const;
 
-    /// The same with at most m references per species.
+    /// The same with at most m references of the species that has most, and the same shares.
     [[nodiscard]] TrainingPass with_references(Eigen::Index m) const;
 
     [[nodiscard]] Validated validate(const RegressionOptions& options) const;
@@ -89,17 +91,18 @@ class TrainingPass {
 
  private:
     TrainingPass(std::shared_ptr<const descriptors::Descriptor> descriptor, int kernel_power,
-                 std::vector<LocalReferences> references, PartedData data);
+                 std::vector<double> shares, std::vector<LocalReferences> references, PartedData data);
 
     std::shared_ptr<const descriptors::Descriptor> descriptor_;
     int kernel_power_;
+    std::vector<double> shares_;  ///< of each species in the references
     std::vector<LocalReferences> references_;
     PartedData data_;
 };
 
-/// Goodness of a fit in one number, for choosing: geometric mean of the force error (rms) and the energy error (mean
-/// absolute: energies are few, and a few odd structures must not decide) relative to the deviations of the labels; the
-/// force error alone if there are no energies. Lower is better.
+/// Goodness of a fit in one number, for choosing: geometric mean of the force error (rms) and the energy error
+/// (LabelErrors::energy_mae: energies are few) relative to the deviations of the labels; the force error alone if there
+/// are no energies. Lower is better.
 [[nodiscard]] double score(const LabelErrors& errors, const LabelScales& deviations);
 
 /// A fit with the energy weight that gives the best score, out of 1, 3, 10, ... 300, sought from that of `options`.

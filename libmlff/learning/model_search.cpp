@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <map>
+#include <numeric>
 #include <set>
 #include <stdexcept>
 
@@ -108,13 +110,6 @@ std::vector<std::vector<Settings>> neighbours_of(const Settings& now, std::size_
     return moves;
 }
 
-std::vector<LabeledStructure> every(const std::vector<LabeledStructure>& data, double step) {
-    std::vector<LabeledStructure> part;
-    for (double k = 0.0; k < static_cast<double>(data.size()); k += step)
-        part.push_back(data[static_cast<std::size_t>(k)]);
-    return part;
-}
-
 Index total(const TrainingPass& pass) { return pass.data().part(0).n_references(); }
 
 /// @param options  with the weights of the fit;  @param data  to measure the speed on
@@ -153,14 +148,10 @@ Settings coordinate_search(Settings now, std::size_t n_species, const std::funct
     return now;
 }
 
-/// Structures to try settings on: every so manyth.
+/// Structures to try settings on.
 struct Sample {
     std::vector<LabeledStructure> training, validation;
 };
-Sample sample_of(const std::vector<LabeledStructure>& training, const std::vector<LabeledStructure>& validation,
-                 double step) {
-    return {every(training, step), every(validation, step)};
-}
 /// About `sample_atoms` atoms.
 double first_step(const std::vector<LabeledStructure>& training) {
     double n_atoms = 0.0;
@@ -168,9 +159,14 @@ double first_step(const std::vector<LabeledStructure>& training) {
     return std::max(1.0, n_atoms / sample_atoms);
 }
 
-/// References per species of a trial.
-Index few_references(const FitOptions& options, std::size_t n_species) {
-    return std::min(options.max_references, std::max<Index>(150, trial_references / static_cast<Index>(n_species)));
+/// References of the species that has most if there are to be `all` of them.
+Index most_of(Index all, const std::vector<double>& shares) {
+    const double sum = std::accumulate(shares.begin(), shares.end(), 0.0);
+    return static_cast<Index>(static_cast<double>(all) / sum);
+}
+/// In a trial.
+Index few_references(const FitOptions& options, const std::vector<double>& shares) {
+    return std::min(options.max_references, std::max<Index>(150, most_of(trial_references, shares)));
 }
 
 /// One trial: a pass over the sample with few references, with the best energy weight.
@@ -178,7 +174,7 @@ Trial try_settings(const Sample& sample, FitOptions options) {
     const Stopwatch watch;
     const auto silent = [](long, long, const std::string&) {};
     const auto species = species_of(sample.training);
-    options.max_references = few_references(options, species.size());
+    options.max_references = few_references(options, reference_shares(sample.training, species, options.shares));
     options.force_field.descriptor = resolve_components(sample.training, species, options.force_field);
     const TrainingPass pass(sample.training, sample.validation, options, silent);
     const WeightedFit fit = choose_energy_weight(pass, options.regression);
@@ -189,6 +185,27 @@ Trial try_settings(const Sample& sample, FitOptions options) {
 }
 
 }  // namespace
+
+std::vector<LabeledStructure> sample_of(const std::vector<LabeledStructure>& data, double step) {
+    std::map<std::string, std::vector<std::size_t>> kinds;
+    for (std::size_t k = 0; k < data.size(); ++k) kinds[kind_of(data[k])].push_back(k);
+    double roots = 0.0;
+    for (const auto& [kind, members] : kinds) roots += std::sqrt(static_cast<double>(members.size()));
+    const double per_root = static_cast<double>(data.size()) / step / roots;
+    std::vector<std::size_t> chosen;
+    double due = 0.5;  // kinds that are due less than one structure get one now and then
+    for (const auto& [kind, members] : kinds) {
+        const auto n = static_cast<double>(members.size());
+        due += per_root * std::sqrt(n);
+        const double taken = step > 1.0 ? std::min(n, std::floor(due)) : n;
+        due -= std::floor(due);
+        for (double k = 0.5; k < taken; k += 1.0) chosen.push_back(members[static_cast<std::size_t>(k * n / taken)]);
+    }
+    std::sort(chosen.begin(), chosen.end());
+    std::vector<LabeledStructure> sample;
+    for (const std::size_t k : chosen) sample.push_back(data[k]);
+    return sample;
+}
 
 void SearchOptions::validate() const {
     if (!(seconds > 0.0 && std::isfinite(seconds)))
@@ -217,10 +234,12 @@ SearchResult search_model(const std::vector<LabeledStructure>& training,
     FitOptions options = base;
     if (options.regression.evidence.mode == bayes::EvidenceMode::maximise) options.regression.prior = Prior::kernel;
     if (options.regression.weights.energy == LabelWeights{}.energy) options.regression.weights.energy = usual_weight;
-    const auto n_species = species_of(training).size();
+    const auto species = species_of(training);
+    options.shares = ReferenceShares::forces;
     std::vector<Trial> trials;
     std::optional<Trial> best;
-    Sample sample = sample_of(training, validation, first_step(training));
+    double step = first_step(training);
+    Sample sample{sample_of(training, step), sample_of(validation, step)};
     const auto run_trial = [&](const FitOptions& tried) {
         Trial trial = try_settings(sample, tried);
         trial.better = !best || trial.score < best->score * improvement;
@@ -240,19 +259,20 @@ SearchResult search_model(const std::vector<LabeledStructure>& training,
     // More structures, if a trial on them still takes no more than its share.
     const double share = search_share * search.seconds / trials_expected;
     const auto n_all = static_cast<double>(training.size());
-    const double step =
+    step =
         std::max(1.0, n_all / static_cast<double>(sample.training.size()) * run_trial(with(now)).seconds / share);
     if (n_all / step > 1.2 * static_cast<double>(sample.training.size())) {
-        sample = sample_of(training, validation, step);
+        sample = {sample_of(training, step), sample_of(validation, step)};
         best.reset();
         (void)run_trial(with(now));
     }
 
     now = coordinate_search(
-        now, n_species, [&] { return watch.seconds() > search_share * search.seconds; },
+        now, species.size(), [&] { return watch.seconds() > search_share * search.seconds; },
         [&](const Settings& next) { return run_trial(with(next)).better; });
     options.force_field = now.options();
-    const Index few = few_references(options, n_species);
+    const std::vector<double> shares = reference_shares(training, species, options.shares);
+    const Index few = few_references(options, shares);
 
     // All structures, with references in steps, as far as the time goes.
     const auto record = [&](Trial trial) {
@@ -264,7 +284,7 @@ SearchResult search_model(const std::vector<LabeledStructure>& training,
         FitOptions sized = options;
         sized.max_references = references;
         TrainingPass pass(training, validation, sized, progress);
-        const Index enough = std::max<Index>(few, weight_references / static_cast<Index>(n_species));
+        const Index enough = std::max(few, most_of(weight_references, shares));
         sized.regression.weights = choose_energy_weight(pass.with_references(enough), options.regression).weights;
         Validated fit = pass.validate(sized.regression);
         Trial trial = judged(pass, sized, fit, training);
@@ -316,7 +336,8 @@ SearchResult search_model(const std::vector<LabeledStructure>& training,
 std::vector<Trial> compare_descriptors(const std::vector<LabeledStructure>& training,
                                        const std::vector<LabeledStructure>& validation, const FitOptions& options,
                                        const Progress& progress) {
-    const Sample sample = sample_of(training, validation, first_step(training));
+    const double step = first_step(training);
+    Sample sample{sample_of(training, step), sample_of(validation, step)};
     FitOptions all = options;
     all.force_field.descriptor.components.clear();
     all.force_field.keep = 1.0;

@@ -38,6 +38,10 @@ struct SearchResult {
     Validated fit;      ///< what the options give
 };
 
+/// One in `step` of the structures, in their order and evenly from each kind. As in the errors that they are to show
+/// (LabelErrors::energy_mae), a kind of n counts as √n: few surfaces among many bulk structures are not left out.
+[[nodiscard]] std::vector<LabeledStructure> sample_of(const std::vector<LabeledStructure>& data, double step);
+
 /// Chooses cutoffs, widths, basis sizes, l_max, radial weight, kernel power, compression, energy weight and number of
 /// references for labelled data within a budget of time. First a coordinate search on part of the structures with few
 /// references: one setting at a time is moved to its neighbouring values, and a move that improves the errors on

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <set>
 
 #include "bayes/kernel.hpp"
@@ -14,6 +15,10 @@ namespace {
 
 using Eigen::Index;
 using Eigen::MatrixXd;
+
+std::size_t channel_of(const std::vector<int>& species, int z) {
+    return static_cast<std::size_t>(std::find(species.begin(), species.end(), z) - species.begin());
+}
 
 /// Order of acceptance of a pivoted Cholesky factorisation; what it does not accept comes last.
 std::vector<Index> by_information(const MatrixXd& features, int kernel_power, double tolerance, Index max_size,
@@ -77,18 +82,37 @@ std::vector<long> count_atoms(const std::vector<LabeledStructure>& data, const s
     return n;
 }
 
+std::vector<double> reference_shares(const std::vector<LabeledStructure>& data, const std::vector<int>& species,
+                                     ReferenceShares shares) {
+    std::vector<double> squares(species.size(), 0.0);
+    if (shares == ReferenceShares::forces)
+        for (const auto& [structure, labels, origin, group] : data)
+            for (std::size_t i = 0; labels.forces && i < structure.species.size(); ++i)
+                squares[channel_of(species, structure.species[i])] +=
+                    labels.forces->col(static_cast<Index>(i)).squaredNorm();
+    const double largest = *std::max_element(squares.begin(), squares.end());
+    for (double& share : squares) share = largest > 0.0 ? share / largest : 1.0;
+    return squares;
+}
+
+std::vector<Index> limits_of(const std::vector<double>& shares, Index most) {
+    std::vector<Index> limits;
+    for (const double share : shares)
+        limits.push_back(std::max<Index>(1, std::llround(share * static_cast<double>(most))));
+    return limits;
+}
+
 std::vector<ReferenceList> spread_atoms(const std::vector<LabeledStructure>& data, const std::vector<int>& species,
-                                        Index most) {
+                                        const std::vector<Index>& most) {
     const std::vector<long> n_atoms = count_atoms(data, species);
     std::vector<ReferenceList> lists(species.size());
     std::vector<double> next(species.size(), 0.0);
     std::vector<long> seen(species.size(), 0);
     for (std::size_t s = 0; s < data.size(); ++s)
         for (std::size_t i = 0; i < data[s].structure.species.size(); ++i) {
-            const auto channel = static_cast<std::size_t>(
-                std::find(species.begin(), species.end(), data[s].structure.species[i]) - species.begin());
+            const auto channel = channel_of(species, data[s].structure.species[i]);
             if (static_cast<double>(seen[channel]++) < next[channel]) continue;
-            const auto wanted = static_cast<double>(std::min<Index>(n_atoms[channel], most));
+            const auto wanted = static_cast<double>(std::min<Index>(n_atoms[channel], most.at(channel)));
             next[channel] += static_cast<double>(n_atoms[channel]) / wanted;
             lists[channel].structure.push_back(static_cast<int>(s));
             lists[channel].atom.push_back(static_cast<int>(i));
@@ -188,35 +212,40 @@ void help_gather_references(Communicator& world, Message message) {
 }
 
 std::vector<LocalReferences> sparsify(std::vector<LocalReferences> candidates, int kernel_power,
-                                      const SelectionOptions& options, Index max_references) {
-    for (auto& set : candidates) {
+                                      const SelectionOptions& options, const std::vector<Index>& most) {
+    for (std::size_t channel = 0; channel < candidates.size(); ++channel) {
+        LocalReferences& set = candidates[channel];
+        const Index limit = most.at(channel);
         if (set.size() == 0) continue;
         if (options.method == SelectionMethod::cur) {
-            set = set.subset(select(set.features, kernel_power, options, max_references));
-            set = set.subset(by_information(set.features, kernel_power, 1e-13, max_references, true));
+            set = set.subset(select(set.features, kernel_power, options, limit));
+            set = set.subset(by_information(set.features, kernel_power, 1e-13, limit, true));
         } else {
-            set = set.subset(by_information(set.features, kernel_power, options.tolerance, max_references, false));
+            set = set.subset(by_information(set.features, kernel_power, options.tolerance, limit, false));
         }
     }
     return candidates;
 }
 
-std::vector<LocalReferences> first_references(const std::vector<LocalReferences>& references, Index m) {
+std::vector<LocalReferences> first_references(const std::vector<LocalReferences>& references,
+                                              const std::vector<Index>& most) {
     std::vector<LocalReferences> result;
-    for (const auto& set : references) {
-        std::vector<Index> which(static_cast<std::size_t>(std::min(m, set.size())));
+    for (std::size_t channel = 0; channel < references.size(); ++channel) {
+        const LocalReferences& set = references[channel];
+        std::vector<Index> which(static_cast<std::size_t>(std::min(most.at(channel), set.size())));
         for (std::size_t k = 0; k < which.size(); ++k) which[k] = static_cast<Index>(k);
         result.push_back(set.subset(which));
     }
     return result;
 }
 
-std::vector<Index> first_indices(const std::vector<LocalReferences>& references, Index m) {
+std::vector<Index> first_indices(const std::vector<LocalReferences>& references, const std::vector<Index>& most) {
     std::vector<Index> indices;
     Index first = 0;
-    for (const auto& set : references) {
-        for (Index k = 0; k < std::min(m, set.size()); ++k) indices.push_back(first + k);
-        first += set.size();
+    for (std::size_t channel = 0; channel < references.size(); ++channel) {
+        const Index size = references[channel].size();
+        for (Index k = 0; k < std::min(most.at(channel), size); ++k) indices.push_back(first + k);
+        first += size;
     }
     return indices;
 }

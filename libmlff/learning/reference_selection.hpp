@@ -21,15 +21,30 @@ inline void no_progress(long /*done*/, long /*total*/, const std::string& /*what
 /// Number of atoms of each species.
 [[nodiscard]] std::vector<long> count_atoms(const std::vector<LabeledStructure>& data, const std::vector<int>& species);
 
+/// How the local references are shared out among the species.
+enum class ReferenceShares {
+    equal,   ///< as many for each
+    forces,  ///< in proportion to the sum of the squares of the forces on its atoms: where most is to be explained
+};
+
+/// Share of each species in the references, relative to the largest: 1 for that one. Without forces all are equal.
+/// @returns per channel
+[[nodiscard]] std::vector<double> reference_shares(const std::vector<LabeledStructure>& data,
+                                                   const std::vector<int>& species, ReferenceShares shares);
+/// Most references of each species if the one with the largest share has `most`, at least 1 each.
+[[nodiscard]] std::vector<Eigen::Index> limits_of(const std::vector<double>& shares, Eigen::Index most);
+
 /// Atoms of one species: the structure each is in, counted from 0, and its place there.
 struct ReferenceList {
     std::vector<int> structure, atom;
 };
 
-/// Atoms spread evenly over the data, at most `most` of each species.
+/// Atoms spread evenly over the data.
+/// @param most  of each species, per channel
 /// @returns per channel
 [[nodiscard]] std::vector<ReferenceList> spread_atoms(const std::vector<LabeledStructure>& data,
-                                                      const std::vector<int>& species, Eigen::Index most);
+                                                      const std::vector<int>& species,
+                                                      const std::vector<Eigen::Index>& most);
 
 /// These atoms as references, in the same order; atoms without neighbours are left out.
 /// @param wanted  per channel
@@ -43,16 +58,18 @@ struct ReferenceList {
                                                              const Progress& progress = no_progress);
 void help_gather_references(Communicator& world, Message message);  ///< what the other ranks do meanwhile
 
-/// Local references out of candidates, at most max_references per species. They come in the order of a pivoted Cholesky
-/// factorisation, whatever the method: the first m of them are the m most informative, so that smaller models are
-/// nested in larger ones.
+/// Local references out of candidates. They come in the order of a pivoted Cholesky factorisation, whatever the method:
+/// the first m of them are the m most informative, so that smaller models are nested in larger ones.
+/// @param most  of each species, per channel
 [[nodiscard]] std::vector<LocalReferences> sparsify(std::vector<LocalReferences> candidates, int kernel_power,
-                                                    const SelectionOptions& options, Eigen::Index max_references);
+                                                    const SelectionOptions& options,
+                                                    const std::vector<Eigen::Index>& most);
 
-/// The first m references of each species.
+/// The first references of each species, `most` of it.
 [[nodiscard]] std::vector<LocalReferences> first_references(const std::vector<LocalReferences>& references,
-                                                            Eigen::Index m);
+                                                            const std::vector<Eigen::Index>& most);
 /// Which of all references, channel after channel, these are.
-[[nodiscard]] std::vector<Eigen::Index> first_indices(const std::vector<LocalReferences>& references, Eigen::Index m);
+[[nodiscard]] std::vector<Eigen::Index> first_indices(const std::vector<LocalReferences>& references,
+                                                      const std::vector<Eigen::Index>& most);
 
 }  // namespace mlff

@@ -94,6 +94,61 @@ TEST(FitData, NoMoreReferencesThanAtoms) {
     EXPECT_EQ(fit_quietly(data, silicon_options()).n_references(), 16);
 }
 
+/// Crystals of lithium and sulphur with forces on sulphur that are twice as large.
+std::vector<LabeledStructure> uneven_data(int n) {
+    std::vector<LabeledStructure> data;
+    for (int k = 0; k < n; ++k) {
+        LabeledStructure item{testing::jittered_crystal(static_cast<unsigned>(k), 3, 3.0, {3, 16}), {}, "crystal"};
+        item.labels.energy = 0.1 * k;
+        item.labels.forces = Matrix3X::Zero(3, item.structure.size());
+        for (Eigen::Index i = 0; i < item.structure.size(); ++i)
+            (*item.labels.forces)(k % 3, i) = item.structure.species[static_cast<std::size_t>(i)] == 16 ? -2.0 : 1.0;
+        data.push_back(item);
+    }
+    return data;
+}
+
+TEST(FitData, SharesReferencesByForces) {
+    auto data = uneven_data(12);  // 14 and 13 atoms of lithium and sulphur each
+    const std::vector<int> species = {3, 16};
+    const double share = 14.0 / (13.0 * 4.0);
+    EXPECT_EQ(reference_shares(data, species, ReferenceShares::equal), (std::vector{1.0, 1.0}));
+    EXPECT_NEAR(reference_shares(data, species, ReferenceShares::forces)[0], share, 1e-12);
+    EXPECT_EQ(reference_shares(data, species, ReferenceShares::forces)[1], 1.0);
+    EXPECT_EQ(limits_of({1e-9, 0.26, 1.0}, 50), (std::vector<Eigen::Index>{1, 13, 50}));
+
+    FitOptions options;
+    options.force_field.descriptor = testing::small_descriptor();
+    options.max_references = 50;
+    options.shares = ReferenceShares::forces;
+    const FitForecast forecast = forecast_fit(data, false, options);
+    EXPECT_EQ(forecast.references, (std::vector<Eigen::Index>{13, 50}));
+    EXPECT_EQ(forecast.candidates, (std::vector<Eigen::Index>{40, 150}));
+    EXPECT_EQ(forecast.n_references, 63);
+    const TrainingPass pass(data, {}, options, quiet);
+    EXPECT_EQ(pass.references()[0].size(), 13);
+    EXPECT_EQ(pass.references()[1].size(), 50);
+    const TrainingPass fewer = pass.with_references(20);
+    EXPECT_EQ(fewer.references()[0].size(), 5);
+    EXPECT_EQ(fewer.references()[1].size(), 20);
+    EXPECT_EQ(fewer.references()[0].features, pass.references()[0].features.leftCols(5));
+    EXPECT_EQ(fewer.data().part(0).n_references(), 25);
+
+    for (auto& item : data) item.labels.forces.reset();  // nothing to go by
+    EXPECT_EQ(reference_shares(data, species, ReferenceShares::forces), (std::vector{1.0, 1.0}));
+}
+
+/// 16 structures alike with an error of 1 meV/atom and one of another kind with 6: (4 · 1 + 1 · 6) / (4 + 1).
+TEST(FitData, FewOddStructuresCountAmongMany) {
+    const LabelErrors errors{.energies = {{"Ni108", {0.016, 16}}, {"surfaces Ni12", {0.006, 1}}}};
+    EXPECT_NEAR(errors.energy_mae(), 0.002, 1e-15);
+    EXPECT_EQ(LabelErrors{}.energy_mae(), 0.0);
+    LabeledStructure item{testing::jittered_crystal(1, 1, 3.0, {28}), {}, "a file"};
+    EXPECT_EQ(kind_of(item), "Ni");
+    item.group = "surfaces";
+    EXPECT_EQ(kind_of(item), "surfaces Ni");
+}
+
 /// One composition: e0 is the mean energy per atom, for every species.
 TEST(FitData, EnergyZeroOfOneComposition) {
     auto data = silicon_data(6, 6);
