@@ -191,7 +191,8 @@ std::vector<LabeledStructure> sample_of(const std::vector<LabeledStructure>& dat
     for (std::size_t k = 0; k < data.size(); ++k) kinds[kind_of(data[k])].push_back(k);
     double roots = 0.0;
     for (const auto& [kind, members] : kinds) roots += std::sqrt(static_cast<double>(members.size()));
-    const double per_root = static_cast<double>(data.size()) / step / roots;
+    // At least two, of which each can be predicted by a fit to the other.
+    const double per_root = std::max(2.0, static_cast<double>(data.size()) / step) / roots;
     std::vector<std::size_t> chosen;
     double due = 0.5;  // kinds that are due less than one structure get one now and then
     for (const auto& [kind, members] : kinds) {

@@ -38,7 +38,7 @@ struct SearchResult {
     Validated fit;      ///< what the options give
 };
 
-/// One in `step` of the structures, in their order and evenly from each kind. As in the errors that they are to show
+/// One in `step` of the structures but at least two, in their order and evenly from each kind. As in the errors that they are to show
 /// (LabelErrors::energy_mae), a kind of n counts as √n: few surfaces among many bulk structures are not left out.
 [[nodiscard]] std::vector<LabeledStructure> sample_of(const std::vector<LabeledStructure>& data, double step);
 

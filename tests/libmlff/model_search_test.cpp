@@ -61,6 +61,8 @@ TEST(ModelSearch, SampleHoldsTheRareKinds) {
     // Of 2, 8 and 90 structures 20 in proportion to √2 : √8 : √90, as far as there are.
     EXPECT_EQ(counts, (std::array{0, 2, 4, 14}));
     EXPECT_EQ(sample_of(data, 1.0).size(), 100u);
+    EXPECT_EQ(sample_of(data, 1000.0).size(), 2u);
+    EXPECT_EQ(sample_of({data[0]}, 10.0).size(), 1u);
     for (std::size_t k = 0; k < data.size(); ++k) data[k].group = std::to_string(k);
     EXPECT_EQ(sample_of(data, 5.0).size(), 20u);  // none like another: every fifth or so
 }
