@@ -293,8 +293,8 @@ void fit(const std::string& config_path, const Console& console, Communicator& w
     console.info(fmt::format("at most {} local references, about {:.2f} GB while fitting{}", forecast.n_references,
                              forecast.bytes * 1e-9, world.alone() ? "" : " on rank 0"));
     if (forecast.reduced)
-        console.warn(fmt::format("references.max is reduced to {} to stay within regression.memory",
-                                 forecast.max_references));
+        console.warn(
+            fmt::format("references.max is reduced to {} to stay within regression.memory", forecast.max_references));
     const Provenance provenance{.version = version,
                                 .reference = fmt::format("labels of {}", fmt::join(settings.training, ", ")),
                                 .settings = settings.config.resolved()};

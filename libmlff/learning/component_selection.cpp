@@ -27,7 +27,8 @@ descriptors::DescriptorOptions resolve_components(const std::vector<LabeledStruc
     const auto n_keep = static_cast<Index>(std::ceil(options.keep * static_cast<double>(n_all)));
     if (n_keep == n_all || !resolved.components.empty()) return resolved;
 
-    const auto atoms = gather_references(data, all, species, spread_atoms(data, species, std::vector<Index>(species.size(), atoms_sampled)));
+    const auto atoms = gather_references(
+        data, all, species, spread_atoms(data, species, std::vector<Index>(species.size(), atoms_sampled)));
     Index n_atoms = 0;
     for (const auto& set : atoms) n_atoms += set.size();
     Eigen::MatrixXd features(n_all, n_atoms);

@@ -29,8 +29,7 @@ struct SquaredErrors {
     }
     [[nodiscard]] LabelErrors rms() const {
         const auto root = [](double total, double n) { return n > 0.0 ? std::sqrt(total / n) : 0.0; };
-        return {root(sum.energy, n_energy), root(sum.force, n_force), root(sum.stress, n_stress),
-                sum.energies};
+        return {root(sum.energy, n_energy), root(sum.force, n_force), root(sum.stress, n_stress), sum.energies};
     }
 };
 

@@ -15,8 +15,8 @@ struct FitOptions {
     SelectionOptions selection{.method = SelectionMethod::cholesky, .tolerance = 1e-9};
     Eigen::Index max_references = 2000;  ///< of the species that has most, ≥ 1
     ReferenceShares shares = ReferenceShares::equal;
-    Eigen::Index pool = 0;               ///< candidates of the species that has most; 0: three for each reference
-    std::vector<ReferenceList> given;    ///< per channel: candidates in place of atoms from all over the data
+    Eigen::Index pool = 0;             ///< candidates of the species that has most; 0: three for each reference
+    std::vector<ReferenceList> given;  ///< per channel: candidates in place of atoms from all over the data
     int folds = 5;            ///< parts for leave-out errors if there are no validation data; 1: no such errors, ≥ 1
     std::int64_t memory = 0;  ///< budget [bytes]; 0 is no limit
     Communicator* world = nullptr;  ///< ranks that share the structures among them; null: none
@@ -38,10 +38,10 @@ constexpr double program_bytes = 45e6;  ///< of the program itself, libraries an
 
 /// What a fit will need at most.
 struct FitForecast {
-    Eigen::Index max_references = 0;  ///< of the species that has most, after the memory budget
+    Eigen::Index max_references = 0;                   ///< of the species that has most, after the memory budget
     std::vector<Eigen::Index> references, candidates;  ///< per channel
-    Eigen::Index n_references = 0;    ///< of all species
-    int folds = 1;                    ///< after the memory budget
+    Eigen::Index n_references = 0;                     ///< of all species
+    int folds = 1;                                     ///< after the memory budget
     double bytes = 0.0;
     bool reduced = false;  ///< the budget allows fewer references than asked for
 };

@@ -70,6 +70,14 @@ struct Settings {
     }
 };
 
+/// Another point to start from, of higher resolution.
+const Settings finer{.radial_cutoff = 6.0,
+                     .radial_width = 0.4,
+                     .angular_cutoff = 4.5,
+                     .angular_width = 0.5,
+                     .l_max = 6,
+                     .radial_weight = 0.7};
+
 /// The values next to the present ones, one setting at a time, those that matter most first.
 std::vector<std::vector<Settings>> neighbours_of(const Settings& now, std::size_t n_species) {
     std::vector<std::vector<Settings>> moves;
@@ -260,17 +268,31 @@ SearchResult search_model(const std::vector<LabeledStructure>& training,
     // More structures, if a trial on them still takes no more than its share.
     const double share = search_share * search.seconds / trials_expected;
     const auto n_all = static_cast<double>(training.size());
-    step =
-        std::max(1.0, n_all / static_cast<double>(sample.training.size()) * run_trial(with(now)).seconds / share);
+    step = std::max(1.0, n_all / static_cast<double>(sample.training.size()) * run_trial(with(now)).seconds / share);
     if (n_all / step > 1.2 * static_cast<double>(sample.training.size())) {
         sample = {sample_of(training, step), sample_of(validation, step)};
         best.reset();
         (void)run_trial(with(now));
     }
 
-    now = coordinate_search(
-        now, species.size(), [&] { return watch.seconds() > search_share * search.seconds; },
-        [&](const Settings& next) { return run_trial(with(next)).better; });
+    const auto out_of_time = [&] { return watch.seconds() > search_share * search.seconds; };
+    const auto descend = [&](const Settings& from) {
+        return coordinate_search(from, species.size(), out_of_time,
+                                 [&](const Settings& next) { return run_trial(with(next)).better; });
+    };
+    now = descend(now);
+    // That is the nearest minimum. With time to spare the search starts again from finer settings.
+    if (!out_of_time()) {
+        const Trial first = *best;
+        best.reset();
+        (void)run_trial(with(finer));
+        const Settings other = descend(finer);
+        if (best->score < first.score)
+            now = other;
+        else
+            best = first;
+        options.regression.weights = best->weights;
+    }
     options.force_field = now.options();
     const std::vector<double> shares = reference_shares(training, species, options.shares);
     const Index few = few_references(options, shares);

@@ -30,9 +30,9 @@ struct RegressionOptions {
 
 /// Differences between prediction and label, root mean square, 0 for labels that there are none of.
 struct LabelErrors {
-    double energy = 0.0;      ///< [eV/atom]
-    double force = 0.0;       ///< [eV/Å], over components
-    double stress = 0.0;      ///< [eV/Å³], over the six components
+    double energy = 0.0;  ///< [eV/atom]
+    double force = 0.0;   ///< [eV/Å], over components
+    double stress = 0.0;  ///< [eV/Å³], over the six components
     struct Absolute {
         double sum = 0.0;  ///< of |error| [eV/atom]
         long n = 0;
