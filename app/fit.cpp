@@ -188,7 +188,6 @@ void resolve(ConfigSection& config, const FitOptions& found) {
     regression.resolve("weights", fmt::format("{{energy: {}, force: {}, stress: {}}}", w.energy, w.force, w.stress));
     ConfigSection& references = config.section("references");
     references.resolve("max", fmt::format("{}", found.max_references));
-    references.resolve("shares", found.shares == ReferenceShares::forces ? "forces" : "equal");
     references.resolve("pool", fmt::format("{}", found.candidates()));
 }
 
@@ -223,6 +222,7 @@ FitSettings read_fit_settings(const std::string& path) {
     long most = settings.automatic ? 100'000 : static_cast<long>(settings.options.max_references);
     references.read_positive("max", most);
     settings.options.max_references = most;
+    if (settings.automatic) settings.options.shares = ReferenceShares::forces;
     references.read_choice("shares", settings.options.shares,
                            {{"equal", ReferenceShares::equal}, {"forces", ReferenceShares::forces}});
     long pool = 0;

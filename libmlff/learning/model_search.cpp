@@ -244,7 +244,6 @@ SearchResult search_model(const std::vector<LabeledStructure>& training,
     if (options.regression.evidence.mode == bayes::EvidenceMode::maximise) options.regression.prior = Prior::kernel;
     if (options.regression.weights.energy == LabelWeights{}.energy) options.regression.weights.energy = usual_weight;
     const auto species = species_of(training);
-    options.shares = ReferenceShares::forces;
     std::vector<Trial> trials;
     std::optional<Trial> best;
     double step = first_step(training);

@@ -90,7 +90,8 @@ std::vector<double> reference_shares(const std::vector<LabeledStructure>& data, 
             for (std::size_t i = 0; labels.forces && i < structure.species.size(); ++i)
                 squares[channel_of(species, structure.species[i])] +=
                     labels.forces->col(static_cast<Index>(i)).squaredNorm();
-    const double largest = *std::max_element(squares.begin(), squares.end());
+    double largest = 0.0;
+    for (const double sum : squares) largest = std::max(largest, sum);
     for (double& share : squares) share = largest > 0.0 ? share / largest : 1.0;
     return squares;
 }
