@@ -22,14 +22,12 @@ struct SquaredErrors {
         gather(sum.energy, n_energy, rms.energy, part.energy().n_rows());
         gather(sum.force, n_force, rms.force, part.force().n_rows());
         gather(sum.stress, n_stress, rms.stress, part.stress().n_rows());
-        for (const auto& [kind, absolute] : rms.energies) {
-            sum.energies[kind].sum += absolute.sum;
-            sum.energies[kind].n += absolute.n;
-        }
+        sum.energy_mae += rms.energy_mae * static_cast<double>(part.energy().n_rows());
     }
     [[nodiscard]] LabelErrors rms() const {
         const auto root = [](double total, double n) { return n > 0.0 ? std::sqrt(total / n) : 0.0; };
-        return {root(sum.energy, n_energy), root(sum.force, n_force), root(sum.stress, n_stress), sum.energies};
+        return {root(sum.energy, n_energy), root(sum.force, n_force), root(sum.stress, n_stress),
+                n_energy > 0.0 ? sum.energy_mae / n_energy : 0.0};
     }
 };
 

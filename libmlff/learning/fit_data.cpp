@@ -161,7 +161,7 @@ ForceField TrainingPass::force_field_without(int part, const Solution& all, cons
 }
 
 double score(const LabelErrors& errors, const LabelScales& deviations) {
-    const double force = errors.force / deviations.force, energy = errors.energy_mae() / deviations.energy;
+    const double force = errors.force / deviations.force, energy = errors.energy_mae / deviations.energy;
     if (energy == 0.0) return force;
     return force == 0.0 ? energy : std::sqrt(force * energy);
 }

@@ -26,10 +26,6 @@ void LabelWeights::validate() const {
     if (energy + force + stress <= 0.0) throw std::invalid_argument("at least one weight must be positive");
 }
 
-std::string kind_of(const LabeledStructure& item) {
-    return item.group + (item.group.empty() ? "" : " ") + formula(item.structure);
-}
-
 void LabelStatistics::add(const LabeledStructure& item) {
     const auto& [structure, labels, origin, label_group] = item;
     std::map<int, long> composition;

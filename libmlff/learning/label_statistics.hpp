@@ -2,7 +2,6 @@
 
 #include <map>
 #include <stdexcept>
-#include <string>
 #include <vector>
 
 #include "libmlff/force_field.hpp"
@@ -17,9 +16,6 @@ struct LabelWeights {
     /// @throws std::invalid_argument naming the field, its value and the bound
     void validate() const;
 };
-
-/// Structures of one kind have the same group, if they have any, and the same formula: "surfaces Ni12".
-[[nodiscard]] std::string kind_of(const LabeledStructure& structure);
 
 /// Spread of the labels over a training set, gathered structure by structure: for each kind and each group of equal
 /// composition the deviation (energy per atom and stress about their mean, forces about zero), averaged over the

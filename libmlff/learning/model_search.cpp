@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <map>
 #include <numeric>
 #include <set>
 #include <stdexcept>
@@ -70,14 +69,6 @@ struct Settings {
     }
 };
 
-/// Another point to start from, of higher resolution.
-const Settings finer{.radial_cutoff = 6.0,
-                     .radial_width = 0.4,
-                     .angular_cutoff = 4.5,
-                     .angular_width = 0.5,
-                     .l_max = 6,
-                     .radial_weight = 0.7};
-
 /// The values next to the present ones, one setting at a time, those that matter most first.
 std::vector<std::vector<Settings>> neighbours_of(const Settings& now, std::size_t n_species) {
     std::vector<std::vector<Settings>> moves;
@@ -118,6 +109,13 @@ std::vector<std::vector<Settings>> neighbours_of(const Settings& now, std::size_
     return moves;
 }
 
+std::vector<LabeledStructure> every(const std::vector<LabeledStructure>& data, double step) {
+    std::vector<LabeledStructure> part;
+    for (double k = 0.0; k < static_cast<double>(data.size()); k += step)
+        part.push_back(data[static_cast<std::size_t>(k)]);
+    return part;
+}
+
 Index total(const TrainingPass& pass) { return pass.data().part(0).n_references(); }
 
 /// @param options  with the weights of the fit;  @param data  to measure the speed on
@@ -156,10 +154,14 @@ Settings coordinate_search(Settings now, std::size_t n_species, const std::funct
     return now;
 }
 
-/// Structures to try settings on.
+/// Structures to try settings on: every so manyth.
 struct Sample {
     std::vector<LabeledStructure> training, validation;
 };
+Sample sample_of(const std::vector<LabeledStructure>& training, const std::vector<LabeledStructure>& validation,
+                 double step) {
+    return {every(training, step), every(validation, step)};
+}
 /// About `sample_atoms` atoms.
 double first_step(const std::vector<LabeledStructure>& training) {
     double n_atoms = 0.0;
@@ -194,28 +196,6 @@ Trial try_settings(const Sample& sample, FitOptions options) {
 
 }  // namespace
 
-std::vector<LabeledStructure> sample_of(const std::vector<LabeledStructure>& data, double step) {
-    std::map<std::string, std::vector<std::size_t>> kinds;
-    for (std::size_t k = 0; k < data.size(); ++k) kinds[kind_of(data[k])].push_back(k);
-    double roots = 0.0;
-    for (const auto& [kind, members] : kinds) roots += std::sqrt(static_cast<double>(members.size()));
-    // At least two, of which each can be predicted by a fit to the other.
-    const double per_root = std::max(2.0, static_cast<double>(data.size()) / step) / roots;
-    std::vector<std::size_t> chosen;
-    double due = 0.5;  // kinds that are due less than one structure get one now and then
-    for (const auto& [kind, members] : kinds) {
-        const auto n = static_cast<double>(members.size());
-        due += per_root * std::sqrt(n);
-        const double taken = step > 1.0 ? std::min(n, std::floor(due)) : n;
-        due -= std::floor(due);
-        for (double k = 0.5; k < taken; k += 1.0) chosen.push_back(members[static_cast<std::size_t>(k * n / taken)]);
-    }
-    std::sort(chosen.begin(), chosen.end());
-    std::vector<LabeledStructure> sample;
-    for (const std::size_t k : chosen) sample.push_back(data[k]);
-    return sample;
-}
-
 void SearchOptions::validate() const {
     if (!(seconds > 0.0 && std::isfinite(seconds)))
         throw std::invalid_argument(fmt::format("auto.time must be positive, got {} s", seconds));
@@ -243,11 +223,10 @@ SearchResult search_model(const std::vector<LabeledStructure>& training,
     FitOptions options = base;
     if (options.regression.evidence.mode == bayes::EvidenceMode::maximise) options.regression.prior = Prior::kernel;
     if (options.regression.weights.energy == LabelWeights{}.energy) options.regression.weights.energy = usual_weight;
-    const auto species = species_of(training);
+    const auto n_species = species_of(training).size();
     std::vector<Trial> trials;
     std::optional<Trial> best;
-    double step = first_step(training);
-    Sample sample{sample_of(training, step), sample_of(validation, step)};
+    Sample sample = sample_of(training, validation, first_step(training));
     const auto run_trial = [&](const FitOptions& tried) {
         Trial trial = try_settings(sample, tried);
         trial.better = !best || trial.score < best->score * improvement;
@@ -267,33 +246,19 @@ SearchResult search_model(const std::vector<LabeledStructure>& training,
     // More structures, if a trial on them still takes no more than its share.
     const double share = search_share * search.seconds / trials_expected;
     const auto n_all = static_cast<double>(training.size());
-    step = std::max(1.0, n_all / static_cast<double>(sample.training.size()) * run_trial(with(now)).seconds / share);
+    const double step =
+        std::max(1.0, n_all / static_cast<double>(sample.training.size()) * run_trial(with(now)).seconds / share);
     if (n_all / step > 1.2 * static_cast<double>(sample.training.size())) {
-        sample = {sample_of(training, step), sample_of(validation, step)};
+        sample = sample_of(training, validation, step);
         best.reset();
         (void)run_trial(with(now));
     }
 
-    const auto out_of_time = [&] { return watch.seconds() > search_share * search.seconds; };
-    const auto descend = [&](const Settings& from) {
-        return coordinate_search(from, species.size(), out_of_time,
-                                 [&](const Settings& next) { return run_trial(with(next)).better; });
-    };
-    now = descend(now);
-    // That is the nearest minimum. With time to spare the search starts again from finer settings.
-    if (!out_of_time()) {
-        const Trial first = *best;
-        best.reset();
-        (void)run_trial(with(finer));
-        const Settings other = descend(finer);
-        if (best->score < first.score)
-            now = other;
-        else
-            best = first;
-        options.regression.weights = best->weights;
-    }
+    now = coordinate_search(
+        now, n_species, [&] { return watch.seconds() > search_share * search.seconds; },
+        [&](const Settings& next) { return run_trial(with(next)).better; });
     options.force_field = now.options();
-    const std::vector<double> shares = reference_shares(training, species, options.shares);
+    const std::vector<double> shares = reference_shares(training, species_of(training), options.shares);
     const Index few = few_references(options, shares);
 
     // All structures, with references in steps, as far as the time goes.
@@ -358,8 +323,7 @@ SearchResult search_model(const std::vector<LabeledStructure>& training,
 std::vector<Trial> compare_descriptors(const std::vector<LabeledStructure>& training,
                                        const std::vector<LabeledStructure>& validation, const FitOptions& options,
                                        const Progress& progress) {
-    const double step = first_step(training);
-    Sample sample{sample_of(training, step), sample_of(validation, step)};
+    const Sample sample = sample_of(training, validation, first_step(training));
     FitOptions all = options;
     all.force_field.descriptor.components.clear();
     all.force_field.keep = 1.0;

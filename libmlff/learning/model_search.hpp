@@ -38,16 +38,10 @@ struct SearchResult {
     Validated fit;      ///< what the options give
 };
 
-/// One in `step` of the structures but at least two, in their order and evenly from each kind. As in the errors that
-/// they are to show (LabelErrors::energy_mae), a kind of n counts as √n: few surfaces among many bulk structures are
-/// not left out.
-[[nodiscard]] std::vector<LabeledStructure> sample_of(const std::vector<LabeledStructure>& data, double step);
-
 /// Chooses cutoffs, widths, basis sizes, l_max, radial weight, kernel power, compression, energy weight and number of
 /// references for labelled data within a budget of time. First a coordinate search on part of the structures with few
 /// references: one setting at a time is moved to its neighbouring values, and a move that improves the errors on
-/// unseen data stays; with time to spare once more, from finer settings. Then as many references as time and memory
-/// allow, unless fewer do as well.
+/// unseen data stays. Then as many references as time and memory allow, unless fewer do as well.
 ///
 /// Basis sizes follow cutoffs and widths, so that they resolve what the width leaves visible. The kernel prior is used
 /// (it extrapolates better here) unless the given options fix the precisions. Depends on the speed of the machine; the

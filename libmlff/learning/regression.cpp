@@ -55,16 +55,6 @@ bayes::TriangularFactor read_factor(Message& message) {
 
 }  // namespace
 
-double LabelErrors::energy_mae() const {
-    double sum = 0.0, weights = 0.0;
-    for (const auto& [kind, absolute] : energies) {
-        const double weight = std::sqrt(static_cast<double>(absolute.n));
-        sum += weight * absolute.sum / static_cast<double>(absolute.n);
-        weights += weight;
-    }
-    return weights > 0.0 ? sum / weights : 0.0;
-}
-
 void RegressionOptions::validate() const {
     weights.validate();
     evidence.validate();
@@ -108,10 +98,7 @@ void RegressionData::add_without_forces(const DesignRows& rows, const LabeledStr
                 1.0 / n_atoms;
         block(0, block.cols() - 1) = *labels.energy / n_atoms;
         energy_.add_rows(block);
-        if (energy_rows_.size() < kept_energies) {
-            energy_rows_.emplace_back(block.row(0));
-            energy_kinds_.push_back(kind_of(item));
-        }
+        if (energy_rows_.size() < kept_energies) energy_rows_.emplace_back(block.row(0));
     }
     if (labels.stress && rows.stress.cols() == 6) {
         MatrixXd block(6, n_references_ + 1);
@@ -128,14 +115,12 @@ void RegressionData::merge(const RegressionData& other) {
     energy_.merge(other.energy_);
     force_.merge(other.force_);
     stress_.merge(other.stress_);
-    for (std::size_t k = 0; k < other.energy_rows_.size() && energy_rows_.size() < kept_energies; ++k) {
-        energy_rows_.push_back(other.energy_rows_[k]);
-        energy_kinds_.push_back(other.energy_kinds_[k]);
-    }
+    for (const auto& row : other.energy_rows_)
+        if (energy_rows_.size() < kept_energies) energy_rows_.push_back(row);
 }
 
 void RegressionData::write(Message& message) const {
-    message << n_references_ << species_ << energy_rows_ << energy_kinds_;
+    message << n_references_ << species_ << energy_rows_;
     labels_.write(message);
     for (const auto* factor : {&energy_, &force_, &stress_}) write_factor(message, *factor);
 }
@@ -143,7 +128,7 @@ void RegressionData::write(Message& message) const {
 RegressionData RegressionData::read(Message& message) {
     const auto n_references = message.get<Index>();
     RegressionData data(n_references, message.get<std::vector<int>>());
-    message >> data.energy_rows_ >> data.energy_kinds_;
+    message >> data.energy_rows_;
     data.labels_ = LabelStatistics::read(message);
     for (auto* factor : {&data.energy_, &data.force_, &data.stress_}) *factor = read_factor(message);
     return data;
@@ -152,7 +137,6 @@ RegressionData RegressionData::read(Message& message) {
 RegressionData RegressionData::restricted_to(const std::vector<Index>& references) const {
     RegressionData part(static_cast<Index>(references.size()), species_);
     part.labels_ = labels_;
-    part.energy_kinds_ = energy_kinds_;
     const auto columns_of = [&](Index n_columns) {
         std::vector<Index> columns = references;
         for (Index column = n_references_; column < n_columns; ++column) columns.push_back(column);
@@ -175,15 +159,12 @@ LabelErrors RegressionData::errors(const VectorXd& weights, const VectorXd& e0) 
     all << weights, e0, -1.0;
     VectorXd without_e0(n_references_ + 1);
     without_e0 << weights, -1.0;
-    LabelErrors errors{.energy = rms(energy_.R() * all, energy_.n_rows()),
-                       .force = rms(force_.R() * without_e0, force_.n_rows()),
-                       .stress = rms(stress_.R() * without_e0, stress_.n_rows())};
-    for (std::size_t k = 0; k < energy_rows_.size(); ++k) {
-        auto& [sum, n] = errors.energies[energy_kinds_[k]];
-        sum += std::abs(energy_rows_[k].dot(all));
-        ++n;
-    }
-    return errors;
+    double absolute = 0.0;
+    for (const auto& row : energy_rows_) absolute += std::abs(row.dot(all));
+    return {.energy = rms(energy_.R() * all, energy_.n_rows()),
+            .force = rms(force_.R() * without_e0, force_.n_rows()),
+            .stress = rms(stress_.R() * without_e0, stress_.n_rows()),
+            .energy_mae = energy_rows_.empty() ? 0.0 : absolute / static_cast<double>(energy_rows_.size())};
 }
 
 std::vector<bayes::CholeskyFactor> factor_prior(Prior prior, const std::vector<LocalReferences>& references,

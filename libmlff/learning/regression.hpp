@@ -2,7 +2,6 @@
 
 #include <map>
 #include <memory>
-#include <string>
 #include <vector>
 
 #include "bayes/evidence.hpp"
@@ -28,20 +27,12 @@ struct RegressionOptions {
     void validate() const;
 };
 
-/// Differences between prediction and label, root mean square, 0 for labels that there are none of.
+/// Root mean square differences between prediction and label, 0 for a kind without labels.
 struct LabelErrors {
-    double energy = 0.0;  ///< [eV/atom]
-    double force = 0.0;   ///< [eV/Å], over components
-    double stress = 0.0;  ///< [eV/Å³], over the six components
-    struct Absolute {
-        double sum = 0.0;  ///< of |error| [eV/atom]
-        long n = 0;
-    };
-    std::map<std::string, Absolute> energies = {};  ///< by kind of structure (kind_of)
-
-    /// Mean absolute error of the energies [eV/atom], not led by a few odd structures. A kind of n structures weighs as
-    /// √n: many that are alike do not drown the few that are not, nor do the few decide alone.
-    [[nodiscard]] double energy_mae() const;
+    double energy = 0.0;      ///< [eV/atom]
+    double force = 0.0;       ///< [eV/Å], over components
+    double stress = 0.0;      ///< [eV/Å³], over the six components
+    double energy_mae = 0.0;  ///< [eV/atom], mean absolute: not led by a few odd structures
 };
 
 /// The design matrix of a set of structures in the only form that the fit needs: one triangular factor for each kind of
@@ -94,7 +85,6 @@ class RegressionData {
     LabelStatistics labels_;
     bayes::TriangularFactor energy_, force_, stress_;
     std::vector<Eigen::VectorXd> energy_rows_;  ///< the first ones, as in the factor
-    std::vector<std::string> energy_kinds_;     ///< of their structures
 };
 
 /// What the regression determines.

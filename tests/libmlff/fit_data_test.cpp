@@ -138,17 +138,6 @@ TEST(FitData, SharesReferencesByForces) {
     EXPECT_EQ(reference_shares(data, species, ReferenceShares::forces), (std::vector{1.0, 1.0}));
 }
 
-/// 16 structures alike with an error of 1 meV/atom and one of another kind with 6: (4 · 1 + 1 · 6) / (4 + 1).
-TEST(FitData, FewOddStructuresCountAmongMany) {
-    const LabelErrors errors{.energies = {{"Ni108", {0.016, 16}}, {"surfaces Ni12", {0.006, 1}}}};
-    EXPECT_NEAR(errors.energy_mae(), 0.002, 1e-15);
-    EXPECT_EQ(LabelErrors{}.energy_mae(), 0.0);
-    LabeledStructure item{testing::jittered_crystal(1, 1, 3.0, {28}), {}, "a file"};
-    EXPECT_EQ(kind_of(item), "Ni");
-    item.group = "surfaces";
-    EXPECT_EQ(kind_of(item), "surfaces Ni");
-}
-
 /// One composition: e0 is the mean energy per atom, for every species.
 TEST(FitData, EnergyZeroOfOneComposition) {
     auto data = silicon_data(6, 6);

@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 
 #include "libmlff/errors.hpp"
@@ -43,28 +42,6 @@ TEST(ModelSearch, FindsABetterForceField) {
     };
     EXPECT_TRUE(std::any_of(found.trials.end() - 2, found.trials.end(), same));
     EXPECT_EQ(found.pass.descriptor().options().angular.cutoff, found.options.force_field.descriptor.angular.cutoff);
-}
-
-TEST(ModelSearch, SampleHoldsTheRareKinds) {
-    std::vector<LabeledStructure> data(100);
-    for (std::size_t k = 0; k < data.size(); ++k) {
-        data[k].structure.species.assign(k == 40 || k == 90 ? 1 : k % 10 == 0 ? 2 : 3, 14);
-        data[k].labels.energy = static_cast<double>(k);
-    }
-    std::array<int, 4> counts{};
-    double last = -1.0;
-    for (const auto& item : sample_of(data, 5.0)) {
-        ++counts[item.structure.species.size()];
-        EXPECT_GT(*item.labels.energy, last);  // in their order, none twice
-        last = *item.labels.energy;
-    }
-    // Of 2, 8 and 90 structures 20 in proportion to √2 : √8 : √90, as far as there are.
-    EXPECT_EQ(counts, (std::array{0, 2, 4, 14}));
-    EXPECT_EQ(sample_of(data, 1.0).size(), 100u);
-    EXPECT_EQ(sample_of(data, 1000.0).size(), 2u);
-    EXPECT_EQ(sample_of({data[0]}, 10.0).size(), 1u);
-    for (std::size_t k = 0; k < data.size(); ++k) data[k].group = std::to_string(k);
-    EXPECT_EQ(sample_of(data, 5.0).size(), 20u);  // none like another: every fifth or so
 }
 
 TEST(ModelSearch, SmallerModelsAreLessAccurate) {
