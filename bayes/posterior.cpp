@@ -39,11 +39,13 @@ void require_problem(const Eigen::Ref<const Eigen::MatrixXd>& R, std::span<const
 }  // namespace
 
 Posterior::Posterior(Eigen::VectorXd weights, Eigen::MatrixXd factor, const Evidence& evidence)
-    : weights_(std::move(weights)), factor_(std::move(factor)), evidence_(evidence) {
-    require_factor(factor_, "posterior: factor");
-    if (factor_.size() > 0 && weights_.size() != factor_.rows())
+    : weights_(std::move(weights)),
+      factor_(std::make_shared<const Eigen::MatrixXd>(std::move(factor))),
+      evidence_(evidence) {
+    require_factor(*factor_, "posterior: factor");
+    if (factor_->size() > 0 && weights_.size() != factor_->rows())
         throw std::invalid_argument(
-            fmt::format("posterior: {} weights for a factor of size {}", weights_.size(), factor_.rows()));
+            fmt::format("posterior: {} weights for a factor of size {}", weights_.size(), factor_->rows()));
     if (!weights_.allFinite()) throw std::invalid_argument("posterior: a weight is not finite");
     if (!(evidence_.weight_precision > 0.0 && evidence_.noise_precision > 0.0))
         throw std::invalid_argument("posterior: a precision is not positive");
@@ -52,8 +54,8 @@ Posterior::Posterior(Eigen::VectorXd weights, Eigen::MatrixXd factor, const Evid
 Eigen::VectorXd Posterior::variance(Eigen::MatrixXd rows) const {
     if (rows.rows() != size())
         throw std::invalid_argument(fmt::format("posterior: rows of length {} for {} weights", rows.rows(), size()));
-    if (factor_.size() == 0 && size() > 0) throw std::logic_error("posterior: a variance needs its factor");
-    factor_.triangularView<Eigen::Upper>().transpose().solveInPlace(rows);
+    if (factor_->size() == 0 && size() > 0) throw std::logic_error("posterior: a variance needs its factor");
+    factor_->triangularView<Eigen::Upper>().transpose().solveInPlace(rows);
     return rows.colwise().squaredNorm().transpose();
 }
 
@@ -73,25 +75,25 @@ Spectrum spectrum_of(const Eigen::Ref<const Eigen::MatrixXd>& R, Index n_rows, s
     return {std::move(projection.values), std::move(projection.projections), R(n, n) * R(n, n), n_rows};
 }
 
-Posterior fit(const Eigen::Ref<const Eigen::MatrixXd>& R, Index n_rows, const EvidenceOptions& options,
-              std::span<const CholeskyFactor> prior) {
+Posterior fit(Eigen::MatrixXd R, Index n_rows, const EvidenceOptions& options, std::span<const CholeskyFactor> prior) {
     const Evidence evidence = maximise_evidence(spectrum_of(R, n_rows, prior), options);
     const Index n = R.cols() - 1;
 
     // [R; √(s_w/s_v) Lᵀ 0] = Q [T/√s_v c]: the last column of the factor is what the weights solve for.
     const double root = std::sqrt(evidence.weight_precision / evidence.noise_precision);
-    Eigen::MatrixXd stack = R.triangularView<Eigen::Upper>();
-    Eigen::MatrixXd below = Eigen::MatrixXd::Zero(n + 1, n + 1);
-    if (prior.empty()) below.diagonal().head(n).setConstant(root);
-    Index first = 0;
-    for (const CholeskyFactor& block : prior) {
-        const Index size = block.L.rows();
-        below.block(first, first, size, size) = root * block.L.transpose();
-        first += size;
+    R.triangularView<Eigen::StrictlyLower>().setZero();
+    {
+        Eigen::MatrixXd below = Eigen::MatrixXd::Zero(n + 1, n + 1);
+        if (prior.empty()) below.diagonal().head(n).setConstant(root);
+        Index first = 0;
+        for (const CholeskyFactor& block : prior) {
+            const Index size = block.L.rows();
+            below.block(first, first, size, size) = root * block.L.transpose();
+            first += size;
+        }
+        lapack::stack_triangle(R, below);
     }
-    lapack::stack_triangle(stack, below);
-
-    return posterior_from_stack(std::move(stack), n_rows, evidence);
+    return posterior_from_stack(std::move(R), n_rows, evidence);
 }
 
 Posterior posterior_from_stack(Eigen::MatrixXd stack, Index n_rows, const Evidence& evidence) {

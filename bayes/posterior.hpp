@@ -1,6 +1,7 @@
 #pragma once
 
 #include <Eigen/Core>
+#include <memory>
 #include <span>
 
 #include "bayes/evidence.hpp"
@@ -21,7 +22,7 @@ class Posterior {
     Posterior(Eigen::VectorXd weights, Eigen::MatrixXd factor, const Evidence& evidence);
 
     [[nodiscard]] const Eigen::VectorXd& weights() const { return weights_; }  ///< w̄, n
-    [[nodiscard]] const Eigen::MatrixXd& factor() const { return factor_; }    ///< T, n × n, strict lower triangle 0
+    [[nodiscard]] const Eigen::MatrixXd& factor() const { return *factor_; }   ///< T, n × n, strict lower triangle 0
     [[nodiscard]] const Evidence& evidence() const { return evidence_; }
     [[nodiscard]] Eigen::Index size() const { return weights_.size(); }  ///< n
 
@@ -35,7 +36,7 @@ class Posterior {
 
  private:
     Eigen::VectorXd weights_;
-    Eigen::MatrixXd factor_;
+    std::shared_ptr<const Eigen::MatrixXd> factor_;  ///< copies share it: n² numbers that never change
     Evidence evidence_;
 };
 
@@ -49,10 +50,11 @@ class Posterior {
                                    std::span<const CholeskyFactor> prior = {});
 
 /// Fit: the spectrum, then (s_w, s_v) as the options say (maximised, or fixed: Tikhonov with the ratio s_w/s_v), then
-/// weights and factor. Arguments as for spectrum_of. Cost ~4 n³.
+/// weights and factor. Arguments as for spectrum_of; move R in, the factor takes its place, and twice its size is all
+/// that is needed at any time. Cost ~4 n³.
 /// @throws std::invalid_argument if sizes disagree or R is not finite, NumericalError if the result is not finite.
-[[nodiscard]] Posterior fit(const Eigen::Ref<const Eigen::MatrixXd>& R, Eigen::Index n_rows,
-                            const EvidenceOptions& options = {}, std::span<const CholeskyFactor> prior = {});
+[[nodiscard]] Posterior fit(Eigen::MatrixXd R, Eigen::Index n_rows, const EvidenceOptions& options = {},
+                            std::span<const CholeskyFactor> prior = {});
 
 /// Last step of a fit, from the triangular factor [T/√s_v c] ((n+1) × (n+1)) of the stack [R; √(s_w/s_v) Lᵀ 0].
 /// @throws NumericalError if the result is not finite

@@ -19,13 +19,14 @@ constexpr Index panel_rows = 1024;  // tall enough that the matrix products of t
 
 }  // namespace
 
-TriangularFactor::TriangularFactor(Index n_columns) {
+TriangularFactor::TriangularFactor(Index n_columns) : n_columns_(n_columns) {
     if (n_columns < 1)
         throw std::invalid_argument(fmt::format("triangular factor: n_columns is {}; must be at least 1", n_columns));
-    R_ = Eigen::MatrixXd::Zero(n_columns, n_columns);
+    panel_.resize(0, n_columns);
 }
 
-TriangularFactor::TriangularFactor(Eigen::MatrixXd R, Index n_rows) : R_(std::move(R)), n_rows_(n_rows) {
+TriangularFactor::TriangularFactor(Eigen::MatrixXd R, Index n_rows)
+    : n_columns_(R.cols()), R_(std::move(R)), panel_(0, n_columns_), n_rows_(n_rows) {
     if (R_.rows() != R_.cols() || R_.rows() < 1)
         throw std::invalid_argument(
             fmt::format("triangular factor: R is {} x {}; must be square and not empty", R_.rows(), R_.cols()));
@@ -35,18 +36,24 @@ TriangularFactor::TriangularFactor(Eigen::MatrixXd R, Index n_rows) : R_(std::mo
     if (!R_.allFinite()) throw std::invalid_argument("triangular factor: R is not finite");
 }
 
+Index TriangularFactor::most_waiting() const {
+    return R_.size() > 0 ? panel_rows : std::max(panel_rows, n_columns() / 2);
+}
+
 void TriangularFactor::add_rows(const Eigen::Ref<const Eigen::MatrixXd>& block) {
     if (block.cols() != n_columns())
         throw std::invalid_argument(fmt::format("triangular factor: rows of width {} added to a factor of width {}",
                                                 block.cols(), n_columns()));
     if (!block.allFinite()) throw std::invalid_argument("triangular factor: a value in the rows is not finite");
-    if (panel_.rows() == 0) panel_.resize(panel_rows, n_columns());
     for (Index first = 0; first < block.rows();) {
-        const Index count = std::min(panel_rows - n_waiting_, block.rows() - first);
+        const Index count = std::min(most_waiting() - n_waiting_, block.rows() - first);
+        if (panel_.rows() < n_waiting_ + count)
+            panel_.conservativeResize(std::min(most_waiting(), std::max(n_waiting_ + count, 2 * panel_.rows())),
+                                      Eigen::NoChange);
         panel_.middleRows(n_waiting_, count) = block.middleRows(first, count);
         n_waiting_ += count;
         first += count;
-        if (n_waiting_ == panel_rows) flush();
+        if (n_waiting_ == most_waiting()) flush();
     }
     n_rows_ += block.rows();
 }
@@ -57,47 +64,63 @@ void TriangularFactor::merge(const TriangularFactor& other, double scale) {
             fmt::format("triangular factor: width {} merged with width {}", other.n_columns(), n_columns()));
     if (!std::isfinite(scale)) throw std::invalid_argument("triangular factor: scale of a merge is not finite");
     const Index n_merged = other.n_rows_;
-    Eigen::MatrixXd waiting(0, n_columns());
-    if (other.n_waiting_ > 0) waiting = scale * other.panel_.topRows(other.n_waiting_);
-    // A factor of few rows (energies) is zero below them.
-    const Index n_factored = other.n_rows_ - other.n_waiting_;
-    if (3 * n_factored < n_columns()) {
-        Eigen::MatrixXd rows = scale * other.R_.topRows(n_factored);
-        lapack::stack_rows(R_, rows);
-    } else {
+    Eigen::MatrixXd waiting = scale * other.waiting();
+    if (other.R_.size() > 0) {
         Eigen::MatrixXd triangle = scale * other.R_;
-        lapack::stack_triangle(R_, triangle);
+        if (R_.size() == 0)
+            R_ = std::move(triangle);
+        else
+            lapack::stack_triangle(R_, triangle);
+        if (n_waiting_ >= most_waiting()) flush();
     }
     add_rows(waiting);
     n_rows_ += n_merged - waiting.rows();
 }
 
 TriangularFactor TriangularFactor::restricted_to(const std::vector<Index>& columns) const {
-    const auto n = static_cast<Index>(columns.size());
-    TriangularFactor part(n);
-    Eigen::MatrixXd rows(R().rows(), n);
-    for (Index k = 0; k < n; ++k) {
-        const Index column = columns[static_cast<std::size_t>(k)];
+    for (const Index column : columns)
         if (column < 0 || column >= n_columns())
             throw std::invalid_argument(
                 fmt::format("triangular factor: no column {} in a factor of width {}", column, n_columns()));
-        rows.col(k) = R_.col(column);
-    }
-    lapack::stack_rows(part.R_, rows);
+    TriangularFactor part(static_cast<Index>(columns.size()));
+    if (R_.size() > 0) part.add_rows(R_(Eigen::all, columns));
+    part.add_rows(waiting()(Eigen::all, columns));
     part.n_rows_ = n_rows_;
     return part;
 }
 
-const Eigen::MatrixXd& TriangularFactor::R() const {
+void TriangularFactor::scale(double scale) {
+    if (!std::isfinite(scale)) throw std::invalid_argument("triangular factor: scale is not finite");
+    R_ *= scale;
+    panel_.topRows(n_waiting_) *= scale;
+}
+
+double TriangularFactor::norm_of_product(const Eigen::VectorXd& v) const {
+    if (v.size() != n_columns())
+        throw std::invalid_argument(
+            fmt::format("triangular factor: {} numbers for a factor of width {}", v.size(), n_columns()));
+    const double worked_in = R_.size() > 0 ? (R_.triangularView<Eigen::Upper>() * v).norm() : 0.0;
+    return std::hypot(worked_in, (waiting() * v).norm());
+}
+
+const Eigen::MatrixXd& TriangularFactor::R() const& {
     flush();
+    if (R_.size() == 0) R_.setZero(n_columns(), n_columns());
     for (Index i = 0; i < R_.rows(); ++i)
         if (R_(i, i) < 0.0) R_.row(i) *= -1.0;
     return R_;
 }
 
+Eigen::MatrixXd TriangularFactor::R() && {
+    (void)std::as_const(*this).R();
+    return std::move(R_);
+}
+
 void TriangularFactor::flush() const {
     if (n_waiting_ == 0) return;
+    if (R_.size() == 0) R_.setZero(n_columns(), n_columns());
     lapack::stack_rows(R_, panel_.topRows(n_waiting_));
+    if (panel_.rows() > panel_rows) panel_.resize(panel_rows, Eigen::NoChange);
     n_waiting_ = 0;
 }
 

@@ -7,10 +7,11 @@ namespace mlff::bayes {
 
 /// Streaming QR: the upper triangular R (n × n) with RᵀR = Σ aᵀa over all rows a seen so far, without ever keeping the
 /// rows. Rows are collected in a panel; a full panel is stacked under R and the stack is triangularised by Householder
-/// reflections, so that the condition number is that of the rows, not its square.
+/// reflections, so that the condition number is that of the rows, not its square. Before there is an R, the panel may
+/// become half as large as that: few rows (energies) are kept as they are.
 ///
 /// The caller decides what the columns mean: n_basis columns of Φ, then composition columns if any, the labels last.
-/// Cost 2 m n² for m rows; memory 8 n (n + 1024) bytes.
+/// Cost 2 m n² for m rows; memory 8 n (n + 1024) bytes, 8 m n while m is below max(1024, n/2).
 /// Source: Demmel, Grigori, Hoemmen, Langou, SIAM J. Sci. Comput. 34, A206 (2012).
 class TriangularFactor {
  public:
@@ -24,8 +25,8 @@ class TriangularFactor {
     /// Stack a block of rows (m × n). @throws std::invalid_argument if its width is not n or a value is not finite
     void add_rows(const Eigen::Ref<const Eigen::MatrixXd>& block);
 
-    /// Stack scale × everything another factor has seen; both sides of a merge are triangles, cost (2/3) n³;
-    /// less if the other has few rows.
+    /// Stack scale × everything another factor has seen. Cost (2/3) n³ if both sides of the merge are triangles; less if
+    /// one has few rows.
     /// @throws std::invalid_argument if the widths differ or scale is not finite
     void merge(const TriangularFactor& other, double scale = 1.0);
 
@@ -33,18 +34,32 @@ class TriangularFactor {
     /// @throws std::invalid_argument if a column does not exist
     [[nodiscard]] TriangularFactor restricted_to(const std::vector<Eigen::Index>& columns) const;
 
+    /// All rows seen ← scale × them. @throws std::invalid_argument if scale is not finite
+    void scale(double scale);
+
+    /// |A v| for the rows A seen. Cost n². @throws std::invalid_argument if the length of v is not n
+    [[nodiscard]] double norm_of_product(const Eigen::VectorXd& v) const;
+
     /// The factor of all rows seen, strict lower triangle zero, diagonal ≥ 0: that makes it unique where the columns
     /// are independent. Rows that still wait in the panel are worked in first (so: one thread at a time).
-    [[nodiscard]] const Eigen::MatrixXd& R() const;
+    [[nodiscard]] const Eigen::MatrixXd& R() const&;
+    [[nodiscard]] Eigen::MatrixXd R() &&;
 
-    [[nodiscard]] Eigen::Index n_columns() const { return R_.cols(); }
+    /// What R() is made of, without the work and the memory: R of the rows worked in, 0 × 0 if there are none, and the
+    /// rows that wait.
+    [[nodiscard]] const Eigen::MatrixXd& worked_in() const { return R_; }
+    [[nodiscard]] auto waiting() const { return panel_.topRows(n_waiting_); }
+
+    [[nodiscard]] Eigen::Index n_columns() const { return n_columns_; }
     [[nodiscard]] Eigen::Index n_rows() const { return n_rows_; }  ///< rows seen
 
  private:
+    [[nodiscard]] Eigen::Index most_waiting() const;
     void flush() const;
 
+    Eigen::Index n_columns_;
     // When waiting rows are worked in changes nothing that can be seen from outside.
-    mutable Eigen::MatrixXd R_;      ///< of the rows worked in
+    mutable Eigen::MatrixXd R_;      ///< of the rows worked in; 0 × 0: none
     mutable Eigen::MatrixXd panel_;  ///< rows that wait, in its first n_waiting_ rows
     mutable Eigen::Index n_waiting_ = 0;
     Eigen::Index n_rows_ = 0;

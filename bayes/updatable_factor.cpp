@@ -155,7 +155,7 @@ MatrixXd UpdatableFactor::R(const std::vector<Index>& order) const {
     rows(n, n) = std::sqrt(rest);
     TriangularFactor factor(n + 1);
     factor.add_rows(rows);
-    return factor.R();
+    return std::move(factor).R();
 }
 
 std::vector<VectorXd> UpdatableFactor::times(const VectorXd& w) const {

@@ -50,6 +50,7 @@ FitForecast forecast_fit(const std::vector<LabeledStructure>& training, const Fi
     const std::vector<double> shares = reference_shares(training, species, options.shares);
     FitSize size{.n_components =
                      descriptors::Descriptor(options.force_field.descriptor, static_cast<int>(species.size())).size(),
+                 .references = {},
                  .folds = options.folds};
     for (const auto& item : training) size.largest = std::max(size.largest, item.structure.size());
     FitForecast forecast;
@@ -72,6 +73,7 @@ FitForecast forecast_fit(const std::vector<LabeledStructure>& training, const Fi
             selection = std::max(selection, pool * (pool + static_cast<double>(own)));
             pools += pool * static_cast<double>(size.n_components);
         }
+        size.references = forecast.references;
         size.n_references = forecast.n_references;
         forecast.bytes = program_bytes + 8.0 * std::max(pools + selection, fitting(size));
     };
@@ -88,13 +90,28 @@ FitForecast forecast_fit(const std::vector<LabeledStructure>& training, const Fi
 FitForecast forecast_fit(const std::vector<LabeledStructure>& training, bool has_validation,
                          const FitOptions& options) {
     const bool alone = options.world == nullptr || options.world->alone();
+    double n_energies = 0.0, n_stresses = 0.0;
+    for (const auto& item : training) {
+        n_energies += item.labels.energy ? 1.0 : 0.0;
+        n_stresses += item.labels.stress ? 6.0 : 0.0;
+    }
     return forecast_fit(training, options, [&](const FitSize& size) {
         const auto n = static_cast<double>(size.n_references);
         const double parts = has_validation ? 2.0 : static_cast<double>(size.folds);
-        // Three factors with their panels for each part and once more for their sum, the stack, the posterior and its
-        // scratch; the rows of one structure, twice; from another rank, one part and its message.
-        const double factors = 3.0 * n * (n + 1024.0);
-        const double solving = factors + 4.0 * n * n;
+        // For each part the factor of its forces, and the rows of the rest, which grow by doubling, or their factors;
+        // the panel in use.
+        const double triangle = n * (n + 1024.0);
+        const auto few = [&](double rows) {
+            rows = 1.5 * (has_validation ? rows : rows / parts);
+            return rows < std::max(1024.0, 0.5 * n) ? rows * n : triangle;
+        };
+        const double factors = triangle + few(n_energies) + few(n_stresses);
+        // A copy that becomes the posterior, and its scratch; the prior; the rows of one structure, twice; from another
+        // rank, one part and its message.
+        double prior = 0.0;
+        if (options.regression.prior == Prior::kernel)
+            for (const Index own : size.references) prior += static_cast<double>(own) * static_cast<double>(own);
+        const double solving = 2.0 * n * n + few(n_energies) + few(n_stresses) + prior;
         const double rows =
             2.0 * n * (7.0 + 3.0 * static_cast<double>(size.largest)) + n * static_cast<double>(size.n_components);
         const double merging = alone ? 0.0 : 1.5 * factors;

@@ -48,6 +48,7 @@ struct FitForecast {
 /// What the memory of a fit depends on.
 struct FitSize {
     Eigen::Index n_components = 0, n_references = 0;
+    std::vector<Eigen::Index> references;  ///< per channel
     Eigen::Index largest = 0;  ///< atoms of the largest structure
     int folds = 1;
 };

@@ -17,9 +17,9 @@ using Eigen::Index;
 using Eigen::MatrixXd;
 using Eigen::VectorXd;
 
-/// Root mean square over n_rows rows.
-double rms(const VectorXd& residual, Index n_rows) {
-    return n_rows == 0 ? 0.0 : residual.norm() / std::sqrt(static_cast<double>(n_rows));
+/// Root mean square of rows times v.
+double rms(const bayes::TriangularFactor& rows, const VectorXd& v) {
+    return rows.n_rows() == 0 ? 0.0 : rows.norm_of_product(v) / std::sqrt(static_cast<double>(rows.n_rows()));
 }
 
 VectorXd composition_energies(const LabelStatistics& labels, const std::vector<int>& species,
@@ -36,21 +36,25 @@ VectorXd composition_energies(const LabelStatistics& labels, const std::vector<i
     return e0;
 }
 
-/// The upper triangle, as far as there can be rows.
 void write_factor(Message& message, const bayes::TriangularFactor& factor) {
-    const MatrixXd& R = factor.R();
-    message << R.cols() << factor.n_rows();
+    const MatrixXd& R = factor.worked_in();
+    message << factor.n_columns() << factor.n_rows() << R.cols() << MatrixXd(factor.waiting());
     for (Index column = 0; column < R.cols(); ++column)
-        message.write(R.col(column).data(),
-                      static_cast<std::size_t>(std::min(column + 1, factor.n_rows())) * sizeof(double));
+        message.write(R.col(column).data(), static_cast<std::size_t>(column + 1) * sizeof(double));
 }
 
 bayes::TriangularFactor read_factor(Message& message) {
-    const auto n = message.get<Index>(), n_rows = message.get<Index>();
-    MatrixXd R = MatrixXd::Zero(n, n);
-    for (Index column = 0; column < n; ++column)
-        message.read(R.col(column).data(), static_cast<std::size_t>(std::min(column + 1, n_rows)) * sizeof(double));
-    return {std::move(R), n_rows};
+    const auto n_columns = message.get<Index>(), n_rows = message.get<Index>(), n = message.get<Index>();
+    const auto waiting = message.get<MatrixXd>();
+    bayes::TriangularFactor factor(n_columns);
+    if (n > 0) {
+        MatrixXd R = MatrixXd::Zero(n, n);
+        for (Index column = 0; column < n; ++column)
+            message.read(R.col(column).data(), static_cast<std::size_t>(column + 1) * sizeof(double));
+        factor = {std::move(R), n_rows - waiting.rows()};
+    }
+    factor.add_rows(waiting);
+    return factor;
 }
 
 }  // namespace
@@ -161,9 +165,9 @@ LabelErrors RegressionData::errors(const VectorXd& weights, const VectorXd& e0) 
     without_e0 << weights, -1.0;
     double absolute = 0.0;
     for (const auto& row : energy_rows_) absolute += std::abs(row.dot(all));
-    return {.energy = rms(energy_.R() * all, energy_.n_rows()),
-            .force = rms(force_.R() * without_e0, force_.n_rows()),
-            .stress = rms(stress_.R() * without_e0, stress_.n_rows()),
+    return {.energy = rms(energy_, all),
+            .force = rms(force_, without_e0),
+            .stress = rms(stress_, without_e0),
             .energy_mae = energy_rows_.empty() ? 0.0 : absolute / static_cast<double>(energy_rows_.size())};
 }
 
@@ -187,33 +191,39 @@ LabelUnits units_of(const LabelStatistics& labels, const std::vector<int>& speci
             composition_energies(labels, species, options.atom_energies)};
 }
 
-Solution solve(const RegressionData& data, const std::vector<bayes::CholeskyFactor>& prior,
+bayes::TriangularFactor RegressionData::in_units(const LabelUnits& units, const LabelWeights& weights) && {
+    // Forces first: they are nearly all there is, and what is stacked under them needs no room of its own.
+    bayes::TriangularFactor all = weights.force > 0.0 ? std::move(force_) : bayes::TriangularFactor(n_references_ + 1);
+    all.scale(1.0 / units.scales.force);
+    if (weights.stress > 0.0) all.merge(stress_, 1.0 / units.scales.stress);
+    if (weights.energy > 0.0) {
+        // Energies about e0; the composition columns have done their duty.
+        const auto about_e0 = [&, factor = 1.0 / units.scales.energy](const auto& rows) {
+            MatrixXd energy(rows.rows(), n_references_ + 1);
+            energy.leftCols(n_references_) = factor * rows.leftCols(n_references_);
+            energy.rightCols(1) =
+                factor * (rows.rightCols(1) - rows.middleCols(n_references_, units.e0.size()) * units.e0);
+            all.add_rows(energy);
+        };
+        if (energy_.worked_in().size() > 0) about_e0(energy_.worked_in());
+        about_e0(energy_.waiting());
+    }
+    return all;
+}
+
+Solution solve(RegressionData data, const std::vector<bayes::CholeskyFactor>& prior,
                const RegressionOptions& options) {
     options.validate();
-    const Index n = data.n_references();
-    if (n == 0) throw InputError("there is no local reference configuration to fit with");
-    const auto [scales, e0] = units_of(data.labels(), data.species(), options);
-
-    bayes::TriangularFactor all(n + 1);
+    if (data.n_references() == 0) throw InputError("there is no local reference configuration to fit with");
+    const LabelUnits units = units_of(data.labels(), data.species(), options);
     Index n_rows = 0;
-    const auto stack = [&](const bayes::TriangularFactor& factor, double weight, double scale, auto add) {
-        if (weight == 0.0 || factor.n_rows() == 0) return;
-        add(1.0 / scale);
-        n_rows += factor.n_rows();
-    };
-    stack(data.energy(), options.weights.energy, scales.energy, [&, &e0 = e0](double factor) {
-        // Energies about e0; the composition columns have done their duty.
-        const MatrixXd& R = data.energy().R();
-        MatrixXd energy(R.rows(), n + 1);
-        energy.leftCols(n) = factor * R.leftCols(n);
-        energy.rightCols(1) = factor * (R.rightCols(1) - R.middleCols(n, e0.size()) * e0);
-        all.add_rows(energy);
-    });
-    stack(data.force(), options.weights.force, scales.force, [&](double factor) { all.merge(data.force(), factor); });
-    stack(data.stress(), options.weights.stress, scales.stress,
-          [&](double factor) { all.merge(data.stress(), factor); });
+    for (const auto& [factor, weight] : {std::pair{&data.energy(), options.weights.energy},
+                                         {&data.force(), options.weights.force},
+                                         {&data.stress(), options.weights.stress}})
+        if (weight > 0.0) n_rows += factor->n_rows();
     if (n_rows == 0) throw InputError("the training data hold no labels with a positive weight");
-    return {bayes::fit(all.R(), n_rows, options.evidence, prior), e0, scales};
+    bayes::TriangularFactor all = std::move(data).in_units(units, options.weights);
+    return {bayes::fit(std::move(all).R(), n_rows, options.evidence, prior), units.e0, units.scales};
 }
 
 ForceField make_force_field(const LabelStatistics& labels, const LabelErrors& errors, const std::vector<int>& species,

@@ -35,13 +35,20 @@ struct LabelErrors {
     double energy_mae = 0.0;  ///< [eV/atom], mean absolute: not led by a few odd structures
 };
 
+/// Units of the labels and the baseline of the energies that a regression works in.
+struct LabelUnits {
+    LabelScales scales;  ///< rows of each kind are divided by these (deviation over weight)
+    Eigen::VectorXd e0;  ///< composition baseline per channel [eV]
+};
+
 /// The design matrix of a set of structures in the only form that the fit needs: one triangular factor for each kind of
 /// label, of unscaled rows. Energy rows carry the composition n_s/N beside Φ, so that scales and e0 may still change:
 ///
 ///   energy: [Φ | n_s/N | E/N]        forces: [Φ | F]        stress: [Φ | σ]
 ///
 /// Rows come structure by structure and are not kept (but for the first `kept_energies` of energies, from which the
-/// mean absolute error is taken): memory 3 · 8 N_B² bytes whatever the number of structures.
+/// mean absolute error is taken): memory 8 N_B² bytes for forces, and for energies and stress, which are few, at most
+/// that, whatever the number of structures.
 class RegressionData {
  public:
     static constexpr std::size_t kept_energies = 512;
@@ -69,6 +76,10 @@ class RegressionData {
     /// Differences between labels and what weights [eV] and composition baseline [eV] predict, for all structures
     /// added.
     [[nodiscard]] LabelErrors errors(const Eigen::VectorXd& weights, const Eigen::VectorXd& e0) const;
+
+    /// All rows in one factor [Φ y]: each kind with a positive weight divided by its scale, energies about e0. Takes the
+    /// room of the force rows: no second matrix of N_B².
+    [[nodiscard]] bayes::TriangularFactor in_units(const LabelUnits& units, const LabelWeights& weights) &&;
 
     [[nodiscard]] Eigen::Index n_references() const { return n_references_; }
     [[nodiscard]] const std::vector<int>& species() const { return species_; }
@@ -99,18 +110,14 @@ struct Solution {
                                                               const std::vector<LocalReferences>& references,
                                                               int kernel_power);
 
-/// Units of the labels and the baseline of the energies that a regression works in.
-struct LabelUnits {
-    LabelScales scales;  ///< rows of each kind are divided by these (deviation over weight)
-    Eigen::VectorXd e0;  ///< composition baseline per channel [eV]
-};
+/// Units and baseline for some labels.
 [[nodiscard]] LabelUnits units_of(const LabelStatistics& labels, const std::vector<int>& species,
                                   const RegressionOptions& options);
 
 /// Bayesian linear regression of the weights: scales the three factors by deviation and weight, subtracts e0, stacks
 /// them, and solves by orthogonal factorisation with (s_w, s_v) of maximum evidence.   Source: method.md section 3.
 /// @throws InputError if the data hold no labels; NumericalError if a factorisation fails
-[[nodiscard]] Solution solve(const RegressionData& data, const std::vector<bayes::CholeskyFactor>& prior,
+[[nodiscard]] Solution solve(RegressionData data, const std::vector<bayes::CholeskyFactor>& prior,
                              const RegressionOptions& options);
 
 /// The force field of a solution. Fills the counts and training errors of `provenance`.
