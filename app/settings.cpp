@@ -94,6 +94,10 @@ ForceFieldOptions read_force_field(ConfigSection& section, bool data_at_hand) {
         {{"joint", descriptors::Normalization::joint}, {"separate", descriptors::Normalization::separate}});
     section.read_choice("compression", d.compression,
                         {{"none", descriptors::Compression::none}, {"element", descriptors::Compression::element}});
+    if (data_at_hand || section.has("metric"))
+        section.read_choice("metric", options.metric, {{"plain", Metric::plain}, {"learned", Metric::learned}});
+    if (options.metric == Metric::learned && !data_at_hand)
+        section.fail("metric", "learned is for fit only, which has the data to learn it from; leave it out here");
     section.validate(options);
     return options;
 }
@@ -106,10 +110,10 @@ std::string format_force_field(const ForceFieldOptions& options) {
     return fmt::format(
         "{{radial: {{{}}},\n  angular: {{{}, l_max: {}, filter: {}, keep: {}}},\n  radial_weight: {}, kernel_power: "
         "{}, "
-        "normalization: {}, compression: {}}}",
+        "normalization: {}, compression: {}, metric: {}}}",
         basis(d.radial), basis(d.angular), d.angular.l_max,
         d.angular.filter > 0.0 ? fmt::format("{}", d.angular.filter) : "off", options.keep, d.radial_weight,
-        options.kernel_power, name_of(d.normalization), name_of(d.compression));
+        options.kernel_power, name_of(d.normalization), name_of(d.compression), name_of(options.metric));
 }
 
 RegressionSettings read_regression(ConfigSection& section, bool with_weights) {

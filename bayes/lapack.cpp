@@ -115,8 +115,8 @@ Eigen::MatrixXd stack(Eigen::Ref<Eigen::MatrixXd> R, Eigen::Ref<Eigen::MatrixXd>
 #pragma omp single
         {
             int info = 0;
-            dtpqrt_(&m, &width, &trapezoid, &inner, r_at(first, first), &ld_r, b_at(first), &ld_b, reflectors,
-                    &ld_t, work.data(), &info);
+            dtpqrt_(&m, &width, &trapezoid, &inner, r_at(first, first), &ld_r, b_at(first), &ld_b, reflectors, &ld_t,
+                    work.data(), &info);
             if (info != 0) failed = 1;
         }
         const int right = first + width;
@@ -152,8 +152,8 @@ void stack_rows(Eigen::MatrixXd& R, Eigen::Ref<Eigen::MatrixXd> B) {
 StackedReflections stack_and_keep(Eigen::Ref<Eigen::MatrixXd> R, Eigen::MatrixXd B) {
     require_square(R, "stacked QR");
     if (B.cols() != R.cols() || B.rows() == 0)
-        throw std::invalid_argument(
-            fmt::format("lapack: {} rows of width {} stacked under a triangle of width {}", B.rows(), B.cols(), R.cols()));
+        throw std::invalid_argument(fmt::format("lapack: {} rows of width {} stacked under a triangle of width {}",
+                                                B.rows(), B.cols(), R.cols()));
     Eigen::MatrixXd T = stack(R, B, Shape::rectangle);
     return {std::move(B), std::move(T)};
 }

@@ -37,8 +37,7 @@ struct StackedReflections {
 [[nodiscard]] StackedReflections stack_and_keep(Eigen::Ref<Eigen::MatrixXd> R, Eigen::MatrixXd B);
 
 /// [top; bottom] ← Qᵀ [top; bottom], or Q [top; bottom] with `back`. top (n × p), bottom (m × p). Cost 4 m n p, serial.
-void apply(const StackedReflections& Q, bool back, Eigen::Ref<Eigen::MatrixXd> top,
-           Eigen::Ref<Eigen::MatrixXd> bottom);
+void apply(const StackedReflections& Q, bool back, Eigen::Ref<Eigen::MatrixXd> top, Eigen::Ref<Eigen::MatrixXd> bottom);
 
 /// The same for an upper triangular B (n × n; only its upper triangle is read and destroyed). Cost (2/3) n³,
 /// in parallel over columns.

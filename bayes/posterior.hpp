@@ -58,8 +58,7 @@ class Posterior {
 
 /// Last step of a fit, from the triangular factor [T/√s_v c] ((n+1) × (n+1)) of the stack [R; √(s_w/s_v) Lᵀ 0].
 /// @throws NumericalError if the result is not finite
-[[nodiscard]] Posterior posterior_from_stack(Eigen::MatrixXd stack, Eigen::Index n_rows,
-                                             const Evidence& evidence);
+[[nodiscard]] Posterior posterior_from_stack(Eigen::MatrixXd stack, Eigen::Index n_rows, const Evidence& evidence);
 
 /// Spilling factor  s = 1 − kᵀ K_BB⁻¹ k / k_ii = 1 − |L⁻¹k|²/k_ii  in [0, 1]: 0 for an environment that the references
 /// span, 1 for one that is orthogonal to them all. k (N_B): kernel with the references; k_ii: with itself.

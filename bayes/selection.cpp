@@ -17,6 +17,7 @@ namespace {
 using Eigen::Index;
 
 constexpr double equally_good = 1e-10;  // relative; well above rounding, well below any difference of substance
+constexpr Index pivot_block = 64;       // eliminated at once: the matrix product runs at full speed, W stays in cache
 
 enum class Tie { first, last };
 
@@ -26,6 +27,18 @@ Index pivot_of(const Eigen::VectorXd& residual, Tie tie) {
     Index pivot = tie == Tie::first ? 0 : residual.size() - 1;
     while (residual[pivot] < enough) pivot += tie == Tie::first ? 1 : -1;
     return pivot;
+}
+
+// The next column of a Cholesky factor, from that of the matrix, whose part that the factor's columns W explain is
+// still to be taken off; `residual`, the diagonal of what is left, follows.
+Eigen::VectorXd eliminate(Eigen::VectorXd column, Index pivot, const Eigen::Ref<const Eigen::MatrixXd>& W,
+                          Eigen::VectorXd& residual) {
+    const double root = std::sqrt(residual[pivot]);
+    column.noalias() -= W * W.row(pivot).transpose();
+    column /= root;
+    column[pivot] = root;
+    residual.array() -= column.array().square();
+    return column;
 }
 
 // Pivoted Cholesky factorisation of an m × m semidefinite matrix that is known by its diagonal and, on demand, by its
@@ -39,21 +52,37 @@ std::vector<Index> pivoted_cholesky(Eigen::VectorXd residual, const Column& colu
     const Index last = k + std::min(max_pivots, residual.size());
     while (k < last) {
         const Index pivot = pivot_of(residual, tie);
-        const double largest = residual[pivot];
-        if (!(largest > 0.0) || largest < tolerance) break;
+        if (!(residual[pivot] > 0.0) || residual[pivot] < tolerance) break;
         if (k == W.cols()) W.conservativeResize(residual.size(), std::min(last, std::max<Index>(16, 2 * k)));
-        Eigen::VectorXd next = column(pivot);
-        next.noalias() -= W.leftCols(k) * W.row(pivot).head(k).transpose();
-        next /= std::sqrt(largest);
-        next[pivot] = std::sqrt(largest);
-        residual.array() -= next.array().square();
-        for (const Index taken : pivots) residual[taken] = 0.0;
-        residual[pivot] = 0.0;
-        W.col(k) = next;
+        W.col(k) = eliminate(column(pivot), pivot, W.leftCols(k), residual);
         pivots.push_back(pivot);
+        for (const Index taken : pivots) residual[taken] = 0.0;
         ++k;
     }
     W.conservativeResize(residual.size(), k);
+    return pivots;
+}
+
+// The same for a matrix that is there as a whole (its lower triangle is read and destroyed), where the factor itself is
+// not wanted: what a block of pivots explains is taken off all of the matrix at once, by a matrix product. One pivot at
+// a time would read the whole factor for each.
+std::vector<Index> pivots_of(Eigen::MatrixXd K, Eigen::VectorXd residual, double tolerance, Index max_pivots, Tie tie) {
+    std::vector<Index> pivots;
+    const Index n = residual.size(), last = std::min(max_pivots, n);
+    Eigen::MatrixXd W(n, pivot_block);
+    for (Index k = 0; static_cast<Index>(pivots.size()) < last; ++k) {
+        if (k == pivot_block) {
+            K.selfadjointView<Eigen::Lower>().rankUpdate(W, -1.0);
+            k = 0;
+        }
+        const Index pivot = pivot_of(residual, tie);
+        if (!(residual[pivot] > 0.0) || residual[pivot] < tolerance) break;
+        Eigen::VectorXd column(n);
+        column << K.row(pivot).head(pivot).transpose(), K.col(pivot).tail(n - pivot);
+        W.col(k) = eliminate(std::move(column), pivot, W.leftCols(k), residual);
+        pivots.push_back(pivot);
+        for (const Index taken : pivots) residual[taken] = 0.0;
+    }
     return pivots;
 }
 
@@ -97,9 +126,8 @@ std::vector<Index> select_by_cur(const Eigen::Ref<const Eigen::MatrixXd>& K, con
     const auto low_vectors = eigen.vectors.leftCols(n_low);
     Eigen::MatrixXd projector(n, n);
     projector.noalias() = low_vectors * low_vectors.transpose();
-    Eigen::MatrixXd W(n, 0);
-    const std::vector<Index> dropped = pivoted_cholesky(
-        projector.diagonal(), [&](Index j) { return projector.col(j); }, W, 0.0, n_low, Tie::last);
+    const Eigen::VectorXd leverage = projector.diagonal();
+    const std::vector<Index> dropped = pivots_of(std::move(projector), leverage, 0.0, n_low, Tie::last);
 
     std::vector<bool> keep(static_cast<std::size_t>(n), true);
     for (const Index j : dropped) keep[static_cast<std::size_t>(j)] = false;
@@ -109,13 +137,12 @@ std::vector<Index> select_by_cur(const Eigen::Ref<const Eigen::MatrixXd>& K, con
     return kept;
 }
 
-std::vector<Index> select_by_cholesky(const Eigen::Ref<const Eigen::MatrixXd>& K, const CholeskyOptions& options) {
+std::vector<Index> select_by_cholesky(Eigen::MatrixXd K, const CholeskyOptions& options) {
     options.validate();
     require_kernel(K);
     if (K.rows() == 0) return {};
-    Eigen::MatrixXd W(K.rows(), 0);
-    return pivoted_cholesky(
-        K.diagonal(), [&](Index j) { return K.col(j); }, W, options.tolerance, options.max_size, Tie::first);
+    const Eigen::VectorXd diagonal = K.diagonal();
+    return pivots_of(std::move(K), diagonal, options.tolerance, options.max_size, Tie::first);
 }
 
 std::vector<Index> select_components(const Eigen::Ref<const Eigen::MatrixXd>& X, Index n_keep) {
@@ -128,10 +155,7 @@ std::vector<Index> select_components(const Eigen::Ref<const Eigen::MatrixXd>& X,
     const double tolerance = 1e-12 * residual.maxCoeff();
     std::vector<Index> chosen;
     while (true) {
-        Eigen::MatrixXd W(X.rows(), 0);
-        const auto more = pivoted_cholesky(
-            residual, [&](Index j) { return S.col(j); }, W, tolerance, n_keep - static_cast<Index>(chosen.size()),
-            Tie::first);
+        const auto more = pivots_of(S, residual, tolerance, n_keep - static_cast<Index>(chosen.size()), Tie::first);
         if (more.empty()) break;
         for (const Index j : more) residual[j] = 0.0;
         chosen.insert(chosen.end(), more.begin(), more.end());

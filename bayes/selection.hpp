@@ -41,10 +41,9 @@ struct CholeskyOptions {
 /// Pivoted Cholesky selection on K (n × n): greedily the candidate with the largest residual
 /// K_ii − k_iᵀ K_BB⁻¹ k_i  (= spilling factor × K_ii) until it is below the tolerance or max_size is reached.
 /// @returns indices in the order of acceptance: the first m of them are the m most informative, whatever max_size is
-///          (nested). Cost n · N_B².
+///          (nested). Cost n² N_B, nearly all of it in matrix products; K is used up: move it in.
 /// @throws std::invalid_argument if K is not square or not finite.
-[[nodiscard]] std::vector<Eigen::Index> select_by_cholesky(const Eigen::Ref<const Eigen::MatrixXd>& K,
-                                                           const CholeskyOptions& options = {});
+[[nodiscard]] std::vector<Eigen::Index> select_by_cholesky(Eigen::MatrixXd K, const CholeskyOptions& options = {});
 
 /// Which components of features X (D × n) say most: QR of Xᵀ with column pivoting, through the Cholesky factor of X Xᵀ.
 /// Greedily the component (row of X) with the largest part that the chosen ones do not explain linearly; of equal

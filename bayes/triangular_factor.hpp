@@ -25,8 +25,8 @@ class TriangularFactor {
     /// Stack a block of rows (m × n). @throws std::invalid_argument if its width is not n or a value is not finite
     void add_rows(const Eigen::Ref<const Eigen::MatrixXd>& block);
 
-    /// Stack scale × everything another factor has seen. Cost (2/3) n³ if both sides of the merge are triangles; less if
-    /// one has few rows.
+    /// Stack scale × everything another factor has seen. Cost (2/3) n³ if both sides of the merge are triangles; less
+    /// if one has few rows.
     /// @throws std::invalid_argument if the widths differ or scale is not finite
     void merge(const TriangularFactor& other, double scale = 1.0);
 

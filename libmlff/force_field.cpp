@@ -131,7 +131,24 @@ LocalReferences LocalReferences::subset(const std::vector<Index>& which) const {
         part.structure.push_back(structure[old]);
         part.atom.push_back(atom[old]);
     }
+    part.metric = metric;
+    if (metric.size() > 0) part.images = images(Eigen::all, which);
     return part;
+}
+
+LocalReferences LocalReferences::with_metric(Eigen::MatrixXd W) const {
+    if (W.rows() != features.rows() || !W.allFinite())
+        throw std::invalid_argument(fmt::format("a metric of {} x {} for features of {} components, or not finite",
+                                                W.rows(), W.cols(), features.rows()));
+    LocalReferences set = *this;
+    set.images = W * (W.transpose() * features);
+    set.metric = std::move(W);
+    return set;
+}
+
+Eigen::MatrixXd LocalReferences::in_metric(const Eigen::Ref<const Eigen::MatrixXd>& x) const {
+    if (metric.size() == 0) return x;
+    return metric.transpose() * x;
 }
 
 Index count_references(const std::vector<LocalReferences>& references) {
@@ -176,6 +193,8 @@ ForceField::ForceField(std::shared_ptr<const descriptors::Descriptor> descriptor
         if (static_cast<Index>(set.structure.size()) != set.size() || set.atom.size() != set.structure.size())
             throw std::invalid_argument(fmt::format("{} local references come from {} structures and {} atoms",
                                                     set.size(), set.structure.size(), set.atom.size()));
+        if (set.metric.size() > 0 && (set.images.rows() != set.features.rows() || set.images.cols() != set.size()))
+            throw std::invalid_argument("local references lack their images under the metric");
         if (set.size() > 0 && set.features.rows() != descriptor_->size())
             throw std::invalid_argument(fmt::format("local references have {} components, the descriptor has {}",
                                                     set.features.rows(), descriptor_->size()));
@@ -302,7 +321,7 @@ void ForceFieldCalculator::predict_batch(int channel, std::span<const Index> ato
         predict_batch(channel, atoms, form->expansions[s], scratch.in_double, scratch, result);
     else
         predict_batch(channel, atoms,
-                      Kernel{force_field_.references(channel).features,
+                      Kernel{force_field_.references(channel).multipliers(),
                              force_field_.posterior().weights().segment(force_field_.first(channel),
                                                                         force_field_.references(channel).size())},
                       scratch.in_double, scratch, result);
@@ -477,9 +496,9 @@ Uncertainty ForceFieldCalculator::uncertainty(DesignRows rows, const Structure& 
 
 Eigen::VectorXd ForceFieldCalculator::spilling_factors() {
     if (spilling_.empty())
-        for (int channel = 0; channel < force_field_.n_channels(); ++channel)
-            spilling_.emplace_back(bayes::factor_kernel(
-                bayes::kernel_matrix(force_field_.references(channel).features, force_field_.kernel_power())));
+        for (const LocalReferences& set : force_field_.references())
+            spilling_.emplace_back(
+                bayes::factor_kernel(bayes::kernel_matrix(set.in_metric(set.features), force_field_.kernel_power())));
     Eigen::VectorXd out = Eigen::VectorXd::Zero(environments_.n_atoms());
     constexpr std::size_t at_once = 1024;  // atoms: features of all would be by far the largest array of a run
     for (int channel = 0; channel < force_field_.n_channels(); ++channel) {
@@ -487,10 +506,11 @@ Eigen::VectorXd ForceFieldCalculator::spilling_factors() {
         for (std::size_t begin = 0; begin < all.size(); begin += at_once) {
             const auto atoms = all.subspan(begin, std::min(at_once, all.size() - begin));
             const Eigen::MatrixXd own = compute_features(force_field_.descriptor(), environments_, atoms);
-            const Eigen::VectorXd self = own.colwise().squaredNorm().transpose();  // 1, or 0 without neighbours
+            const LocalReferences& set = force_field_.references(channel);
+            Eigen::MatrixXd self = set.in_metric(own).colwise().squaredNorm().transpose();  // 0 without neighbours
+            bayes::kernel_value(self, force_field_.kernel_power());
             const Eigen::VectorXd factors = spilling_[static_cast<std::size_t>(channel)](
-                bayes::kernel_matrix(force_field_.references(channel).features, own, force_field_.kernel_power()),
-                self);
+                bayes::kernel_matrix(set.multipliers(), own, force_field_.kernel_power()), self.col(0));
             for (std::size_t k = 0; k < atoms.size(); ++k) out[atoms[k]] = factors[static_cast<Index>(k)];
         }
     }

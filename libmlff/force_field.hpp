@@ -16,12 +16,20 @@ namespace mlff {
 class Communicator;
 struct DesignRows;
 
+/// How the kernel compares surroundings.
+enum class Metric {
+    plain,  ///< K = (x̂ · x̂')^ζ
+    learned  ///< K = (x̂ᵀ M x̂')^ζ, M for each species of centre from the gradients of a first fit (bayes/metric.hpp)
+};
+[[nodiscard]] constexpr const char* name_of(Metric metric) { return metric == Metric::plain ? "plain" : "learned"; }
+
 struct ForceFieldOptions {
     descriptors::DescriptorOptions descriptor;
     int kernel_power = 4;  ///< ζ (ML_NHYP), 1 to 16
     /// share of the three-body components that a fit keeps (ML_RDES_SPARSDES), (0, 1]; `resolve_components` makes
     /// descriptor.components of it
     double keep = 1.0;
+    Metric metric = Metric::plain;  ///< of a fit, which has the data to learn it from
 
     /// @throws std::invalid_argument naming the field, its value and the bound
     void validate() const;
@@ -30,11 +38,20 @@ struct ForceFieldOptions {
 /// Local reference configurations of one species, B(s).
 struct LocalReferences {
     Eigen::MatrixXd features;    ///< x̂_b, one per column, D × N_B(s)
+    Eigen::MatrixXd metric;      ///< W, D × r: K = (x̂ᵀ W Wᵀ x̂')^ζ; 0 × 0: the identity
+    Eigen::MatrixXd images;      ///< with a metric: W Wᵀ x̂_b
     std::vector<int> structure;  ///< training structure each comes from, counted from 0
     std::vector<int> atom;       ///< atom of that structure, counted from 0
 
     [[nodiscard]] Eigen::Index size() const { return features.cols(); }
     [[nodiscard]] LocalReferences subset(const std::vector<Eigen::Index>& which) const;  ///< in the order asked for
+    /// The same atoms compared by another metric W. @throws std::invalid_argument if W is not finite or has not D rows
+    [[nodiscard]] LocalReferences with_metric(Eigen::MatrixXd W) const;
+
+    /// What x̂ is multiplied with: K = (x̂ · column)^ζ.
+    [[nodiscard]] const Eigen::MatrixXd& multipliers() const { return metric.size() > 0 ? images : features; }
+    /// Features (D × n) in the coordinates Wᵀ x̂ where the kernel is the plain one.
+    [[nodiscard]] Eigen::MatrixXd in_metric(const Eigen::Ref<const Eigen::MatrixXd>& x) const;
 };
 /// N_B: those of all species.
 [[nodiscard]] Eigen::Index count_references(const std::vector<LocalReferences>& references);

@@ -36,15 +36,16 @@ ProductionForms::ProductionForms(const ForceField& force_field)
         exact.centre.setZero(D);
         exact.slope.setZero(D);
         exact.terms.resize(D, 0);
-        const Eigen::MatrixXd& X = force_field.references(channel).features;
+        const Eigen::MatrixXd& X = force_field.references(channel).features;  // where surroundings are
+        const Eigen::MatrixXd& B = force_field.references(channel).multipliers();
         if (X.isZero(0.0)) continue;  // none, or atoms that never had a neighbour
         const Eigen::VectorXd w = force_field.posterior().weights().segment(force_field.first(channel), X.cols());
 
         exact.centre = X.rowwise().mean();
-        const Eigen::ArrayXd c = X.transpose() * exact.centre;
+        const Eigen::ArrayXd c = B.transpose() * exact.centre;
         const Eigen::ArrayXd slopes_of_centre = static_cast<double>(power) * c.pow(power - 1);
         exact.constant = (w.array() * c.pow(power)).sum();
-        exact.slope = X * (w.array() * slopes_of_centre).matrix();
+        exact.slope = B * (w.array() * slopes_of_centre).matrix();
         if (power == 1) continue;
 
         const Eigen::MatrixXd Y = X.colwise() - exact.centre;
@@ -52,17 +53,19 @@ ProductionForms::ProductionForms(const ForceField& force_field)
         const double length2 = exact.centre.squaredNorm();
         const double weight = share_of_centre * (S.trace() / length2 + share_of_centre);
         S += (weight * exact.centre) * exact.centre.transpose();
+        // With a metric what surroundings are multiplied with lies beside them.
+        if (&B != &X) S += share_of_centre * S.trace() / B.squaredNorm() * (B * B.transpose());
         if (power == 2) {
-            directions = bayes::balanced_directions(S, X * w.asDiagonal() * X.transpose());
+            directions = bayes::balanced_directions(S, B * w.asDiagonal() * B.transpose());
             exact.terms = directions.P;
             exact.weights = directions.values;
         } else {
-            Eigen::ArrayXXd slopes = (X.transpose() * X).array();  // of R with the similarities, at the references
+            Eigen::ArrayXXd slopes = (B.transpose() * X).array();  // of R with the similarities, at the references
             slopes = static_cast<double>(power) * slopes.pow(power - 1);
             slopes.colwise() -= slopes_of_centre;
-            const Eigen::MatrixXd gradients = X * (slopes.colwise() * w.array()).matrix();
+            const Eigen::MatrixXd gradients = B * (slopes.colwise() * w.array()).matrix();
             directions = bayes::balanced_directions(S, gradients * gradients.transpose());
-            exact.terms = X;
+            exact.terms = B;
             exact.weights = w;
         }
         exact.similarities = exact.terms.transpose() * exact.centre;

@@ -45,7 +45,10 @@ Enum parse(const Hdf5Reader& file, const std::string& name, std::initializer_lis
 
 void write(Hdf5Writer& file, const ForceField& model, bool with_factor = true) {
     file.attribute("/", "format", "mlff-model");
-    file.attribute("/", "version", model_format_version);
+    // Earlier programs would ignore a metric.
+    const bool has_metric = std::any_of(model.references().begin(), model.references().end(),
+                                        [](const LocalReferences& set) { return set.metric.size() > 0; });
+    file.attribute("/", "version", has_metric ? model_format_version : 1);
 
     const Provenance& origin = model.provenance();
     file.write("provenance/program", origin.version);
@@ -81,6 +84,7 @@ void write(Hdf5Writer& file, const ForceField& model, bool with_factor = true) {
         const LocalReferences& set = model.references(channel);
         file.write(group + "/features", set.features);
         file.attribute(group + "/features", "shape", "descriptor components x local references");
+        if (set.metric.size() > 0) file.write(group + "/metric", set.metric);
         file.write(group + "/weights",
                    Eigen::VectorXd(model.posterior().weights().segment(model.first(channel), set.size())));
         file.attribute(group + "/weights", "unit", "eV");
@@ -184,6 +188,7 @@ ForceField read(const Hdf5Reader& file, bool with_factor = true) {
             file.read(group + "/atom", set.atom);
             weights.push_back(file.read<Eigen::VectorXd>(group + "/weights"));
             n_weights += weights.back().size();
+            if (file.has(group + "/metric")) set = set.with_metric(file.read<Eigen::MatrixXd>(group + "/metric"));
             references.push_back(std::move(set));
         }
         Eigen::VectorXd all(n_weights);

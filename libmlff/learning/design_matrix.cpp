@@ -165,7 +165,7 @@ DesignRows design_rows(const descriptors::Descriptor& descriptor, int kernel_pow
 
     Index first_row = 0;
     for (int channel = 0; channel < n_channels; ++channel) {
-        const MatrixXd& B = references[static_cast<std::size_t>(channel)].features;
+        const MatrixXd& B = references[static_cast<std::size_t>(channel)].multipliers();
         const auto atoms = environments.atoms(channel);
         for (std::size_t begin = 0; begin < atoms.size() && B.cols() > 0; begin += batch_size) {
             const auto batch = atoms.subspan(begin, std::min(batch_size, atoms.size() - begin));

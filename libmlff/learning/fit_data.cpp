@@ -8,6 +8,7 @@
 #include <limits>
 #include <stdexcept>
 
+#include "bayes/metric.hpp"
 #include "libmlff/errors.hpp"
 #include "libmlff/learning/row_accumulation.hpp"
 
@@ -17,6 +18,34 @@ namespace {
 using Eigen::Index;
 
 constexpr std::array energy_weights = {1.0, 3.0, 10.0, 30.0, 100.0, 300.0};
+constexpr Index metric_references = 600, metric_points = 1500;  ///< of the species that has most, and of each species
+
+/// W of each species, from the gradients of a fit with the plain kernel and few references.
+std::vector<Eigen::MatrixXd> learn_metrics(const std::vector<LabeledStructure>& data, const FitOptions& options,
+                                           const descriptors::Descriptor& descriptor, const std::vector<int>& species,
+                                           const Progress& progress) {
+    FitOptions plain = options;
+    plain.force_field.metric = Metric::plain;
+    // The same metric whatever number of references and energy weight (1 or more) are chosen later.
+    plain.max_references = std::clamp(options.candidates() / 3, Index{1}, metric_references);
+    plain.pool = 0;
+    plain.folds = 1;
+    plain.regression.weights.energy = std::min(1.0, options.regression.weights.energy);
+    const TrainingPass pass(data, {}, plain, progress);
+    const Solution solution = pass.validate(plain.regression).solution;
+    const auto points = gather_references(
+        data, descriptor, species, spread_atoms(data, species, std::vector<Index>(species.size(), metric_points)),
+        options.world, progress);
+    std::vector<Eigen::MatrixXd> metrics;
+    Index first = 0;
+    for (std::size_t channel = 0; channel < species.size(); ++channel) {
+        const LocalReferences& set = pass.references()[channel];
+        metrics.push_back(bayes::learned_metric(set.features, solution.posterior.weights().segment(first, set.size()),
+                                                plain.force_field.kernel_power, points[channel].features));
+        first += set.size();
+    }
+    return metrics;
+}
 
 }  // namespace
 
@@ -28,6 +57,11 @@ std::vector<LocalReferences> choose_references(const std::vector<LabeledStructur
         data, descriptor, species,
         options.given.empty() ? spread_atoms(data, species, limits_of(shares, options.candidates())) : options.given,
         options.world, progress);
+    if (options.force_field.metric == Metric::learned) {
+        const auto metrics = learn_metrics(data, options, descriptor, species, progress);
+        for (std::size_t channel = 0; channel < species.size(); ++channel)
+            candidates[channel] = candidates[channel].with_metric(metrics[channel]);
+    }
     return sparsify(std::move(candidates), options.force_field.kernel_power, options.selection,
                     limits_of(shares, options.max_references));
 }

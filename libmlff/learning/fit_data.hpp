@@ -49,7 +49,7 @@ struct FitForecast {
 struct FitSize {
     Eigen::Index n_components = 0, n_references = 0;
     std::vector<Eigen::Index> references;  ///< per channel
-    Eigen::Index largest = 0;  ///< atoms of the largest structure
+    Eigen::Index largest = 0;              ///< atoms of the largest structure
     int folds = 1;
 };
 /// First the folds are given up to keep the budget, then references.

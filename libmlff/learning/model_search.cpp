@@ -43,6 +43,7 @@ struct Settings {
     int kernel_power = 3;
     descriptors::Normalization normalization = descriptors::Normalization::joint;
     descriptors::Compression compression = descriptors::Compression::none;
+    Metric metric = Metric::plain;
 
     auto operator<=>(const Settings&) const = default;
 
@@ -65,6 +66,7 @@ struct Settings {
         d.normalization = normalization;
         d.compression = compression;
         result.kernel_power = kernel_power;
+        result.metric = metric;
         return result;
     }
 };
@@ -104,6 +106,7 @@ std::vector<std::vector<Settings>> neighbours_of(const Settings& now, std::size_
     lengths(&Settings::radial_width, 1.25, 0.25, 1.2);
     choices(&Settings::normalization,
             std::vector{descriptors::Normalization::joint, descriptors::Normalization::separate});
+    choices(&Settings::metric, std::vector{Metric::plain, Metric::learned});
     if (n_species > 1)
         choices(&Settings::compression, std::vector{descriptors::Compression::none, descriptors::Compression::element});
     return moves;

@@ -218,11 +218,14 @@ std::vector<LocalReferences> sparsify(std::vector<LocalReferences> candidates, i
         LocalReferences& set = candidates[channel];
         const Index limit = most.at(channel);
         if (set.size() == 0) continue;
+        const MatrixXd x = set.in_metric(set.features);
         if (options.method == SelectionMethod::cur) {
-            set = set.subset(select(set.features, kernel_power, options, limit));
-            set = set.subset(by_information(set.features, kernel_power, 1e-13, limit, true));
+            const std::vector<Index> chosen = select(x, kernel_power, options, limit);
+            const MatrixXd x_chosen = x(Eigen::all, chosen);
+            set = set.subset(chosen);
+            set = set.subset(by_information(x_chosen, kernel_power, 1e-13, limit, true));
         } else {
-            set = set.subset(by_information(set.features, kernel_power, options.tolerance, limit, false));
+            set = set.subset(by_information(x, kernel_power, options.tolerance, limit, false));
         }
     }
     return candidates;

@@ -177,7 +177,8 @@ std::vector<bayes::CholeskyFactor> factor_prior(Prior prior, const std::vector<L
     if (prior == Prior::kernel)
         for (const auto& set : references)
             if (set.size() > 0)
-                factors.push_back(bayes::factor_kernel(bayes::kernel_matrix(set.features, kernel_power)));
+                factors.push_back(
+                    bayes::factor_kernel(bayes::kernel_matrix(set.in_metric(set.features), kernel_power)));
     return factors;
 }
 
@@ -211,8 +212,7 @@ bayes::TriangularFactor RegressionData::in_units(const LabelUnits& units, const 
     return all;
 }
 
-Solution solve(RegressionData data, const std::vector<bayes::CholeskyFactor>& prior,
-               const RegressionOptions& options) {
+Solution solve(RegressionData data, const std::vector<bayes::CholeskyFactor>& prior, const RegressionOptions& options) {
     options.validate();
     if (data.n_references() == 0) throw InputError("there is no local reference configuration to fit with");
     const LabelUnits units = units_of(data.labels(), data.species(), options);

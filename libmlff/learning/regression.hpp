@@ -77,8 +77,8 @@ class RegressionData {
     /// added.
     [[nodiscard]] LabelErrors errors(const Eigen::VectorXd& weights, const Eigen::VectorXd& e0) const;
 
-    /// All rows in one factor [Φ y]: each kind with a positive weight divided by its scale, energies about e0. Takes the
-    /// room of the force rows: no second matrix of N_B².
+    /// All rows in one factor [Φ y]: each kind with a positive weight divided by its scale, energies about e0. Takes
+    /// the room of the force rows: no second matrix of N_B².
     [[nodiscard]] bayes::TriangularFactor in_units(const LabelUnits& units, const LabelWeights& weights) &&;
 
     [[nodiscard]] Eigen::Index n_references() const { return n_references_; }

@@ -22,7 +22,7 @@ PartedData accumulate_share(const RowModel& model, std::span<const PartedStructu
 Message encode(const RowModel& model) {
     Message message;
     message << model.descriptor->options() << model.kernel_power << model.species << model.n_parts << model.held_out;
-    for (const auto& set : model.references) message << set.features;
+    for (const auto& set : model.references) message << set.multipliers();  // all that rows need
     return message;
 }
 

@@ -90,10 +90,17 @@ class MpiTest(ProgramTest):
         return ase.io.read(self.folder / name, ":")
 
     def test_fit(self):
-        alone, _ = self.make_model()
+        self.make_model()
+        for metric in ["plain", "learned"]:
+            with self.subTest(metric=metric):
+                self.fit_on_ranks(FIT.replace("force_field:\n", f"force_field:\n  metric: {metric}\n"))
+
+    def fit_on_ranks(self, settings):
+        (self.folder / "fit.yaml").write_text(settings)
+        alone, _ = self.mlff("fit", "fit.yaml")
         expected = self.predictions("model.h5", "alone.xyz")
         for ranks in RANKS:
-            (self.folder / "fit.yaml").write_text(FIT.replace("model.h5", f"model-{ranks}.h5"))
+            (self.folder / "fit.yaml").write_text(settings.replace("model.h5", f"model-{ranks}.h5"))
             text, _ = self.on_ranks(ranks, "fit", "fit.yaml")
             self.assertLess(largest_difference(expected, self.predictions(f"model-{ranks}.h5", f"{ranks}.xyz")), 1e-8)
             # The printed errors (on unseen data: parts of the factors) agree as well.

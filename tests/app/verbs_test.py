@@ -172,6 +172,18 @@ class VerbsTest(ProgramTest):
         self.assertEqual(json_of(out)["structures"], 11)
         self.assertIn("kept", self.mlff("info", "model.h5")[0])
 
+    def test_fit_learns_a_metric(self):
+        """What the fit prints is what the model in the file gives, before and after compilation."""
+        self.make_data()
+        out, _ = self.mlff("fit", self.write("fit.yaml", fit_yaml("data.xyz", validation="data.xyz").replace(
+            "force_field:\n", "force_field:\n  metric: learned\n")))
+        self.assertIn("metric learned", self.mlff("info", "model.h5")[0])
+        evaluated = json_of(self.mlff("evaluate", "model.h5", "data.xyz")[0])
+        self.assertAlmostEqual(evaluated["force"]["rmse"] / json_of(out)["force"]["rmse"], 1.0, delta=1e-9)
+        self.mlff("compile", "model.h5", "production.h5", "--data", "data.xyz", "--max-loss", "0")
+        compiled = json_of(self.mlff("evaluate", "production.h5", "data.xyz")[0])
+        self.assertAlmostEqual(compiled["force"]["rmse"] / evaluated["force"]["rmse"], 1.0, delta=1e-3)
+
     def test_evaluate_and_predict(self):
         truth = self.make_data()
         printed = json_of(self.make_model(validation="data.xyz"))

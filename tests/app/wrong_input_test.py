@@ -51,6 +51,7 @@ SETTINGS = [
     ("train", replaced(TRAIN, "cutoff: 5.0", "cutoff: inf"), 5, "cutoff"),
     ("train", replaced(TRAIN, "start: 0.02", "start: nan"), 9, "start"),
     ("train", replaced(TRAIN, "kernel_power: 2", "kernel_power: 0"), 7, "kernel_power"),
+    ("train", replaced(TRAIN, "kernel_power: 2", "metric: learned"), 7, "for fit only"),
     ("train", replaced(TRAIN, "l_max: 2", "l_max: -1"), 6, "l_max"),
     ("train", replaced(TRAIN, "timestep: 2.0", "timestep: -2.0"), 13, "-2"),
     ("train", replaced(TRAIN, "timestep: 2.0", "timestep: 0"), 13, "timestep"),

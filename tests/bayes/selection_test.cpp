@@ -186,7 +186,7 @@ TEST(CholeskySelection, EqualCandidatesAreTakenInOrder) {
 }
 
 TEST(IncrementalSelection, OneBatchIsTheSelectionOnTheKernelMatrix) {
-    const MatrixXd X = random_features(10, 80, 0.3, 8);
+    const MatrixXd X = random_features(10, 300, 0.3, 8);  // several blocks of pivots
     IncrementalSelection selection(4, {.tolerance = 1e-9});
     const Indices accepted = selection.add(X);
     EXPECT_EQ(accepted, select_by_cholesky(kernel_matrix(X, 4), {.tolerance = 1e-9}));

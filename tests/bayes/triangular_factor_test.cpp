@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <utility>
 
 #include "bayes/random_matrix.hpp"
 
@@ -116,6 +117,61 @@ TEST(TriangularFactor, MergeWithItselfCountsTwice) {
     EXPECT_EQ(factor.n_rows(), 2060);
     const MatrixXd expected = std::sqrt(2.0) * one_shot(A);
     EXPECT_LE((factor.R() - expected).norm(), 1e-13 * expected.norm());
+}
+
+TEST(TriangularFactor, FewRowsAreKeptAsTheyAre) {
+    const Index n = 2100;  // the panel may have half as many rows, 1050, before there is a triangle
+    const MatrixXd A = random_matrix(1060, n, 10);
+    TriangularFactor factor(n);
+    factor.add_rows(A.topRows(1049));
+    EXPECT_EQ(factor.worked_in().size(), 0);
+    EXPECT_TRUE(factor.waiting() == A.topRows(1049));
+    EXPECT_EQ(TriangularFactor(factor).waiting().rows(), 1049);
+    factor.add_rows(A.bottomRows(11));
+    EXPECT_EQ(factor.worked_in().rows(), n);
+    EXPECT_EQ(factor.waiting().rows(), 10);
+    EXPECT_EQ(factor.n_rows(), 1060);
+    const MatrixXd R = factor.R();
+    EXPECT_LE((R.transpose() * R - A.transpose() * A).norm(), 1e-13 * A.squaredNorm());
+}
+
+TEST(TriangularFactor, NormOfAProductNeedsNoFactorisation) {
+    const MatrixXd A = random_matrix(1040, 7, 11);
+    const VectorXd v = random_matrix(7, 1, 12);
+    TriangularFactor factor(7);
+    EXPECT_EQ(factor.norm_of_product(v), 0.0);
+    factor.add_rows(A);  // a triangle, and 16 rows that wait
+    EXPECT_EQ(factor.waiting().rows(), 16);
+    EXPECT_NEAR(factor.norm_of_product(v) / (A * v).norm(), 1.0, 1e-13);
+    (void)factor.R();
+    EXPECT_NEAR(factor.norm_of_product(v) / (A * v).norm(), 1.0, 1e-13);
+    EXPECT_THROW((void)factor.norm_of_product(VectorXd::Ones(6)), std::invalid_argument);
+}
+
+TEST(TriangularFactor, ScalesAllRowsAndIsMovedOut) {
+    const MatrixXd A = random_matrix(1040, 7, 13);
+    TriangularFactor factor(7);
+    factor.add_rows(A);
+    factor.scale(-3.0);
+    EXPECT_THROW(factor.scale(INFINITY), std::invalid_argument);
+    const MatrixXd R = std::move(factor).R(), expected = 3.0 * one_shot(A);
+    EXPECT_LE((R - expected).norm(), 1e-13 * expected.norm());
+}
+
+/// What one has worked in and the other has not, in both directions.
+TEST(TriangularFactor, MergeWithWaitingRowsOnly) {
+    const MatrixXd A = random_matrix(1100, 30, 14);
+    const MatrixXd expected = one_shot(A);
+    TriangularFactor tall(30), few(30);
+    tall.add_rows(A.topRows(1060));
+    few.add_rows(A.bottomRows(40));
+    TriangularFactor other = few;
+    other.merge(tall);
+    tall.merge(few);
+    for (const auto* factor : {&tall, &other}) {
+        EXPECT_EQ(factor->n_rows(), 1100);
+        EXPECT_LE((factor->R() - expected).norm(), 1e-13 * expected.norm());
+    }
 }
 
 TEST(TriangularFactor, ResumesFromAStoredFactor) {

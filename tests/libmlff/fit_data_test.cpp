@@ -59,6 +59,30 @@ TEST(FitData, ProvenanceHoldsTheTrainingErrors) {
     EXPECT_NEAR(origin.rmse_stress, report.stress.rmse(), 1e-6 * report.stress.rmse());
 }
 
+/// The regression and the force field that comes of it compare by the same metric: training errors from the factors are
+/// those of predictions, for both priors; smaller models are nested.
+TEST(FitData, LearnsAMetric) {
+    const auto data = silicon_data(30, 6);
+    FitOptions options = silicon_options();
+    options.force_field.metric = Metric::learned;
+    for (const auto prior : {Prior::identity, Prior::kernel}) {
+        options.regression.prior = prior;
+        const TrainingPass pass(data, {}, options, quiet);
+        ASSERT_EQ(pass.references()[0].metric.rows(), pass.descriptor().size());
+        const Validated fit = pass.validate(options.regression);
+        ForceFieldCalculator calculator(pass.force_field(fit.solution, {}));
+        ErrorReport report;
+        for (const auto& item : data) report.add(item, calculator.evaluate(item.structure));
+        const Provenance& origin = calculator.force_field().provenance();
+        EXPECT_NEAR(origin.rmse_energy, report.energy.rmse(), 1e-6 * report.energy.rmse());
+        EXPECT_NEAR(origin.rmse_force, report.force.rmse(), 1e-6 * report.force.rmse());
+        EXPECT_NEAR(origin.rmse_stress, report.stress.rmse(), 1e-6 * report.stress.rmse());
+        const TrainingPass fewer = pass.with_references(20);
+        EXPECT_EQ(fewer.references()[0].images, pass.references()[0].images.leftCols(20));
+        EXPECT_LT(calculator.evaluate(data[0].structure, {.spilling = true}).spilling.maxCoeff(), 0.1);
+    }
+}
+
 TEST(FitData, KeepsToTheMemoryBudget) {
     const auto data = silicon_data(10, 4);
     FitOptions options = silicon_options();

@@ -33,12 +33,14 @@ struct Case {
     Normalization normalization;
     Compression compression;
     bool left_handed;
+    Metric metric = Metric::plain;
 
     [[nodiscard]] ForceField force_field() const {
         auto options = small_descriptor();
         options.normalization = normalization;
         options.compression = compression;
-        return random_force_field(options, species);
+        const ForceField plain = random_force_field(options, species);
+        return metric == Metric::plain ? plain : testing::with_random_metric(plain);
     }
     /// The larger cell and one that is smaller than both cutoffs.
     [[nodiscard]] std::vector<Structure> structures() const {
@@ -49,20 +51,23 @@ struct Case {
 std::ostream& operator<<(std::ostream& out, const Case& c) {
     return out << c.species.size() << " species " << (c.normalization == Normalization::joint ? "joint" : "separate")
                << (c.compression == Compression::none ? " none" : " element")
-               << (c.left_handed ? " left-handed" : " right-handed");
+               << (c.left_handed ? " left-handed " : " right-handed ") << name_of(c.metric);
 }
 
 class ForceFieldCases : public ::testing::TestWithParam<Case> {};
 
-INSTANTIATE_TEST_SUITE_P(All, ForceFieldCases,
-                         ::testing::Values(Case{two_species, Normalization::joint, Compression::none, false},
-                                           Case{two_species, Normalization::separate, Compression::none, true},
-                                           Case{two_species, Normalization::joint, Compression::element, true},
-                                           Case{two_species, Normalization::separate, Compression::element, false},
-                                           Case{four_species, Normalization::joint, Compression::none, true},
-                                           Case{four_species, Normalization::separate, Compression::none, false},
-                                           Case{four_species, Normalization::joint, Compression::element, false},
-                                           Case{four_species, Normalization::separate, Compression::element, true}));
+INSTANTIATE_TEST_SUITE_P(
+    All, ForceFieldCases,
+    ::testing::Values(Case{two_species, Normalization::joint, Compression::none, false},
+                      Case{two_species, Normalization::separate, Compression::none, true},
+                      Case{two_species, Normalization::joint, Compression::none, true, Metric::learned},
+                      Case{four_species, Normalization::separate, Compression::element, false, Metric::learned},
+                      Case{two_species, Normalization::joint, Compression::element, true},
+                      Case{two_species, Normalization::separate, Compression::element, false},
+                      Case{four_species, Normalization::joint, Compression::none, true},
+                      Case{four_species, Normalization::separate, Compression::none, false},
+                      Case{four_species, Normalization::joint, Compression::element, false},
+                      Case{four_species, Normalization::separate, Compression::element, true}));
 
 TEST_P(ForceFieldCases, ForcesAreTheSlopeOfTheEnergy) {
     ForceFieldCalculator calculator(GetParam().force_field());
@@ -106,10 +111,12 @@ TEST_P(ForceFieldCases, EnergyIsTheSumOverKernels) {
         Eigen::VectorXd energies(structure.size());
         for (Index i = 0; i < structure.size(); ++i) {
             const int channel = environments.channel(i);
+            const LocalReferences& set = force_field.references(channel);
+            const Eigen::VectorXd x = set.in_metric(features.col(i));
             energies[i] = force_field.e0()[channel];
-            for (Index b = 0; b < force_field.references(channel).size(); ++b)
+            for (Index b = 0; b < set.size(); ++b)
                 energies[i] += force_field.posterior().weights()[force_field.first(channel) + b] *
-                               std::pow(features.col(i).dot(force_field.references(channel).features.col(b)), 4);
+                               std::pow(x.dot(set.in_metric(set.features.col(b)).col(0)), 4);
         }
         const Evaluation result = calculator.evaluate(structure);
         EXPECT_TRUE(agree(result.atom_energies, energies, 1e-13));
@@ -349,18 +356,20 @@ TEST(ForceField, TheAnswerDoesNotDependOnThePast) {
 }
 
 TEST(ForceField, SpillingIsSmallForAReferenceAndLargeForAStranger) {
-    const ForceField force_field = random_force_field(small_descriptor(), two_species);
-    ForceFieldCalculator calculator(force_field);
-    // Reference 0 of channel 0 is atom 0 of the crystal of seed 100.
-    const Structure known = jittered_crystal(100, 2, 2.4, two_species, false, 0.2);
-    EXPECT_LT(calculator.evaluate(known, {.spilling = true}).spilling[0], 1e-6);
-    Matrix3X positions = Matrix3X::Zero(3, 2);
-    positions(0, 1) = 1.2;
-    const Evaluation dimer = calculator.evaluate(cluster({47, 53}, positions), {.spilling = true});
-    EXPECT_GT(dimer.spilling.minCoeff(), 0.1);
-    EXPECT_LE(dimer.spilling.maxCoeff(), 1.0);
-    EXPECT_EQ(calculator.evaluate(known).spilling.size(), 0);
-    EXPECT_FALSE(calculator.evaluate(known).uncertainty);
+    const ForceField plain = random_force_field(small_descriptor(), two_species);
+    for (const ForceField& force_field : {plain, testing::with_random_metric(plain)}) {
+        ForceFieldCalculator calculator(force_field);
+        // Reference 0 of channel 0 is atom 0 of the crystal of seed 100.
+        const Structure known = jittered_crystal(100, 2, 2.4, two_species, false, 0.2);
+        EXPECT_LT(calculator.evaluate(known, {.spilling = true}).spilling[0], 1e-6);
+        Matrix3X positions = Matrix3X::Zero(3, 2);
+        positions(0, 1) = 1.2;
+        const Evaluation dimer = calculator.evaluate(cluster({47, 53}, positions), {.spilling = true});
+        EXPECT_GT(dimer.spilling.minCoeff(), 0.1);
+        EXPECT_LE(dimer.spilling.maxCoeff(), 1.0);
+        EXPECT_EQ(calculator.evaluate(known).spilling.size(), 0);
+        EXPECT_FALSE(calculator.evaluate(known).uncertainty);
+    }
 }
 
 }  // namespace

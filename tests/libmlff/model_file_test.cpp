@@ -29,7 +29,8 @@ ForceField with_all_options() {
 
 TEST(ModelFile, BringsBackEveryBit) {
     const TemporaryDirectory folder;
-    for (const ForceField& written : {random_force_field(testing::small_descriptor(), {47, 53}), with_all_options()}) {
+    for (const ForceField& written : {random_force_field(testing::small_descriptor(), {47, 53}), with_all_options(),
+                                      testing::with_random_metric(with_all_options())}) {
         write_model(folder.file("model.h5"), written);
         const ForceField read = read_model(folder.file("model.h5"));
         EXPECT_EQ(read.species(), written.species());
@@ -37,9 +38,13 @@ TEST(ModelFile, BringsBackEveryBit) {
         EXPECT_EQ(read.e0(), written.e0());
         for (int channel = 0; channel < written.n_channels(); ++channel) {
             EXPECT_EQ(read.references(channel).features, written.references(channel).features);
+            EXPECT_EQ(read.references(channel).metric, written.references(channel).metric);
             EXPECT_EQ(read.references(channel).structure, written.references(channel).structure);
             EXPECT_EQ(read.references(channel).atom, written.references(channel).atom);
         }
+        int version = 0;  // what earlier programs can read keeps its number
+        Hdf5Reader(folder.file("model.h5")).attribute("/", "version", version);
+        EXPECT_EQ(version, written.references(0).metric.size() > 0 ? 2 : 1);
         EXPECT_EQ(read.posterior().weights(), written.posterior().weights());
         EXPECT_EQ(read.posterior().factor(), written.posterior().factor());
         EXPECT_EQ(read.posterior().noise_variance(), written.posterior().noise_variance());

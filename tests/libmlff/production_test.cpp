@@ -45,8 +45,10 @@ INSTANTIATE_TEST_SUITE_P(Powers, Production, ::testing::Values(1, 2, 3, 4));
 
 TEST_P(Production, WithAllComponentsIsTheForceField) {
     const Structure structure = testing::jittered_crystal(9, 2, 2.4, species, true);
-    for (const int n_references : {1, 12}) {
-        const ForceField full = full_model(GetParam(), n_references);
+    for (const auto& [n_references, metric] :
+         {std::pair{1, Metric::plain}, {12, Metric::plain}, {12, Metric::learned}}) {
+        const ForceField plain = full_model(GetParam(), n_references);
+        const ForceField full = metric == Metric::plain ? plain : testing::with_random_metric(plain);
         const ProductionForms forms(full);
         const Evaluation expected = ForceFieldCalculator(full).evaluate(structure);
         for (const bool single : {false, true}) {

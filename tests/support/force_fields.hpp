@@ -120,6 +120,29 @@ inline Structure moved(Structure s, Eigen::Index i, int c, double h) {
     return s;
 }
 
+/// The same references, compared by a random metric of full rank.
+inline ForceField with_random_metric(const ForceField& plain) {
+    std::mt19937 random(8);
+    std::normal_distribution<double> normal;
+    const Eigen::Index D = plain.descriptor().size();
+    std::vector<LocalReferences> references;
+    for (const LocalReferences& set : plain.references()) {
+        Eigen::MatrixXd W = Eigen::MatrixXd::Identity(D, D);
+        W += 0.5 / std::sqrt(static_cast<double>(D)) *
+             Eigen::MatrixXd::NullaryExpr(D, D, [&] { return normal(random); });
+        references.push_back(set.with_metric(std::move(W)));
+    }
+    return {std::make_shared<descriptors::Descriptor>(plain.descriptor().options(), plain.n_channels()),
+            plain.kernel_power(),
+            plain.species(),
+            std::move(references),
+            plain.e0(),
+            plain.posterior(),
+            plain.scales(),
+            plain.provenance(),
+            plain.calibration()};
+}
+
 /// The structure under the strain h in Voigt component k (symmetric: both off-diagonal elements are h/2).
 inline Structure strained(Structure s, int k, double h) {
     Voigt voigt = Voigt::Zero();
