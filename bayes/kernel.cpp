@@ -74,9 +74,9 @@ Eigen::MatrixXd kernel_matrix(const Eigen::Ref<const Eigen::MatrixXd>& X, const 
 }
 
 Eigen::MatrixXd kernel_matrix(const Eigen::Ref<const Eigen::MatrixXd>& X, int power) {
-    Eigen::MatrixXd lower = Eigen::MatrixXd::Zero(X.cols(), X.cols());
-    lower.selfadjointView<Eigen::Lower>().rankUpdate(X.transpose());
-    Eigen::MatrixXd K = lower.selfadjointView<Eigen::Lower>();
+    Eigen::MatrixXd K = Eigen::MatrixXd::Zero(X.cols(), X.cols());
+    K.selfadjointView<Eigen::Lower>().rankUpdate(X.transpose());
+    K.triangularView<Eigen::StrictlyUpper>() = K.transpose();  // in place: what is read is not written
     kernel_value(K, power);
     return K;
 }

@@ -37,11 +37,11 @@ struct ForceFieldOptions {
 
 /// Local reference configurations of one species, B(s).
 struct LocalReferences {
-    Eigen::MatrixXd features;    ///< x̂_b, one per column, D × N_B(s)
-    Eigen::MatrixXd metric;      ///< W, D × r: K = (x̂ᵀ W Wᵀ x̂')^ζ; 0 × 0: the identity
-    Eigen::MatrixXd images;      ///< with a metric: W Wᵀ x̂_b
-    std::vector<int> structure;  ///< training structure each comes from, counted from 0
-    std::vector<int> atom;       ///< atom of that structure, counted from 0
+    Eigen::MatrixXd features;     ///< x̂_b, one per column, D × N_B(s)
+    std::vector<int> structure;   ///< training structure each comes from, counted from 0
+    std::vector<int> atom;        ///< atom of that structure, counted from 0
+    Eigen::MatrixXd metric = {};  ///< W, D × r: K = (x̂ᵀ W Wᵀ x̂')^ζ; 0 × 0: the identity
+    Eigen::MatrixXd images = {};  ///< with a metric: W Wᵀ x̂_b
 
     [[nodiscard]] Eigen::Index size() const { return features.cols(); }
     [[nodiscard]] LocalReferences subset(const std::vector<Eigen::Index>& which) const;  ///< in the order asked for

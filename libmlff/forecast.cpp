@@ -126,16 +126,21 @@ double forecast_fit_seconds(const std::vector<LabeledStructure>& training,
                                         (void)factor.R();
                                     });
 
-    double selection = 0.0;  // a pivoted Cholesky factorisation in matrix-vector products, ten times as slow
+    double selection = 0.0;
     for (std::size_t channel = 0; channel < species.size(); ++channel) {
         const auto kept = static_cast<double>(forecast.references[channel]);
         const auto pool = static_cast<double>(forecast.candidates[channel]);
-        selection += 10.0 * pool * kept * kept + 2.0 * pool * pool * static_cast<double>(descriptor.size());
+        selection += pool * pool * (kept + static_cast<double>(descriptor.size()));
     }
     const double parts = validation.empty() ? static_cast<double>(forecast.folds) : 1.0;
     // Of each part and of all of them: three factors merged, the spectrum and the posterior.
     const double solving = (parts + 1.0) * (2.0 + 4.0) * n * n * n;
-    return all_atoms * per_atom + (n_rows * 2.0 * n * n + selection + solving) / flops_per_second;
+    double seconds = all_atoms * per_atom + (n_rows * 2.0 * n * n + selection + solving) / flops_per_second;
+    if (options.force_field.metric == Metric::learned) {
+        const FitOptions first = first_fit_for_metric(options);
+        seconds += forecast_fit_seconds(training, {}, first, forecast_fit(training, false, first));
+    }
+    return seconds;
 }
 
 }  // namespace mlff

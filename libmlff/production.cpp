@@ -53,8 +53,6 @@ ProductionForms::ProductionForms(const ForceField& force_field)
         const double length2 = exact.centre.squaredNorm();
         const double weight = share_of_centre * (S.trace() / length2 + share_of_centre);
         S += (weight * exact.centre) * exact.centre.transpose();
-        // With a metric what surroundings are multiplied with lies beside them.
-        if (&B != &X) S += share_of_centre * S.trace() / B.squaredNorm() * (B * B.transpose());
         if (power == 2) {
             directions = bayes::balanced_directions(S, B * w.asDiagonal() * B.transpose());
             exact.terms = directions.P;

@@ -24,13 +24,7 @@ constexpr Index metric_references = 600, metric_points = 1500;  ///< of the spec
 std::vector<Eigen::MatrixXd> learn_metrics(const std::vector<LabeledStructure>& data, const FitOptions& options,
                                            const descriptors::Descriptor& descriptor, const std::vector<int>& species,
                                            const Progress& progress) {
-    FitOptions plain = options;
-    plain.force_field.metric = Metric::plain;
-    // The same metric whatever number of references and energy weight (1 or more) are chosen later.
-    plain.max_references = std::clamp(options.candidates() / 3, Index{1}, metric_references);
-    plain.pool = 0;
-    plain.folds = 1;
-    plain.regression.weights.energy = std::min(1.0, options.regression.weights.energy);
+    const FitOptions plain = first_fit_for_metric(options);
     const TrainingPass pass(data, {}, plain, progress);
     const Solution solution = pass.validate(plain.regression).solution;
     const auto points = gather_references(
@@ -64,6 +58,17 @@ std::vector<LocalReferences> choose_references(const std::vector<LabeledStructur
     }
     return sparsify(std::move(candidates), options.force_field.kernel_power, options.selection,
                     limits_of(shares, options.max_references));
+}
+
+FitOptions first_fit_for_metric(const FitOptions& options) {
+    FitOptions plain = options;
+    plain.force_field.metric = Metric::plain;
+    // The same metric whatever number of references and energy weight (1 or more) are chosen later.
+    plain.max_references = std::clamp(options.candidates() / 3, Index{1}, metric_references);
+    plain.pool = 0;
+    plain.folds = 1;
+    plain.regression.weights.energy = std::min(1.0, options.regression.weights.energy);
+    return plain;
 }
 
 void FitOptions::validate() const {
@@ -103,9 +108,11 @@ FitForecast forecast_fit(const std::vector<LabeledStructure>& training, const Fi
             own = std::min(own, available);
             forecast.n_references += own;
             const auto pool = static_cast<double>(available);
-            // The kernel matrix of one pool and its factor at a time.
-            selection = std::max(selection, pool * (pool + static_cast<double>(own)));
-            pools += pool * static_cast<double>(size.n_components);
+            // The kernel matrix of one pool at a time; CUR diagonalises it.
+            selection =
+                std::max(selection, pool * pool * (options.selection.method == SelectionMethod::cur ? 5.0 : 1.0));
+            pools += pool * static_cast<double>(size.n_components) *
+                     (options.force_field.metric == Metric::learned ? 2.0 : 1.0);
         }
         size.references = forecast.references;
         size.n_references = forecast.n_references;

@@ -28,6 +28,9 @@ struct FitOptions {
     void validate() const;
 };
 
+/// The fit with the plain kernel and few references whose gradients a learned metric comes from.
+[[nodiscard]] FitOptions first_fit_for_metric(const FitOptions& options);
+
 /// Local references for a fit, the most informative first, within the limits of each species.
 [[nodiscard]] std::vector<LocalReferences> choose_references(const std::vector<LabeledStructure>& data,
                                                              const FitOptions& options,
