@@ -106,9 +106,10 @@ std::vector<std::vector<Settings>> neighbours_of(const Settings& now, std::size_
     lengths(&Settings::radial_width, 1.25, 0.25, 1.2);
     choices(&Settings::normalization,
             std::vector{descriptors::Normalization::joint, descriptors::Normalization::separate});
-    choices(&Settings::metric, std::vector{Metric::plain, Metric::learned});
-    if (n_species > 1)
+    if (n_species > 1) {  // of one element's surroundings a metric learns nothing worth its time
+        choices(&Settings::metric, std::vector{Metric::plain, Metric::learned});
         choices(&Settings::compression, std::vector{descriptors::Compression::none, descriptors::Compression::element});
+    }
     return moves;
 }
 
