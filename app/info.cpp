@@ -1,8 +1,6 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <algorithm>
-
 #include "app/verbs.hpp"
 #include "libmlff/atoms/elements.hpp"
 #include "libmlff/atoms/units.hpp"
@@ -33,10 +31,7 @@ void info(const std::string& path, const Console& console) {
                             model.descriptor().three_body()->full_size());
     text += fmt::format("                 radial weight {:g}, normalization {}, compression {}\n", d.radial_weight,
                         name_of(d.normalization), name_of(d.compression));
-    const bool learned = std::any_of(model.references().begin(), model.references().end(),
-                                     [](const LocalReferences& set) { return set.metric.size() > 0; });
-    text += fmt::format("kernel power     {}, metric {}\n", model.kernel_power(),
-                        name_of(learned ? Metric::learned : Metric::plain));
+    text += fmt::format("kernel power     {}, metric {}\n", model.kernel_power(), name_of(model.metric()));
     text += fmt::format("training data    {} structures, {} atoms\n", origin.n_structures, origin.n_atoms);
     text += fmt::format("training RMSE    energy {:.3f} meV/atom, force {:.2f} meV/Å, stress {:.4f} GPa\n",
                         1e3 * origin.rmse_energy, 1e3 * origin.rmse_force,

@@ -205,6 +205,12 @@ ForceField::ForceField(std::shared_ptr<const descriptors::Descriptor> descriptor
             fmt::format("{} weights for {} local references", posterior_.size(), n_references()));
 }
 
+Metric ForceField::metric() const {
+    const bool learned = std::any_of(references_.begin(), references_.end(),
+                                     [](const LocalReferences& set) { return set.metric.size() > 0; });
+    return learned ? Metric::learned : Metric::plain;
+}
+
 ForceField ForceField::with_calibration(const Calibration& calibration) const {
     ForceField result(descriptor_, kernel_power_, species_, references_, e0_, posterior_, scales_, provenance_,
                       calibration);

@@ -155,6 +155,7 @@ class ForceField {
     [[nodiscard]] const descriptors::Descriptor& descriptor() const { return *descriptor_; }
     [[nodiscard]] ForceFieldOptions options() const { return {descriptor_->options(), kernel_power_}; }
     [[nodiscard]] int kernel_power() const { return kernel_power_; }
+    [[nodiscard]] Metric metric() const;  ///< learned if that of any species is
     [[nodiscard]] int n_channels() const { return static_cast<int>(species_.size()); }
     [[nodiscard]] const std::vector<int>& species() const { return species_; }
     [[nodiscard]] const LocalReferences& references(int channel) const {

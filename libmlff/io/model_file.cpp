@@ -46,9 +46,7 @@ Enum parse(const Hdf5Reader& file, const std::string& name, std::initializer_lis
 void write(Hdf5Writer& file, const ForceField& model, bool with_factor = true) {
     file.attribute("/", "format", "mlff-model");
     // Earlier programs would ignore a metric.
-    const bool has_metric = std::any_of(model.references().begin(), model.references().end(),
-                                        [](const LocalReferences& set) { return set.metric.size() > 0; });
-    file.attribute("/", "version", has_metric ? model_format_version : 1);
+    file.attribute("/", "version", model.metric() == Metric::learned ? model_format_version : 1);
 
     const Provenance& origin = model.provenance();
     file.write("provenance/program", origin.version);
