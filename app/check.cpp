@@ -183,7 +183,7 @@ void check_fit(const CheckArguments& arguments, const Console& console) {
     const auto [training, validation] = load_fit_data(settings, console);
     console.info(format(summarise(training)));
     for (const auto& warning : find_shared(training, validation)) console.info(format(warning));
-    const FitForecast forecast = forecast_fit(training, !validation.empty(), settings.options);
+    const FitForecast forecast = forecast_fit(training, validation, settings.options);
     std::string references = fmt::format("at most {} local references", forecast.n_references);
     if (forecast.reduced)
         references += fmt::format(" (references.max {}, to stay within regression.memory)", forecast.max_references);

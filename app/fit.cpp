@@ -277,7 +277,7 @@ void fit(const std::string& config_path, const Console& console, Communicator& w
         console.info(fmt::format("settings found: {}.settings.yaml", base));
     }
     options.force_field.descriptor = resolve_components(training, species_of(training), options.force_field);
-    FitForecast forecast = forecast_fit(training, !validation.empty(), options);
+    FitForecast forecast = forecast_fit(training, validation, options);
     const FitForecast if_spread = forecast_distributed(training, options, world.size());
     const bool spread =
         settings.solver == Solver::scalapack ||

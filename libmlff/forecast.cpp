@@ -138,7 +138,7 @@ double forecast_fit_seconds(const std::vector<LabeledStructure>& training,
     double seconds = all_atoms * per_atom + (n_rows * 2.0 * n * n + selection + solving) / flops_per_second;
     if (options.force_field.metric == Metric::learned) {
         const FitOptions first = first_fit_for_metric(options);
-        seconds += forecast_fit_seconds(training, {}, first, forecast_fit(training, false, first));
+        seconds += forecast_fit_seconds(training, {}, first, forecast_fit(training, {}, first));
     }
     return seconds;
 }

@@ -128,35 +128,44 @@ FitForecast forecast_fit(const std::vector<LabeledStructure>& training, const Fi
     return forecast;
 }
 
-FitForecast forecast_fit(const std::vector<LabeledStructure>& training, bool has_validation,
+FitForecast forecast_fit(const std::vector<LabeledStructure>& training, const std::vector<LabeledStructure>& validation,
                          const FitOptions& options) {
     const bool alone = options.world == nullptr || options.world->alone();
-    double n_energies = 0.0, n_stresses = 0.0;
-    for (const auto& item : training) {
-        n_energies += item.labels.energy ? 1.0 : 0.0;
-        n_stresses += item.labels.stress ? 6.0 : 0.0;
-    }
+    struct FewRows {
+        double energies = 0.0, stresses = 0.0;
+    };
+    const auto count = [](const std::vector<LabeledStructure>& data) {
+        FewRows n;
+        for (const auto& item : data) {
+            n.energies += item.labels.energy ? 1.0 : 0.0;
+            n.stresses += item.labels.stress ? 6.0 : 0.0;
+        }
+        return n;
+    };
+    const FewRows of_training = count(training), of_validation = count(validation);
     return forecast_fit(training, options, [&](const FitSize& size) {
         const auto n = static_cast<double>(size.n_references);
-        const double parts = has_validation ? 2.0 : static_cast<double>(size.folds);
-        // For each part the factor of its forces, and the rows of the rest, which grow by doubling, or their factors;
-        // the panel in use.
+        // The factor of the forces with the panel in use; of the rest the rows, whose room grows by doubling, or their
+        // factor (TriangularFactor).
         const double triangle = n * (n + 1024.0);
         const auto few = [&](double rows) {
-            rows = 1.5 * (has_validation ? rows : rows / parts);
-            return rows < std::max(1024.0, 0.5 * n) ? rows * n : triangle;
+            const double most = std::max(1024.0, 0.5 * n);
+            return rows < most ? std::min(1.5 * rows, most) * n : triangle;
         };
-        const double factors = triangle + few(n_energies) + few(n_stresses);
-        // A copy that becomes the posterior, and its scratch; the prior; the rows of one structure, twice; from another
-        // rank, one part and its message.
+        const double folds = validation.empty() ? static_cast<double>(size.folds) : 1.0;
+        const double part = triangle + few(of_training.energies / folds) + few(of_training.stresses / folds);
+        const double unseen =
+            validation.empty() ? 0.0 : triangle + few(of_validation.energies) + few(of_validation.stresses);
+        // A copy of all of them that becomes the posterior, and its scratch; the prior; the rows of one structure,
+        // twice; from another rank, one part and its message.
         double prior = 0.0;
         if (options.regression.prior == Prior::kernel)
             for (const Index own : size.references) prior += static_cast<double>(own) * static_cast<double>(own);
-        const double solving = 2.0 * n * n + few(n_energies) + few(n_stresses) + prior;
+        const double solving = 2.0 * n * n + few(of_training.energies) + few(of_training.stresses) + prior;
         const double rows =
             2.0 * n * (7.0 + 3.0 * static_cast<double>(size.largest)) + n * static_cast<double>(size.n_components);
-        const double merging = alone ? 0.0 : 1.5 * factors;
-        return parts * factors + std::max({solving, rows, merging});
+        const double merging = alone ? 0.0 : 1.5 * part;
+        return folds * part + unseen + std::max({solving, rows, merging});
     });
 }
 
@@ -175,7 +184,7 @@ TrainingPass::TrainingPass(const std::vector<LabeledStructure>& training,
     options.validate();
     if (training.empty()) throw InputError("there are no training structures");
     const std::vector<int> species = species_of(training);
-    const FitForecast forecast = forecast_fit(training, !validation.empty(), options);
+    const FitForecast forecast = forecast_fit(training, validation, options);
     FitOptions within_memory = options;
     within_memory.max_references = forecast.max_references;
     descriptor_ =

@@ -60,8 +60,8 @@ struct FitSize {
 [[nodiscard]] FitForecast forecast_fit(const std::vector<LabeledStructure>& training, const FitOptions& options,
                                        const std::function<double(const FitSize&)>& fitting);
 /// Of a TrainingPass; of rank 0, which has the most.
-[[nodiscard]] FitForecast forecast_fit(const std::vector<LabeledStructure>& training, bool has_validation,
-                                       const FitOptions& options);
+[[nodiscard]] FitForecast forecast_fit(const std::vector<LabeledStructure>& training,
+                                       const std::vector<LabeledStructure>& validation, const FitOptions& options);
 
 /// One pass over labelled data: local references by pivoted Cholesky (or CUR) from a pool of atoms spread evenly over
 /// the data, then design rows structure by structure, worked into triangular factors and forgotten. Memory does not

@@ -86,34 +86,34 @@ TEST(FitData, LearnsAMetric) {
 TEST(FitData, KeepsToTheMemoryBudget) {
     const auto data = silicon_data(10, 4);
     FitOptions options = silicon_options();
-    const FitForecast in_parts = forecast_fit(data, false, options);
+    const FitForecast in_parts = forecast_fit(data, {}, options);
     EXPECT_EQ(in_parts.folds, 5);
     options.folds = 1;
-    const FitForecast free = forecast_fit(data, false, options);
+    const FitForecast free = forecast_fit(data, {}, options);
     EXPECT_GT(in_parts.bytes, free.bytes);
     EXPECT_FALSE(free.reduced);
     EXPECT_EQ(free.max_references, 60);
     EXPECT_EQ(free.n_references, 60);
     options.memory = 1;  // no budget is too small for one reference
-    const FitForecast least = forecast_fit(data, false, options);
+    const FitForecast least = forecast_fit(data, {}, options);
     EXPECT_EQ(least.max_references, 1);
     EXPECT_EQ(fit_quietly(data, options).n_references(), 1);
     const double third = least.bytes + (free.bytes - least.bytes) / 3.0;
     options.memory = static_cast<std::int64_t>(third);
-    const FitForecast forecast = forecast_fit(data, false, options);
+    const FitForecast forecast = forecast_fit(data, {}, options);
     EXPECT_TRUE(forecast.reduced);
     EXPECT_LT(forecast.max_references, 60);
     EXPECT_LE(forecast.bytes, third);
     EXPECT_EQ(fit_quietly(data, options).n_references(), forecast.n_references);
     options.folds = 5;  // given up before references are
     options.memory = static_cast<std::int64_t>(free.bytes);
-    EXPECT_FALSE(forecast_fit(data, false, options).reduced);
-    EXPECT_LT(forecast_fit(data, false, options).folds, 5);
+    EXPECT_FALSE(forecast_fit(data, {}, options).reduced);
+    EXPECT_LT(forecast_fit(data, {}, options).folds, 5);
 }
 
 TEST(FitData, NoMoreReferencesThanAtoms) {
     const auto data = silicon_data(2, 5);
-    const FitForecast forecast = forecast_fit(data, false, silicon_options());
+    const FitForecast forecast = forecast_fit(data, {}, silicon_options());
     EXPECT_EQ(forecast.n_references, 16);
     EXPECT_EQ(fit_quietly(data, silicon_options()).n_references(), 16);
 }
@@ -145,7 +145,7 @@ TEST(FitData, SharesReferencesByForces) {
     options.force_field.descriptor = testing::small_descriptor();
     options.max_references = 50;
     options.shares = ReferenceShares::forces;
-    const FitForecast forecast = forecast_fit(data, false, options);
+    const FitForecast forecast = forecast_fit(data, {}, options);
     EXPECT_EQ(forecast.references, (std::vector<Eigen::Index>{13, 50}));
     EXPECT_EQ(forecast.candidates, (std::vector<Eigen::Index>{40, 150}));
     EXPECT_EQ(forecast.n_references, 63);
