@@ -17,6 +17,7 @@
 #include "libmlff/learning/data_summary.hpp"
 #include "libmlff/learning/distributed_fit.hpp"
 #include "libmlff/learning/model_search.hpp"
+#include "libmlff/learning/structure_weights.hpp"
 #include "libmlff/parallel/distributed_factor.hpp"
 #include "libmlff/version.hpp"
 
@@ -27,6 +28,9 @@ using Eigen::Index;
 
 /// Atoms whose error estimates are compared with errors: each costs a Jacobian.
 constexpr Index calibration_atoms = 2000;
+
+/// Of rare kinds of structures, where the settings are chosen automatically.
+constexpr double usual_balance = 0.5;
 
 /// force_field: auto, or {auto: {time: 15 min}}, or the settings themselves.
 void read_force_field_or_auto(ConfigSection& config, FitSettings& settings) {
@@ -202,6 +206,11 @@ FitSettings read_fit_settings(const std::string& path) {
     data.read_positive("folds", settings.options.folds);
     settings.keys = read_keys(data);
     read_force_field_or_auto(config, settings);
+    if (settings.automatic) settings.balance = usual_balance;
+    data.read_in_range("balance", settings.balance, 0.0, 1.0);
+    ConfigSection& weights = data.section("weights");
+    settings.weighted_at = weights.place();
+    for (const auto& group : weights.keys()) weights.read_positive(group, settings.group_weights[group]);
     ConfigSection& regression = config.section("regression");
     settings.choose_weight = regression.has("weights") && !regression.is_map("weights");
     if (settings.choose_weight) {
@@ -247,6 +256,11 @@ FitData load_fit_data(FitSettings& settings, const Console& console) {
     LabeledData training = load_data_files(settings.training, settings.keys, console);
     require_labels(training.structures, settings.training);
     if (!settings.listed_at.empty()) use_listed_references(training, settings);
+    try {
+        weigh_structures(training.structures, settings.balance, settings.group_weights);
+    } catch (const std::invalid_argument& error) {
+        throw InputError(fmt::format("{}: data.weights: {}", settings.weighted_at, error.what()));
+    }
     return {std::move(training.structures), load_data_files(settings.validation, settings.keys, console).structures};
 }
 

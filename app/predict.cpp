@@ -29,7 +29,7 @@ void predict(const PredictArguments& arguments, const Console& console, Communic
     for (const auto& item : structures) require_known(item.structure, calculator, item.origin);
     const Calibration& calibration = calculator.force_field().calibration();
     std::vector<ExtxyzFrame> frames;
-    for (const auto& [structure, labels, origin, group] : structures) {
+    for (const auto& [structure, labels, origin, group, weight] : structures) {
         const Evaluation result =
             calculator.evaluate(structure, {.uncertainty = arguments.uncertainty, .spilling = arguments.uncertainty});
         ExtxyzFrame frame;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -69,13 +70,16 @@ struct FitSettings {
     ConfigSection config;  ///< says what is in force
     std::vector<std::string> training, validation;
     ExtxyzKeys keys;
+    double balance = 0.0;                         ///< of rare kinds of structures (structure_weights.hpp)
+    std::map<std::string, double> group_weights;  ///< by LabeledStructure::group
+    std::string weighted_at;                      ///< place of data.weights, for complaints
     FitOptions options;
     bool automatic = false;      ///< choose the force field
     bool choose_weight = false;  ///< choose the energy weight
     std::string listed_at;       ///< place of references.candidates: listed in the settings; "": not asked for
     Solver solver = Solver::automatic;
     bool memory_given = false;
-    bool compare = true;         ///< what accuracy costs: sizes and descriptors
+    bool compare = true;  ///< what accuracy costs: sizes and descriptors
     SearchOptions search;
     std::string output = "model.h5";
 };

@@ -81,7 +81,7 @@ double forecast_fit_seconds(const std::vector<LabeledStructure>& training,
     const descriptors::Descriptor descriptor(options.force_field.descriptor, static_cast<int>(species.size()));
     double all_atoms = 0.0, n_rows = 0.0;
     for (const auto* data : {&training, &validation})
-        for (const auto& [structure, labels, origin, group] : *data) {
+        for (const auto& [structure, labels, origin, group, weight] : *data) {
             const auto n = static_cast<double>(structure.size());
             all_atoms += n;
             n_rows += (labels.energy ? 1.0 : 0.0) + (labels.forces ? 3.0 * n : 0.0) + (labels.stress ? 6.0 : 0.0);

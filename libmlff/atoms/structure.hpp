@@ -43,6 +43,7 @@ struct LabeledStructure {
     Labels labels;
     std::string origin;      ///< for messages: "file:line" or "step 120"
     std::string group = {};  ///< of like configurations, for errors by group (extxyz: config_type); may be empty
+    double weight = 1.0;     ///< in a fit: it counts like so many of its kind (structure_weights.hpp)
 };
 
 /// n₁ × n₂ × n₃ copies of a structure; copies of the cell are the outer loops, atoms of the cell the innermost.

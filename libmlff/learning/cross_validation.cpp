@@ -12,22 +12,22 @@ using Eigen::Index;
 /// Squared errors of several parts, and how many labels they are of.
 struct SquaredErrors {
     LabelErrors sum;
-    double n_energy = 0.0, n_force = 0.0, n_stress = 0.0;
+    LabelCounts n;
 
     void add(const LabelErrors& rms, const RegressionData& part) {
-        const auto gather = [](double& total, double& n, double value, Index count) {
-            total += value * value * static_cast<double>(count);
-            n += static_cast<double>(count);
+        const auto gather = [](double& total, double& labels, double value, double count) {
+            total += value * value * count;
+            labels += count;
         };
-        gather(sum.energy, n_energy, rms.energy, part.energy().n_rows());
-        gather(sum.force, n_force, rms.force, part.force().n_rows());
-        gather(sum.stress, n_stress, rms.stress, part.stress().n_rows());
-        sum.energy_mae += rms.energy_mae * static_cast<double>(part.energy().n_rows());
+        gather(sum.energy, n.energy, rms.energy, part.counts().energy);
+        gather(sum.force, n.force, rms.force, part.counts().force);
+        gather(sum.stress, n.stress, rms.stress, part.counts().stress);
+        sum.energy_mae += rms.energy_mae * part.counts().energy;
     }
     [[nodiscard]] LabelErrors rms() const {
-        const auto root = [](double total, double n) { return n > 0.0 ? std::sqrt(total / n) : 0.0; };
-        return {root(sum.energy, n_energy), root(sum.force, n_force), root(sum.stress, n_stress),
-                n_energy > 0.0 ? sum.energy_mae / n_energy : 0.0};
+        const auto root = [](double total, double count) { return count > 0.0 ? std::sqrt(total / count) : 0.0; };
+        return {root(sum.energy, n.energy), root(sum.force, n.force), root(sum.stress, n.stress),
+                n.energy > 0.0 ? sum.energy_mae / n.energy : 0.0};
     }
 };
 

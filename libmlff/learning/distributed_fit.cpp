@@ -1,6 +1,7 @@
 #include "libmlff/learning/distributed_fit.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <span>
 
 #include "libmlff/errors.hpp"
@@ -24,9 +25,10 @@ struct Problem {
     std::vector<Index> prior_sizes;  ///< none: the identity
 };
 
-/// Rows [Φ y] of one structure in the units of the regression, energies about their baseline.
+/// Rows [Φ y] of one structure in the units of the regression, energies about their baseline, times the root of its
+/// weight.
 MatrixXd scaled_rows(const Problem& problem, const LabeledStructure& item) {
-    const auto& [structure, labels, origin, group] = item;
+    const auto& [structure, labels, origin, group, weight] = item;
     const auto& [model, weights, units, prior_sizes] = problem;
     Environments environments(model.species, model.descriptor->cutoff(), 0.0);
     environments.update(structure);
@@ -52,7 +54,7 @@ MatrixXd scaled_rows(const Problem& problem, const LabeledStructure& item) {
     }
     if (with_forces) put(rows.forces, labels.forces->reshaped(), units.scales.force);
     if (with_stress) put(rows.stress, *labels.stress, units.scales.stress);
-    return block;
+    return std::sqrt(weight) * block;
 }
 
 /// All ranks together. Evidence options and factors of the prior are rank 0's.

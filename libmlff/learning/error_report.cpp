@@ -3,7 +3,7 @@
 namespace mlff {
 
 void ErrorReport::add(const LabeledStructure& truth, const Evaluation& prediction) {
-    const auto& [structure, labels, origin, group] = truth;
+    const auto& [structure, labels, origin, group, weight] = truth;
     ++structures;
     atoms += structure.size();
     Group* const own = group.empty() ? nullptr : &by_group[group];

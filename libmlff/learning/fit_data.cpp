@@ -18,7 +18,7 @@ namespace {
 using Eigen::Index;
 
 constexpr std::array energy_weights = {1.0, 3.0, 10.0, 30.0, 100.0, 300.0};
-constexpr Index metric_references = 600, metric_points = 1500;  ///< of the species that has most, and of each species
+constexpr Index metric_references = 3000, metric_points = 1500;  ///< of the species that has most, and of each species
 
 /// W of each species, from the gradients of a fit with the plain kernel and few references.
 std::vector<Eigen::MatrixXd> learn_metrics(const std::vector<LabeledStructure>& data, const FitOptions& options,
@@ -47,17 +47,15 @@ std::vector<LocalReferences> choose_references(const std::vector<LabeledStructur
                                                const descriptors::Descriptor& descriptor,
                                                const std::vector<int>& species, const Progress& progress) {
     const std::vector<double> shares = reference_shares(data, species, options.shares);
+    std::vector<Eigen::MatrixXd> metrics;
+    if (options.force_field.metric == Metric::learned)
+        metrics = learn_metrics(data, options, descriptor, species, progress);
     auto candidates = gather_references(
         data, descriptor, species,
         options.given.empty() ? spread_atoms(data, species, limits_of(shares, options.candidates())) : options.given,
         options.world, progress);
-    if (options.force_field.metric == Metric::learned) {
-        const auto metrics = learn_metrics(data, options, descriptor, species, progress);
-        for (std::size_t channel = 0; channel < species.size(); ++channel)
-            candidates[channel] = candidates[channel].with_metric(metrics[channel]);
-    }
     return sparsify(std::move(candidates), options.force_field.kernel_power, options.selection,
-                    limits_of(shares, options.max_references));
+                    limits_of(shares, options.max_references), metrics);
 }
 
 FitOptions first_fit_for_metric(const FitOptions& options) {
@@ -107,16 +105,21 @@ FitForecast forecast_fit(const std::vector<LabeledStructure>& training, const Fi
             available = std::min<Index>(available, n_atoms[channel]);
             own = std::min(own, available);
             forecast.n_references += own;
-            const auto pool = static_cast<double>(available);
+            const auto pool = static_cast<double>(available), features = pool * static_cast<double>(size.n_components);
             // The kernel matrix of one pool at a time; CUR diagonalises it.
             selection =
-                std::max(selection, pool * pool * (options.selection.method == SelectionMethod::cur ? 5.0 : 1.0));
-            pools += pool * static_cast<double>(size.n_components) *
-                     (options.force_field.metric == Metric::learned ? 2.0 : 1.0);
+                std::max(selection, pool * pool * (options.selection.method == SelectionMethod::cur ? 5.0 : 1.0) +
+                                        (options.force_field.metric == Metric::learned ? features : 0.0));
+            pools += features;
         }
         size.references = forecast.references;
         size.n_references = forecast.n_references;
         forecast.bytes = program_bytes + 8.0 * std::max(pools + selection, fitting(size));
+        if (options.force_field.metric == Metric::learned) {
+            FitOptions first = first_fit_for_metric(sized);
+            first.memory = 0;
+            forecast.bytes = std::max(forecast.bytes, forecast_fit(training, {}, first).bytes);
+        }
     };
     set(options.max_references, options.folds);
     const auto too_large = [&] { return options.memory > 0 && forecast.bytes > static_cast<double>(options.memory); };

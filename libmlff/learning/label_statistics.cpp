@@ -27,7 +27,7 @@ void LabelWeights::validate() const {
 }
 
 void LabelStatistics::add(const LabeledStructure& item) {
-    const auto& [structure, labels, origin, label_group] = item;
+    const auto& [structure, labels, origin, label_group, weight] = item;
     std::map<int, long> composition;
     for (const int z : structure.species) ++composition[z];
     Group& group = groups_[composition];

@@ -86,7 +86,7 @@ std::vector<double> reference_shares(const std::vector<LabeledStructure>& data, 
                                      ReferenceShares shares) {
     std::vector<double> squares(species.size(), 0.0);
     if (shares == ReferenceShares::forces)
-        for (const auto& [structure, labels, origin, group] : data)
+        for (const auto& [structure, labels, origin, group, weight] : data)
             for (std::size_t i = 0; labels.forces && i < structure.species.size(); ++i)
                 squares[channel_of(species, structure.species[i])] +=
                     labels.forces->col(static_cast<Index>(i)).squaredNorm();
@@ -213,12 +213,15 @@ void help_gather_references(Communicator& world, Message message) {
 }
 
 std::vector<LocalReferences> sparsify(std::vector<LocalReferences> candidates, int kernel_power,
-                                      const SelectionOptions& options, const std::vector<Index>& most) {
+                                      const SelectionOptions& options, const std::vector<Index>& most,
+                                      const std::vector<MatrixXd>& metrics) {
     for (std::size_t channel = 0; channel < candidates.size(); ++channel) {
         LocalReferences& set = candidates[channel];
         const Index limit = most.at(channel);
         if (set.size() == 0) continue;
-        const MatrixXd x = set.in_metric(set.features);
+        MatrixXd x_in_metric;
+        if (!metrics.empty()) x_in_metric = metrics[channel].transpose() * set.features;
+        const MatrixXd& x = metrics.empty() ? set.features : x_in_metric;
         if (options.method == SelectionMethod::cur) {
             const std::vector<Index> chosen = select(x, kernel_power, options, limit);
             const MatrixXd x_chosen = x(Eigen::all, chosen);
@@ -227,6 +230,7 @@ std::vector<LocalReferences> sparsify(std::vector<LocalReferences> candidates, i
         } else {
             set = set.subset(by_information(x, kernel_power, options.tolerance, limit, false));
         }
+        if (!metrics.empty()) set = set.with_metric(metrics[channel]);
     }
     return candidates;
 }

@@ -60,10 +60,12 @@ void help_gather_references(Communicator& world, Message message);  ///< what th
 
 /// Local references out of candidates. They come in the order of a pivoted Cholesky factorisation, whatever the method:
 /// the first m of them are the m most informative, so that smaller models are nested in larger ones.
-/// @param most  of each species, per channel
+/// @param most     of each species, per channel
+/// @param metrics  W that they are compared by, per channel; none: the plain kernel
 [[nodiscard]] std::vector<LocalReferences> sparsify(std::vector<LocalReferences> candidates, int kernel_power,
                                                     const SelectionOptions& options,
-                                                    const std::vector<Eigen::Index>& most);
+                                                    const std::vector<Eigen::Index>& most,
+                                                    const std::vector<Eigen::MatrixXd>& metrics = {});
 
 /// The first references of each species, `most` of it.
 [[nodiscard]] std::vector<LocalReferences> first_references(const std::vector<LocalReferences>& references,

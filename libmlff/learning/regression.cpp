@@ -17,9 +17,9 @@ using Eigen::Index;
 using Eigen::MatrixXd;
 using Eigen::VectorXd;
 
-/// Root mean square of rows times v.
-double rms(const bayes::TriangularFactor& rows, const VectorXd& v) {
-    return rows.n_rows() == 0 ? 0.0 : rows.norm_of_product(v) / std::sqrt(static_cast<double>(rows.n_rows()));
+/// Root mean square of rows times v, for so many labels.
+double rms(const bayes::TriangularFactor& rows, double count, const VectorXd& v) {
+    return count > 0.0 ? rows.norm_of_product(v) / std::sqrt(count) : 0.0;
 }
 
 VectorXd composition_energies(const LabelStatistics& labels, const std::vector<int>& species,
@@ -79,17 +79,19 @@ void RegressionData::add(const DesignRows& rows, const LabeledStructure& item) {
     MatrixXd block(rows.forces.cols(), n_references_ + 1);
     block.leftCols(n_references_) = rows.forces.transpose();
     block.rightCols(1) = item.labels.forces->reshaped();
-    force_.add_rows(block);
+    force_.add_rows(std::sqrt(item.weight) * block);
+    counts_.force += item.weight * static_cast<double>(block.rows());
 }
 
 void RegressionData::set_forces(bayes::TriangularFactor factor) {
     if (factor.n_columns() != n_references_ + 1)
         throw std::invalid_argument("a factor of force rows does not belong to this set of references");
     force_ = std::move(factor);
+    counts_.force = static_cast<double>(force_.n_rows());
 }
 
 void RegressionData::add_without_forces(const DesignRows& rows, const LabeledStructure& item) {
-    const auto& [structure, labels, origin, group] = item;
+    const auto& [structure, labels, origin, group, weight] = item;
     if (rows.energy.rows() != n_references_)
         throw std::invalid_argument("design rows do not belong to this set of references");
     labels_.add(item);
@@ -101,14 +103,16 @@ void RegressionData::add_without_forces(const DesignRows& rows, const LabeledStr
             block(0, n_references_ + (std::find(species_.begin(), species_.end(), z) - species_.begin())) +=
                 1.0 / n_atoms;
         block(0, block.cols() - 1) = *labels.energy / n_atoms;
-        energy_.add_rows(block);
-        if (energy_rows_.size() < kept_energies) energy_rows_.emplace_back(block.row(0));
+        energy_.add_rows(std::sqrt(weight) * block);
+        if (energy_rows_.size() < kept_energies) energy_rows_.emplace_back(weight * block.row(0));
+        counts_.energy += weight;
     }
     if (labels.stress && rows.stress.cols() == 6) {
         MatrixXd block(6, n_references_ + 1);
         block.leftCols(n_references_) = rows.stress.transpose();
         block.rightCols(1) = *labels.stress;
-        stress_.add_rows(block);
+        stress_.add_rows(std::sqrt(weight) * block);
+        counts_.stress += 6.0 * weight;
     }
 }
 
@@ -116,6 +120,9 @@ void RegressionData::merge(const RegressionData& other) {
     if (other.n_references_ != n_references_ || other.species_ != species_)
         throw std::invalid_argument("regression data of other references or species cannot be merged");
     labels_.merge(other.labels_);
+    counts_.energy += other.counts_.energy;
+    counts_.force += other.counts_.force;
+    counts_.stress += other.counts_.stress;
     energy_.merge(other.energy_);
     force_.merge(other.force_);
     stress_.merge(other.stress_);
@@ -124,7 +131,7 @@ void RegressionData::merge(const RegressionData& other) {
 }
 
 void RegressionData::write(Message& message) const {
-    message << n_references_ << species_ << energy_rows_;
+    message << n_references_ << species_ << energy_rows_ << counts_.energy << counts_.force << counts_.stress;
     labels_.write(message);
     for (const auto* factor : {&energy_, &force_, &stress_}) write_factor(message, *factor);
 }
@@ -132,7 +139,7 @@ void RegressionData::write(Message& message) const {
 RegressionData RegressionData::read(Message& message) {
     const auto n_references = message.get<Index>();
     RegressionData data(n_references, message.get<std::vector<int>>());
-    message >> data.energy_rows_;
+    message >> data.energy_rows_ >> data.counts_.energy >> data.counts_.force >> data.counts_.stress;
     data.labels_ = LabelStatistics::read(message);
     for (auto* factor : {&data.energy_, &data.force_, &data.stress_}) *factor = read_factor(message);
     return data;
@@ -141,6 +148,7 @@ RegressionData RegressionData::read(Message& message) {
 RegressionData RegressionData::restricted_to(const std::vector<Index>& references) const {
     RegressionData part(static_cast<Index>(references.size()), species_);
     part.labels_ = labels_;
+    part.counts_ = counts_;
     const auto columns_of = [&](Index n_columns) {
         std::vector<Index> columns = references;
         for (Index column = n_references_; column < n_columns; ++column) columns.push_back(column);
@@ -163,12 +171,15 @@ LabelErrors RegressionData::errors(const VectorXd& weights, const VectorXd& e0) 
     all << weights, e0, -1.0;
     VectorXd without_e0(n_references_ + 1);
     without_e0 << weights, -1.0;
-    double absolute = 0.0;
-    for (const auto& row : energy_rows_) absolute += std::abs(row.dot(all));
-    return {.energy = rms(energy_, all),
-            .force = rms(force_, without_e0),
-            .stress = rms(stress_, without_e0),
-            .energy_mae = energy_rows_.empty() ? 0.0 : absolute / static_cast<double>(energy_rows_.size())};
+    double absolute = 0.0, kept = 0.0;
+    for (const auto& row : energy_rows_) {
+        absolute += std::abs(row.dot(all));
+        kept += row.segment(n_references_, e0.size()).sum();  // the composition adds up to the weight
+    }
+    return {.energy = rms(energy_, counts_.energy, all),
+            .force = rms(force_, counts_.force, without_e0),
+            .stress = rms(stress_, counts_.stress, without_e0),
+            .energy_mae = kept > 0.0 ? absolute / kept : 0.0};
 }
 
 std::vector<bayes::CholeskyFactor> factor_prior(Prior prior, const std::vector<LocalReferences>& references,

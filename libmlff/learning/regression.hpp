@@ -27,7 +27,13 @@ struct RegressionOptions {
     void validate() const;
 };
 
-/// Root mean square differences between prediction and label, 0 for a kind without labels.
+/// Number of labels of each kind, each counted with the weight of its structure.
+struct LabelCounts {
+    double energy = 0.0, force = 0.0, stress = 0.0;
+};
+
+/// Root mean square differences between prediction and label, 0 for a kind without labels. Structures with weights
+/// count so.
 struct LabelErrors {
     double energy = 0.0;      ///< [eV/atom]
     double force = 0.0;       ///< [eV/Å], over components
@@ -42,7 +48,8 @@ struct LabelUnits {
 };
 
 /// The design matrix of a set of structures in the only form that the fit needs: one triangular factor for each kind of
-/// label, of unscaled rows. Energy rows carry the composition n_s/N beside Φ, so that scales and e0 may still change:
+/// label, of unscaled rows (times the root of a structure's weight). Energy rows carry the composition n_s/N beside Φ,
+/// so that scales and e0 may still change:
 ///
 ///   energy: [Φ | n_s/N | E/N]        forces: [Φ | F]        stress: [Φ | σ]
 ///
@@ -58,7 +65,7 @@ class RegressionData {
     /// @throws std::invalid_argument if rows and structure do not belong together
     void add(const DesignRows& rows, const LabeledStructure& structure);
 
-    /// As add, but for the forces: what is known of them comes with set_forces.
+    /// As add, but for the forces: what is known of them comes with set_forces, each structure of weight 1.
     void add_without_forces(const DesignRows& rows, const LabeledStructure& structure);
     /// Force rows of all structures in the form of their factor, the labels in the last column.
     /// @throws std::invalid_argument if the columns are not those of the references and the labels
@@ -84,6 +91,7 @@ class RegressionData {
     [[nodiscard]] Eigen::Index n_references() const { return n_references_; }
     [[nodiscard]] const std::vector<int>& species() const { return species_; }
     [[nodiscard]] const LabelStatistics& labels() const { return labels_; }
+    [[nodiscard]] const LabelCounts& counts() const { return counts_; }
 
     /// Factors of the rows by kind of label, the labels in the last column.
     [[nodiscard]] const bayes::TriangularFactor& energy() const { return energy_; }
@@ -94,8 +102,9 @@ class RegressionData {
     Eigen::Index n_references_;
     std::vector<int> species_;
     LabelStatistics labels_;
+    LabelCounts counts_;
     bayes::TriangularFactor energy_, force_, stress_;
-    std::vector<Eigen::VectorXd> energy_rows_;  ///< the first ones, as in the factor
+    std::vector<Eigen::VectorXd> energy_rows_;  ///< the first ones, times the weight of their structures
 };
 
 /// What the regression determines.

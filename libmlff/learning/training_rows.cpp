@@ -140,7 +140,7 @@ Eigen::Matrix2Xd TrainingRows::force_errors(const VectorXd& weights) const {
     for (std::size_t k = 0; k < column_of_.size(); ++k) by_column[column_of_[k]] = weights[static_cast<Index>(k)];
     const std::vector<VectorXd> predictions = forces_.times(by_column);
     auto prediction = predictions.begin();
-    for (const auto& [structure, labels, origin, group] : structures_) {
+    for (const auto& [structure, labels, origin, group, weight] : structures_) {
         if (!labels.forces) continue;
         const VectorXd& predicted = *prediction++;
         for (Index i = 0; i < structure.size(); ++i) {

@@ -157,11 +157,11 @@ inline Message& operator>>(Message& message, descriptors::DescriptorOptions& opt
 }
 inline Message& operator<<(Message& message, const LabeledStructure& item) {
     return message << item.structure << item.labels.energy << item.labels.forces << item.labels.stress << item.origin
-                   << item.group;
+                   << item.group << item.weight;
 }
 inline Message& operator>>(Message& message, LabeledStructure& item) {
     return message >> item.structure >> item.labels.energy >> item.labels.forces >> item.labels.stress >> item.origin >>
-           item.group;
+           item.group >> item.weight;
 }
 
 }  // namespace mlff

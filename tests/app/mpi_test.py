@@ -36,6 +36,8 @@ data: {{train: [reference/trajectory.xyz], folds: 3}}
 trade_off: false
 output: model.h5
 """
+# Some of the frames once more, as a group that weighs more.
+WEIGHTED = FIT.replace("reference/trajectory.xyz], ", "reference/trajectory.xyz, late.xyz], weights: {late.xyz: 3}, ")
 RUN = """\
 structure: agi.xyz
 supercell: [2, 2, 3]
@@ -83,6 +85,7 @@ class MpiTest(ProgramTest):
         (self.folder / "reference.yaml").write_text(REFERENCE_RUN)
         (self.folder / "fit.yaml").write_text(FIT)
         self.mlff("run", "reference.yaml", "--quiet")
+        ase.io.write(self.folder / "late.xyz", ase.io.read(self.folder / "reference/trajectory.xyz", "-5:"))
         return self.mlff("fit", "fit.yaml")
 
     def predictions(self, model, name):
@@ -93,7 +96,7 @@ class MpiTest(ProgramTest):
         self.make_model()
         for metric in ["plain", "learned"]:
             with self.subTest(metric=metric):
-                self.fit_on_ranks(FIT.replace("force_field:\n", f"force_field:\n  metric: {metric}\n"))
+                self.fit_on_ranks(WEIGHTED.replace("force_field:\n", f"force_field:\n  metric: {metric}\n"))
 
     def fit_on_ranks(self, settings):
         (self.folder / "fit.yaml").write_text(settings)
@@ -118,7 +121,7 @@ class MpiTest(ProgramTest):
     def test_a_factor_that_is_spread_over_the_ranks(self):
         self.make_model()
         for prior in ["identity", "kernel"]:
-            one_part = FIT.replace("folds: 3", "folds: 1") + f"regression: {{prior: {prior}}}\n"
+            one_part = WEIGHTED.replace("folds: 3", "folds: 1") + f"regression: {{prior: {prior}}}\n"
             (self.folder / "fit.yaml").write_text(one_part.replace("model.h5", "one.h5"))
             self.mlff("fit", "fit.yaml", "--quiet")
             expected = self.predictions("one.h5", "alone.xyz")

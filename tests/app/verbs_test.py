@@ -172,6 +172,26 @@ class VerbsTest(ProgramTest):
         self.assertEqual(json_of(out)["structures"], 11)
         self.assertIn("kept", self.mlff("info", "model.h5")[0])
 
+    def test_fit_weighs_groups_of_structures(self):
+        """What weighs more is fitted better, at the expense of the rest; errors are printed without weights."""
+        self.make_data()
+        frames = ase.io.read(self.folder / "data.xyz", ":")
+        ase.io.write(self.folder / "early.xyz", frames[:4])
+        ase.io.write(self.folder / "late.xyz", frames[4:])
+        printed = {}
+        for weight in [1, 1000]:
+            text = fit_yaml("early.xyz", validation="data.xyz").replace(
+                "train: early.xyz", f"train: [early.xyz, late.xyz], weights: {{early.xyz: {weight}}}")
+            out, _ = self.mlff("fit", self.write("fit.yaml", text))
+            printed[weight] = json_of(out)
+            self.mlff("evaluate", "model.h5", "data.xyz", "--json", "e.json")
+            errors = json.loads((self.folder / "e.json").read_text())
+            self.assertAlmostEqual(errors["force"]["rmse"] / printed[weight]["force"]["rmse"], 1.0, delta=1e-9)
+            self.mlff("evaluate", "model.h5", "early.xyz", "--json", "e.json")
+            printed[weight]["early"] = json.loads((self.folder / "e.json").read_text())
+        self.assertLess(printed[1000]["early"]["force"]["rmse"], 0.9 * printed[1]["early"]["force"]["rmse"])
+        self.assertGreater(printed[1000]["force"]["rmse"], printed[1]["force"]["rmse"])
+
     def test_fit_learns_a_metric(self):
         """What the fit prints is what the model in the file gives, before and after compilation."""
         self.make_data()

@@ -83,6 +83,21 @@ TEST(FitData, LearnsAMetric) {
     }
 }
 
+/// The first fit that a metric comes from may be the larger one: it goes by the candidates.
+TEST(FitData, ForecastCountsTheFirstFitOfAMetric) {
+    const auto data = silicon_data(40, 6);
+    FitOptions options = silicon_options();
+    options.folds = 1;
+    options.max_references = 10;
+    options.pool = 300;
+    const double plain = forecast_fit(data, {}, options).bytes;
+    options.force_field.metric = Metric::learned;
+    const FitOptions first = first_fit_for_metric(options);
+    EXPECT_EQ(first.max_references, 100);
+    EXPECT_GT(forecast_fit(data, {}, options).bytes, plain);
+    EXPECT_GE(forecast_fit(data, {}, options).bytes, forecast_fit(data, {}, first).bytes);
+}
+
 TEST(FitData, KeepsToTheMemoryBudget) {
     const auto data = silicon_data(10, 4);
     FitOptions options = silicon_options();
@@ -180,7 +195,7 @@ TEST(FitData, EnergyZeroOfOneComposition) {
 TEST(FitData, EnergyZeroOfSeveralCompositions) {
     auto data = silicon_data(8, 7);
     for (std::size_t k = 0; k < data.size(); ++k) {
-        auto& [structure, labels, origin, group] = data[k];
+        auto& [structure, labels, origin, group, weight] = data[k];
         for (std::size_t i = 0; i < 1 + k % 3; ++i) structure.species[2 * i] = 32;
         const auto n_ge = static_cast<double>(1 + k % 3);
         labels.energy = -4.0 * (8.0 - n_ge) - 3.5 * n_ge;

@@ -102,7 +102,7 @@ struct Silicon {
     template <typename Visit>
     void for_each_block(const ForceField& fitted, Visit visit) const {
         for (std::size_t k = 0; k < train.size(); ++k) {
-            const auto& [structure, labels, origin, group] = train[k];
+            const auto& [structure, labels, origin, group, weight] = train[k];
             const double energy = *labels.energy / static_cast<double>(structure.size()) - fitted.e0()[0];
             visit(with_labels(rows[k].energy, VectorXd::Constant(1, energy)), fitted.scales().energy);
             visit(with_labels(rows[k].forces, labels.forces->reshaped()), fitted.scales().force);
@@ -149,7 +149,7 @@ void expect_agreement(const Silicon& silicon, const ForceField& fitted, const ex
     EXPECT_NEAR(root(problem.residual(weights)), residual, tolerance * residual);
 
     ForceFieldCalculator calculator(fitted);
-    for (const auto& [structure, labels, origin, group] : silicon.unseen) {
+    for (const auto& [structure, labels, origin, group, weight] : silicon.unseen) {
         const DesignRows rows = silicon.rows_of(structure);
         const auto expect_predicted = [&](const VectorXd& found, const MatrixXd& columns, double scale) {
             const VectorXd expected = product(dense::Matrix(MatrixXd(columns.transpose())), best.weights).rounded();
@@ -272,7 +272,7 @@ TEST_F(RegressionStream, OrderOfTheStructuresDoesNotMatter) {
     RegressionData reversed(expected.n_references(), species), divided = reversed;
     for (std::size_t k = silicon.train.size(); k-- > 0;) {
         reversed.add(silicon.rows[k], silicon.train[k]);
-        const auto& [structure, labels, origin, group] = silicon.train[k];
+        const auto& [structure, labels, origin, group, weight] = silicon.train[k];
         divided.add(silicon.rows[k], {structure, {.energy = labels.energy, .forces = {}, .stress = {}}, ""});
         divided.add(silicon.rows[k], {structure, {.energy = {}, .forces = labels.forces, .stress = {}}, ""});
         divided.add(silicon.rows[k], {structure, {.energy = {}, .forces = {}, .stress = labels.stress}, ""});

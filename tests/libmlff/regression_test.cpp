@@ -76,7 +76,7 @@ struct Dense {
             to.conservativeResize(to.rows() + columns.cols(), n);
             to.bottomRows(columns.cols()) = columns.transpose();
         };
-        for (const auto& [structure, labels, origin, group] : problem.data) {
+        for (const auto& [structure, labels, origin, group, weight] : problem.data) {
             const DesignRows rows = rows_of(problem.truth, structure);
             if (labels.energy) append(energy_rows, rows.energy), e.push_back(*labels.energy / 8.0);
             if (labels.forces) append(force_rows, rows.forces), f.emplace_back(labels.forces->reshaped());
@@ -169,11 +169,49 @@ TEST(Regression, AWeightOfZeroLeavesAKindOut) {
     EXPECT_TRUE(std::isfinite(without_labels.scales().stress));
 }
 
+/// A structure of weight 3 is as good as three of it, in the solution, its covariance, and the errors.
+TEST(Regression, AWeightIsANumberOfStructures) {
+    const auto data_of = [](const Problem& problem) {
+        RegressionData data(problem.truth.n_references(), species);
+        for (const auto& item : problem.data) data.add(rows_of(problem.truth, item.structure), item);
+        return data;
+    };
+    const Problem once;
+    Problem weighted, repeated;
+    for (const std::size_t k : {0u, 5u, 7u}) {  // one with all labels, two that lack one
+        weighted.data[k].weight = 3.0;
+        for (int copy = 0; copy < 2; ++copy) repeated.data.push_back(repeated.data[k]);
+    }
+    RegressionOptions options;
+    options.evidence = {.mode = bayes::EvidenceMode::fixed, .weight_precision = 0.1, .noise_precision = 50.0};
+    // Units of the labels and baseline are not of weights: given here, to compare the rest.
+    const LabelUnits units = units_of(data_of(once).labels(), species, options);
+    const auto fitted = [&](const Problem& problem) {
+        bayes::TriangularFactor all = data_of(problem).in_units(units, options.weights);
+        return bayes::fit(std::move(all).R(), 1000, options.evidence, {});
+    };
+    const bayes::Posterior a = fitted(weighted), b = fitted(repeated), c = fitted(once);
+    EXPECT_TRUE(agree(a.weights(), b.weights(), 1e-9));
+    EXPECT_FALSE(agree(a.weights(), c.weights(), 1e-3));
+    const MatrixXd rows = rows_of(once.truth, once.data[1].structure).forces;
+    EXPECT_TRUE(agree(a.variance(rows), b.variance(rows), 1e-8));
+
+    RegressionData parts[2] = {data_of(weighted), data_of(repeated)};
+    parts[0].merge(data_of(once));
+    parts[1].merge(data_of(once));
+    const VectorXd w = 1.1 * a.weights();
+    const LabelErrors of_weighted = parts[0].errors(w, units.e0), of_repeated = parts[1].errors(w, units.e0);
+    EXPECT_NEAR(of_weighted.energy, of_repeated.energy, 1e-10 * of_repeated.energy);
+    EXPECT_NEAR(of_weighted.force, of_repeated.force, 1e-10 * of_repeated.force);
+    EXPECT_NEAR(of_weighted.stress, of_repeated.stress, 1e-10 * of_repeated.stress);
+    EXPECT_NEAR(of_weighted.energy_mae, of_repeated.energy_mae, 1e-10 * of_repeated.energy_mae);
+}
+
 TEST(Regression, CompositionEnergies) {
     Problem problem;
     // Energies that are those of the atoms alone, in three compositions: least squares finds them.
     for (std::size_t k = 0; k < problem.data.size(); ++k) {
-        auto& [structure, labels, origin, group] = problem.data[k];
+        auto& [structure, labels, origin, group, weight] = problem.data[k];
         for (std::size_t i = 0; i < k % 3; ++i) structure.species[2 * i] = 53;
         double energy = 0.0;
         for (const int z : structure.species) energy += z == 47 ? -3.25 : -1.75;

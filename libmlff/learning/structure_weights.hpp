@@ -1,0 +1,23 @@
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "libmlff/atoms/structure.hpp"
+
+namespace mlff {
+
+/// Sets the weights of the structures of a fit, of mean 1:
+///
+///   weight ∝ w_group · n^(−balance),   n: structures of the same composition and number of atoms, this one included
+///
+/// so that n structures of a kind count like n^(1 − balance) of them. What is rare in training data (surfaces, small
+/// cells) is often what is asked for; with balance 0 a few of them drown among the many.
+/// @param balance    0: every structure counts the same, 1: every kind does
+/// @param of_groups  w_group > 0 by LabeledStructure::group; 1 for those that are not named
+/// @throws std::invalid_argument if balance or a weight is out of range, or no structure belongs to a group named
+void weigh_structures(std::vector<LabeledStructure>& data, double balance,
+                      const std::map<std::string, double>& of_groups = {});
+
+}  // namespace mlff

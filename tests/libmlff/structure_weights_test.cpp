@@ -1,0 +1,68 @@
+#include "libmlff/learning/structure_weights.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <stdexcept>
+
+#include "support/force_fields.hpp"
+
+namespace mlff {
+namespace {
+
+/// Nine structures of 8 Ag and I, one of which has another composition, one another size.
+std::vector<LabeledStructure> structures() {
+    std::vector<LabeledStructure> data;
+    for (unsigned k = 0; k < 9; ++k) {
+        LabeledStructure item{testing::jittered_crystal(k, 2, 2.3, {47, 53}, false, 0.1), {}, ""};
+        item.group = k < 3 ? "hot" : "cold";
+        data.push_back(item);
+    }
+    data[3].structure.species[0] = 53;
+    data[4].structure = make_supercell(data[4].structure, {2, 1, 1});
+    return data;
+}
+
+double mean_weight(const std::vector<LabeledStructure>& data) {
+    double sum = 0.0;
+    for (const auto& item : data) sum += item.weight;
+    return sum / static_cast<double>(data.size());
+}
+
+TEST(StructureWeights, RareKindsWeighMore) {
+    auto data = structures();
+    weigh_structures(data, 0.0);
+    for (const auto& item : data) EXPECT_DOUBLE_EQ(item.weight, 1.0);
+    weigh_structures(data, 0.5);
+    EXPECT_NEAR(mean_weight(data), 1.0, 1e-14);
+    EXPECT_NEAR(data[3].weight / data[0].weight, std::sqrt(7.0), 1e-13);
+    EXPECT_NEAR(data[4].weight / data[0].weight, std::sqrt(7.0), 1e-13);
+    EXPECT_EQ(data[8].weight, data[0].weight);
+    weigh_structures(data, 1.0);  // each kind as much as another
+    EXPECT_NEAR(data[3].weight, 3.0, 1e-13);
+    EXPECT_NEAR(data[0].weight, 3.0 / 7.0, 1e-14);
+}
+
+TEST(StructureWeights, OfGroups) {
+    auto data = structures();
+    weigh_structures(data, 0.5, {{"hot", 4.0}});
+    EXPECT_NEAR(mean_weight(data), 1.0, 1e-14);
+    EXPECT_NEAR(data[0].weight / data[8].weight, 4.0, 1e-13);
+    EXPECT_NEAR(data[3].weight / data[8].weight, std::sqrt(7.0), 1e-13);
+}
+
+TEST(StructureWeights, RefusesWhatMeansNothing) {
+    auto data = structures();
+    EXPECT_THROW(weigh_structures(data, -0.1), std::invalid_argument);
+    EXPECT_THROW(weigh_structures(data, 1.1), std::invalid_argument);
+    EXPECT_THROW(weigh_structures(data, 0.0, {{"hot", 0.0}}), std::invalid_argument);
+    try {
+        weigh_structures(data, 0.0, {{"hott", 2.0}});
+        FAIL();
+    } catch (const std::invalid_argument& error) {
+        EXPECT_STREQ(error.what(), "no structure belongs to a group 'hott'; there are: cold, hot");
+    }
+}
+
+}  // namespace
+}  // namespace mlff
