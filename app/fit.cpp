@@ -29,9 +29,6 @@ using Eigen::Index;
 /// Atoms whose error estimates are compared with errors: each costs a Jacobian.
 constexpr Index calibration_atoms = 2000;
 
-/// Of rare kinds of structures, where the settings are chosen automatically.
-constexpr double usual_balance = 0.5;
-
 /// force_field: auto, or {auto: {time: 15 min}}, or the settings themselves.
 void read_force_field_or_auto(ConfigSection& config, FitSettings& settings) {
     if (config.has("force_field") && !config.is_map("force_field")) {
@@ -206,7 +203,6 @@ FitSettings read_fit_settings(const std::string& path) {
     data.read_positive("folds", settings.options.folds);
     settings.keys = read_keys(data);
     read_force_field_or_auto(config, settings);
-    if (settings.automatic) settings.balance = usual_balance;
     data.read_in_range("balance", settings.balance, 0.0, 1.0);
     ConfigSection& weights = data.section("weights");
     settings.weighted_at = weights.place();

@@ -104,7 +104,7 @@ void RegressionData::add_without_forces(const DesignRows& rows, const LabeledStr
                 1.0 / n_atoms;
         block(0, block.cols() - 1) = *labels.energy / n_atoms;
         energy_.add_rows(std::sqrt(weight) * block);
-        if (energy_rows_.size() < kept_energies) energy_rows_.emplace_back(weight * block.row(0));
+        if (energy_rows_.size() < kept_energies) energy_rows_.emplace_back(block.row(0));
         counts_.energy += weight;
     }
     if (labels.stress && rows.stress.cols() == 6) {
@@ -171,15 +171,12 @@ LabelErrors RegressionData::errors(const VectorXd& weights, const VectorXd& e0) 
     all << weights, e0, -1.0;
     VectorXd without_e0(n_references_ + 1);
     without_e0 << weights, -1.0;
-    double absolute = 0.0, kept = 0.0;
-    for (const auto& row : energy_rows_) {
-        absolute += std::abs(row.dot(all));
-        kept += row.segment(n_references_, e0.size()).sum();  // the composition adds up to the weight
-    }
+    double absolute = 0.0;
+    for (const auto& row : energy_rows_) absolute += std::abs(row.dot(all));
     return {.energy = rms(energy_, counts_.energy, all),
             .force = rms(force_, counts_.force, without_e0),
             .stress = rms(stress_, counts_.stress, without_e0),
-            .energy_mae = kept > 0.0 ? absolute / kept : 0.0};
+            .energy_mae = energy_rows_.empty() ? 0.0 : absolute / static_cast<double>(energy_rows_.size())};
 }
 
 std::vector<bayes::CholeskyFactor> factor_prior(Prior prior, const std::vector<LocalReferences>& references,
