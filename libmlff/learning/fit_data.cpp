@@ -20,7 +20,7 @@ using Eigen::Index;
 constexpr std::array energy_weights = {1.0, 3.0, 10.0, 30.0, 100.0, 300.0};
 constexpr Index metric_references = 3000, metric_points = 1500;  ///< of the species that has most, and of each species
 
-/// W of each species, from the gradients of a fit with the plain kernel and few references.
+/// W of each species, from the gradients of a fit with the plain kernel.
 std::vector<Eigen::MatrixXd> learn_metrics(const std::vector<LabeledStructure>& data, const FitOptions& options,
                                            const descriptors::Descriptor& descriptor, const std::vector<int>& species,
                                            const Progress& progress) {

@@ -28,7 +28,8 @@ struct FitOptions {
     void validate() const;
 };
 
-/// The fit with the plain kernel and few references whose gradients a learned metric comes from.
+/// The fit with the plain kernel whose gradients a learned metric comes from: a third of the candidates as references,
+/// at most 3000 of the species that has most.
 [[nodiscard]] FitOptions first_fit_for_metric(const FitOptions& options);
 
 /// Local references for a fit, the most informative first, within the limits of each species.
