@@ -54,7 +54,8 @@ MatrixXd scaled_rows(const Problem& problem, const LabeledStructure& item) {
     }
     if (with_forces) put(rows.forces, labels.forces->reshaped(), units.scales.force);
     if (with_stress) put(rows.stress, *labels.stress, units.scales.stress);
-    return std::sqrt(weight) * block;
+    block *= std::sqrt(weight);
+    return block;
 }
 
 /// All ranks together. Evidence options and factors of the prior are rank 0's.

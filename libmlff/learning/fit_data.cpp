@@ -115,11 +115,8 @@ FitForecast forecast_fit(const std::vector<LabeledStructure>& training, const Fi
         size.references = forecast.references;
         size.n_references = forecast.n_references;
         forecast.bytes = program_bytes + 8.0 * std::max(pools + selection, fitting(size));
-        if (options.force_field.metric == Metric::learned) {
-            FitOptions first = first_fit_for_metric(sized);
-            first.memory = 0;
-            forecast.bytes = std::max(forecast.bytes, forecast_fit(training, {}, first).bytes);
-        }
+        if (options.force_field.metric == Metric::learned)  // the first fit keeps to the budget by itself
+            forecast.bytes = std::max(forecast.bytes, forecast_fit(training, {}, first_fit_for_metric(sized)).bytes);
     };
     set(options.max_references, options.folds);
     const auto too_large = [&] { return options.memory > 0 && forecast.bytes > static_cast<double>(options.memory); };

@@ -79,7 +79,8 @@ void RegressionData::add(const DesignRows& rows, const LabeledStructure& item) {
     MatrixXd block(rows.forces.cols(), n_references_ + 1);
     block.leftCols(n_references_) = rows.forces.transpose();
     block.rightCols(1) = item.labels.forces->reshaped();
-    force_.add_rows(std::sqrt(item.weight) * block);
+    block *= std::sqrt(item.weight);
+    force_.add_rows(block);
     counts_.force += item.weight * static_cast<double>(block.rows());
 }
 
@@ -103,15 +104,17 @@ void RegressionData::add_without_forces(const DesignRows& rows, const LabeledStr
             block(0, n_references_ + (std::find(species_.begin(), species_.end(), z) - species_.begin())) +=
                 1.0 / n_atoms;
         block(0, block.cols() - 1) = *labels.energy / n_atoms;
-        energy_.add_rows(std::sqrt(weight) * block);
         if (energy_rows_.size() < kept_energies) energy_rows_.emplace_back(block.row(0));
+        block *= std::sqrt(weight);
+        energy_.add_rows(block);
         counts_.energy += weight;
     }
     if (labels.stress && rows.stress.cols() == 6) {
         MatrixXd block(6, n_references_ + 1);
         block.leftCols(n_references_) = rows.stress.transpose();
         block.rightCols(1) = *labels.stress;
-        stress_.add_rows(std::sqrt(weight) * block);
+        block *= std::sqrt(weight);
+        stress_.add_rows(block);
         counts_.stress += 6.0 * weight;
     }
 }
