@@ -227,7 +227,10 @@ FitSettings read_fit_settings(const std::string& path) {
     long most = settings.automatic ? 100'000 : static_cast<long>(settings.options.max_references);
     references.read_positive("max", most);
     settings.options.max_references = most;
-    if (settings.automatic) settings.options.shares = ReferenceShares::forces;
+    if (settings.automatic) {
+        settings.options.shares = ReferenceShares::forces;
+        settings.options.selection.tolerance = 1e-11;
+    }
     references.read_choice("shares", settings.options.shares,
                            {{"equal", ReferenceShares::equal}, {"forces", ReferenceShares::forces}});
     long pool = 0;

@@ -13,19 +13,19 @@ void info(const std::string& path, const Console& console) {
     const auto& d = model.descriptor().options();
     const Provenance& origin = model.provenance();
     const bayes::Evidence& evidence = model.posterior().evidence();
-    std::string text = fmt::format("{}: mlff force field, format version {}, written by mlff {}\n", path,
-                                   model_format_version, origin.version);
+    std::string text = fmt::format("{}: mlff force field, written by mlff {}\n", path, origin.version);
     text += fmt::format("species          {:>6} {:>12} {:>14}\n", "", "references", "e0 [eV]");
     for (int s = 0; s < model.n_channels(); ++s)
         text += fmt::format("                 {:>6} {:>12} {:>14.6f}\n",
                             element_symbol(model.species()[static_cast<std::size_t>(s)]), model.references(s).size(),
                             model.e0()[s]);
-    text += fmt::format(
-        "descriptor       {} components; two-body {:.3g} Å, width {:.3g} Å, {} functions; three-body {:.3g} Å, width "
-        "{:.3g} Å, "
-        "{} functions, l_max {}, filter {:g}\n",
-        model.descriptor().size(), d.radial.cutoff, d.radial.width, d.radial.functions, d.angular.cutoff,
-        d.angular.width, d.angular.functions, d.angular.l_max, d.angular.filter);
+    const auto basis = [](const descriptors::RadialBasisOptions& b) {
+        return fmt::format("{:.3g} Å, width {:.3g} Å, {}{} functions", b.cutoff, b.width,
+                           b.decay > 0.0 ? fmt::format("decay {:.3g} Å, ", b.decay) : "", b.functions);
+    };
+    text +=
+        fmt::format("descriptor       {} components; two-body {}; three-body {}, l_max {}, filter {:g}\n",
+                    model.descriptor().size(), basis(d.radial), basis(d.angular), d.angular.l_max, d.angular.filter);
     if (!d.components.empty())
         text += fmt::format("                 kept {} of {} angular components\n", d.components.size(),
                             model.descriptor().three_body()->full_size());

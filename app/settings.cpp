@@ -18,6 +18,7 @@ void read_basis(ConfigSection& section, descriptors::RadialBasisOptions& options
     section.read_positive("cutoff", options.cutoff);
     section.read_positive("width", options.width);
     section.read_positive("functions", options.functions);
+    section.read_non_negative("decay", options.decay);
 }
 
 }  // namespace
@@ -105,7 +106,7 @@ ForceFieldOptions read_force_field(ConfigSection& section, bool data_at_hand) {
 std::string format_force_field(const ForceFieldOptions& options) {
     const auto& d = options.descriptor;
     const auto basis = [](const descriptors::RadialBasisOptions& b) {
-        return fmt::format("cutoff: {}, width: {}, functions: {}", b.cutoff, b.width, b.functions);
+        return fmt::format("cutoff: {}, width: {}, functions: {}, decay: {}", b.cutoff, b.width, b.functions, b.decay);
     };
     return fmt::format(
         "{{radial: {{{}}},\n  angular: {{{}, l_max: {}, filter: {}, keep: {}}},\n  radial_weight: {}, kernel_power: "

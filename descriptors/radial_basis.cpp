@@ -14,7 +14,7 @@ namespace {
 using Eigen::Index;
 using std::numbers::pi;
 
-constexpr double knots_per_length = 10.0;  ///< knots per min(σ, R/(π N)), the shortest length in h_nl
+constexpr double knots_per_length = 10.0;  ///< knots per min(σ, R/(π N), d), the shortest length in h_nl
 constexpr Index single_every = 3;          ///< in single precision, one knot of so many
 constexpr double gaussian_reach = 9.0;     ///< in σ; exp(-9²/2) = 3e-18 ends the integrand
 constexpr int gauss_points = 16;           ///< per panel of the quadrature
@@ -54,14 +54,28 @@ void gauss_legendre(int n, Eigen::VectorXd& nodes, Eigen::VectorXd& weights) {
     }
 }
 
-struct CutoffValue {
-    double f, slope, curvature;
+/// A function of the distance with its first two derivatives.
+struct Weight {
+    double value, slope, curvature;
 };
 
-CutoffValue cutoff_function(double r, double cutoff) {
+Weight cutoff_function(double r, double cutoff) {
     if (r >= cutoff) return {0.0, 0.0, 0.0};
     const double k = pi / cutoff;
     return {0.5 * (std::cos(k * r) + 1.0), -0.5 * k * std::sin(k * r), -0.5 * k * k * std::cos(k * r)};
+}
+
+/// u(r)
+Weight decay_function(double r, double decay) {
+    if (decay == 0.0) return {1.0, 0.0, 0.0};
+    const double x = r / decay, slope = 3.0 * x * x / decay, curvature = 6.0 * x / (decay * decay);  // of x³
+    const double u = 1.0 / (1.0 + x * x * x);
+    return {u, -slope * u * u, (2.0 * slope * slope * u - curvature) * u * u};
+}
+
+Weight operator*(const Weight& a, const Weight& b) {
+    return {a.value * b.value, a.slope * b.value + a.value * b.slope,
+            a.curvature * b.value + 2.0 * a.slope * b.slope + a.value * b.curvature};
 }
 
 }  // namespace
@@ -76,6 +90,7 @@ void RadialBasisOptions::validate() const {
     require(functions >= 1 && functions <= 100, "functions", functions, "1 to 100");
     require(l_max >= 0 && l_max <= 20, "l_max", l_max, "0 to 20");
     require(filter >= 0.0 && std::isfinite(filter), "filter", filter, "0 or positive");
+    require(decay == 0.0 || (decay >= 0.1 && std::isfinite(decay)), "decay", decay, "0 (none) or at least 0.1");
 }
 
 std::vector<std::vector<double>> spherical_bessel_zeros(int l_max, double limit) {
@@ -156,7 +171,8 @@ RadialBasis::RadialBasis(const RadialBasisOptions& options) : options_(options) 
         place_.push_back(place_.back() + width(l));
     }
 
-    const double shortest = std::min(sigma, R / (pi * options_.functions));
+    double shortest = std::min(sigma, R / (pi * options_.functions));
+    if (options_.decay > 0.0) shortest = std::min(shortest, options_.decay);
     const int panels = static_cast<int>(std::ceil(R / (2.0 * shortest)));
     Eigen::VectorXd x, weight;
     gauss_legendre(gauss_points, x, weight);
@@ -238,11 +254,11 @@ Eigen::MatrixX3d RadialBasis::integrate(double r) const {
             integral.col(2).segment(offset(l), count(l)) += curvature * chi;
         }
     }
-    const CutoffValue cut = cutoff_function(r, options_.cutoff);
+    const Weight w = cutoff_function(r, options_.cutoff) * decay_function(r, options_.decay);
     Eigen::MatrixX3d h(size(), 3);
-    h.col(0) = cut.f * integral.col(0);
-    h.col(1) = cut.slope * integral.col(0) + cut.f * integral.col(1);
-    h.col(2) = cut.curvature * integral.col(0) + 2.0 * cut.slope * integral.col(1) + cut.f * integral.col(2);
+    h.col(0) = w.value * integral.col(0);
+    h.col(1) = w.slope * integral.col(0) + w.value * integral.col(1);
+    h.col(2) = w.curvature * integral.col(0) + 2.0 * w.slope * integral.col(1) + w.value * integral.col(2);
     return h;
 }
 

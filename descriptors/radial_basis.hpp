@@ -14,6 +14,7 @@ struct RadialBasisOptions {
     int functions = 12;   ///< N, functions for l = 0 (ML_MRB1, ML_MRB2); each l keeps the roots q_nl ≤ N π/R
     int l_max = 0;        ///< largest l
     double filter = 0.0;  ///< a of the angular filter 1/(1 + a [l(l+1)]²) (ML_AFILT2); 0 is no filter
+    double decay = 0.0;   ///< d [Å] of the weight 1/(1 + (r/d)³) of a neighbour at r; 0: all weigh the same
 
     /// @throws std::invalid_argument naming the field, its value and the bound
     void validate() const;
@@ -21,15 +22,16 @@ struct RadialBasisOptions {
 
 /// Overlap of a neighbour's Gaussian density with the radial basis, as a function of its distance:
 ///
-///   h_nl(r) = F_l · 4π (2πσ²)^(-3/2) f_cut(r) ∫_0^R χ_nl(s) exp(-(r²+s²)/2σ²) ι_l(r s/σ²) s² ds
+///   h_nl(r) = F_l · 4π (2πσ²)^(-3/2) f_cut(r) u(r) ∫_0^R χ_nl(s) exp(-(r²+s²)/2σ²) ι_l(r s/σ²) s² ds
 ///   χ_nl(s) = N_nl j_l(q_nl s),   j_l(q_nl R) = 0,   ∫_0^R χ_nl² s² ds = 1
-///   f_cut(r) = [cos(π r/R) + 1]/2,   F_l = 1/(1 + a [l(l+1)]²)
+///   f_cut(r) = [cos(π r/R) + 1]/2,   u(r) = 1/(1 + (r/d)³),   F_l = 1/(1 + a [l(l+1)]²)
 ///
 /// j_l, ι_l: spherical and modified spherical Bessel functions of the first kind. Tabulated once at equidistant knots
 /// with value, slope and curvature and interpolated by quintic polynomials: C², error below 1e-10 of max |h_nl|; in
 /// single precision every third knot is enough for 1e-7.
 /// Functions are ordered by l, then n: index offset(l) + n, 0 ≤ n < count(l).
-/// Source: method.md section 1; Jinnouchi et al., J. Chem. Phys. 152, 234102 (2020).
+/// Source: method.md section 1; Jinnouchi et al., J. Chem. Phys. 152, 234102 (2020); u(r): Willatt, Musil, Ceriotti,
+/// Phys. Chem. Chem. Phys. 20, 29661 (2018).
 class RadialBasis {
  public:
     explicit RadialBasis(const RadialBasisOptions& options);

@@ -25,6 +25,10 @@ void write_basis(Hdf5Writer& file, const std::string& group, const RadialBasisOp
     file.write(group + "/functions", options.functions);
     file.write(group + "/l_max", options.l_max);
     file.write(group + "/filter", options.filter);
+    if (options.decay > 0.0) {
+        file.write(group + "/decay", options.decay);
+        file.attribute(group + "/decay", "unit", "angstrom");
+    }
 }
 
 RadialBasisOptions read_basis(const Hdf5Reader& file, const std::string& group) {
@@ -32,7 +36,8 @@ RadialBasisOptions read_basis(const Hdf5Reader& file, const std::string& group) 
             .width = file.read<double>(group + "/width"),
             .functions = file.read<int>(group + "/functions"),
             .l_max = file.read<int>(group + "/l_max"),
-            .filter = file.read<double>(group + "/filter")};
+            .filter = file.read<double>(group + "/filter"),
+            .decay = file.has(group + "/decay") ? file.read<double>(group + "/decay") : 0.0};
 }
 
 template <class Enum>
@@ -45,8 +50,10 @@ Enum parse(const Hdf5Reader& file, const std::string& name, std::initializer_lis
 
 void write(Hdf5Writer& file, const ForceField& model, bool with_factor = true) {
     file.attribute("/", "format", "mlff-model");
-    // Earlier programs would ignore a metric.
-    file.attribute("/", "version", model.metric() == Metric::learned ? model_format_version : 1);
+    // The oldest format that has what the model needs: earlier programs would ignore a metric or a decay.
+    const auto& d = model.descriptor().options();
+    const bool decays = d.radial.decay > 0.0 || d.angular.decay > 0.0;
+    file.attribute("/", "version", decays ? model_format_version : model.metric() == Metric::learned ? 2 : 1);
 
     const Provenance& origin = model.provenance();
     file.write("provenance/program", origin.version);

@@ -11,6 +11,7 @@
 
 #include "libmlff/errors.hpp"
 #include "libmlff/learning/component_selection.hpp"
+#include "libmlff/learning/structure_weights.hpp"
 
 namespace mlff {
 namespace {
@@ -37,7 +38,8 @@ class Stopwatch {
 
 /// One point of the search; basis sizes follow.
 struct Settings {
-    double radial_cutoff = 6.5, radial_width = 0.6, angular_cutoff = 5.0, angular_width = 0.8;  // Å
+    double radial_cutoff = 6.5, radial_width = 0.6, radial_decay = 0.0;  // Å
+    double angular_cutoff = 5.0, angular_width = 0.8;                    // Å
     int l_max = 4;
     double radial_weight = 0.5;
     int kernel_power = 3;
@@ -56,6 +58,7 @@ struct Settings {
         auto& d = result.descriptor;
         d.radial.cutoff = radial_cutoff;
         d.radial.width = radial_width;
+        d.radial.decay = radial_decay;
         d.radial.functions = functions(radial_cutoff, radial_width, 1.0, 5, 20);
         d.angular.cutoff = angular_cutoff;
         d.angular.width = angular_width;
@@ -100,6 +103,7 @@ std::vector<std::vector<Settings>> neighbours_of(const Settings& now, std::size_
     lengths(&Settings::angular_cutoff, 1.12, 3.0, 8.0);
     choices(&Settings::radial_weight, std::vector{0.1, 0.3, 0.5, 0.7, 0.85, 0.95});
     lengths(&Settings::angular_width, 1.25, 0.25, 1.2);
+    choices(&Settings::radial_decay, std::vector{0.0, 3.0, 2.0});
     lengths(&Settings::radial_cutoff, 1.12, 4.0, 10.0);
     choices(&Settings::kernel_power, std::vector{2, 3, 4});
     choices(&Settings::l_max, std::vector{2, 3, 4, 6});
@@ -111,13 +115,6 @@ std::vector<std::vector<Settings>> neighbours_of(const Settings& now, std::size_
         choices(&Settings::compression, std::vector{descriptors::Compression::none, descriptors::Compression::element});
     }
     return moves;
-}
-
-std::vector<LabeledStructure> every(const std::vector<LabeledStructure>& data, double step) {
-    std::vector<LabeledStructure> part;
-    for (double k = 0.0; k < static_cast<double>(data.size()); k += step)
-        part.push_back(data[static_cast<std::size_t>(k)]);
-    return part;
 }
 
 Index total(const TrainingPass& pass) { return pass.data().part(0).n_references(); }
@@ -158,16 +155,16 @@ Settings coordinate_search(Settings now, std::size_t n_species, const std::funct
     return now;
 }
 
-/// Structures to try settings on: every so manyth.
+/// Structures to try settings on.
 struct Sample {
     std::vector<LabeledStructure> training, validation;
 };
 Sample sample_of(const std::vector<LabeledStructure>& training, const std::vector<LabeledStructure>& validation,
-                 double step) {
-    return {every(training, step), every(validation, step)};
+                 double one_in) {
+    return {sample_structures(training, one_in), sample_structures(validation, one_in)};
 }
-/// About `sample_atoms` atoms.
-double first_step(const std::vector<LabeledStructure>& training) {
+/// One in so many: about `sample_atoms` atoms.
+double few_structures(const std::vector<LabeledStructure>& training) {
     double n_atoms = 0.0;
     for (const auto& item : training) n_atoms += static_cast<double>(item.structure.size());
     return std::max(1.0, n_atoms / sample_atoms);
@@ -230,7 +227,8 @@ SearchResult search_model(const std::vector<LabeledStructure>& training,
     const auto n_species = species_of(training).size();
     std::vector<Trial> trials;
     std::optional<Trial> best;
-    Sample sample = sample_of(training, validation, first_step(training));
+    double one_in = few_structures(training);
+    Sample sample = sample_of(training, validation, one_in);
     const auto run_trial = [&](const FitOptions& tried) {
         Trial trial = try_settings(sample, tried);
         trial.better = !best || trial.score < best->score * improvement;
@@ -249,18 +247,24 @@ SearchResult search_model(const std::vector<LabeledStructure>& training,
     Settings now;
     // More structures, if a trial on them still takes no more than its share.
     const double share = search_share * search.seconds / trials_expected;
-    const auto n_all = static_cast<double>(training.size());
-    const double step =
-        std::max(1.0, n_all / static_cast<double>(sample.training.size()) * run_trial(with(now)).seconds / share);
-    if (n_all / step > 1.2 * static_cast<double>(sample.training.size())) {
-        sample = sample_of(training, validation, step);
+    const double affordable = std::max(1.0, one_in * run_trial(with(now)).seconds / share);
+    if (one_in > 1.2 * affordable) {
+        one_in = affordable;
+        sample = sample_of(training, validation, one_in);
         best.reset();
         (void)run_trial(with(now));
     }
 
-    now = coordinate_search(
-        now, n_species, [&] { return watch.seconds() > search_share * search.seconds; },
-        [&](const Settings& next) { return run_trial(with(next)).better; });
+    const auto out_of_time = [&] { return watch.seconds() > search_share * search.seconds; };
+    for (;;) {
+        now = coordinate_search(now, n_species, out_of_time,
+                                [&](const Settings& next) { return run_trial(with(next)).better; });
+        if (out_of_time() || sample.training.size() == training.size()) break;
+        one_in = std::max(1.0, one_in / 3.0);  // the search has ended early: again, on more structures
+        sample = sample_of(training, validation, one_in);
+        best.reset();
+        (void)run_trial(with(now));
+    }
     options.force_field = now.options();
     const std::vector<double> shares = reference_shares(training, species_of(training), options.shares);
     const Index few = few_references(options, shares);
@@ -327,7 +331,7 @@ SearchResult search_model(const std::vector<LabeledStructure>& training,
 std::vector<Trial> compare_descriptors(const std::vector<LabeledStructure>& training,
                                        const std::vector<LabeledStructure>& validation, const FitOptions& options,
                                        const Progress& progress) {
-    const Sample sample = sample_of(training, validation, first_step(training));
+    const Sample sample = sample_of(training, validation, few_structures(training));
     FitOptions all = options;
     all.force_field.descriptor.components.clear();
     all.force_field.keep = 1.0;

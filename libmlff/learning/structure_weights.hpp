@@ -8,9 +8,17 @@
 
 namespace mlff {
 
+/// Of each structure, how many in `data` are of its kind: of the same composition and number of atoms, itself included.
+[[nodiscard]] std::vector<double> kind_sizes(const std::vector<LabeledStructure>& data);
+
+/// One in so many structures, all over the data; of rare kinds more: n of a kind have a chance like n^(−1/2) each, so
+/// that a few surfaces among many frames of a bulk have a say in the settings.
+/// @param one_in  ≥ 1
+[[nodiscard]] std::vector<LabeledStructure> sample_structures(const std::vector<LabeledStructure>& data, double one_in);
+
 /// Sets the weights of the structures of a fit, of mean 1:
 ///
-///   weight ∝ w_group · n^(−balance),   n: structures of the same composition and number of atoms, this one included
+///   weight ∝ w_group · n^(−balance),   n: structures of its kind (kind_sizes)
 ///
 /// so that n structures of a kind count like n^(1 − balance) of them. What is rare in training data (surfaces, small
 /// cells) is often what is asked for; with balance 0 a few of them drown among the many.

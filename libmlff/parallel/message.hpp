@@ -147,12 +147,12 @@ inline Message& operator>>(Message& message, Structure& structure) {
 }
 inline Message& operator<<(Message& message, const descriptors::DescriptorOptions& options) {
     for (const auto& basis : {options.radial, options.angular})
-        message << basis.cutoff << basis.width << basis.functions << basis.l_max << basis.filter;
+        message << basis.cutoff << basis.width << basis.functions << basis.l_max << basis.filter << basis.decay;
     return message << options.radial_weight << options.normalization << options.compression << options.components;
 }
 inline Message& operator>>(Message& message, descriptors::DescriptorOptions& options) {
     for (auto* basis : {&options.radial, &options.angular})
-        message >> basis->cutoff >> basis->width >> basis->functions >> basis->l_max >> basis->filter;
+        message >> basis->cutoff >> basis->width >> basis->functions >> basis->l_max >> basis->filter >> basis->decay;
     return message >> options.radial_weight >> options.normalization >> options.compression >> options.components;
 }
 inline Message& operator<<(Message& message, const LabeledStructure& item) {

@@ -19,8 +19,8 @@ namespace {
 
 DescriptorOptions small_options(Normalization normalization, Compression compression) {
     DescriptorOptions options;
-    options.radial = {.cutoff = 6.0, .width = 0.5, .functions = 6, .l_max = 0, .filter = 0.0};
-    options.angular = {.cutoff = 4.5, .width = 0.5, .functions = 4, .l_max = 3, .filter = 0.002};
+    options.radial = {.cutoff = 6.0, .width = 0.5, .functions = 6, .l_max = 0, .decay = 2.5};
+    options.angular = {.cutoff = 4.5, .width = 0.5, .functions = 4, .l_max = 3, .filter = 0.002, .decay = 3.5};
     options.radial_weight = 0.3;
     options.normalization = normalization;
     options.compression = compression;

@@ -54,7 +54,9 @@ TEST(RadialBasis, TableReproducesTheQuadratureTo1em10) {
     for (const auto& options :
          {RadialBasisOptions{.cutoff = 8.0, .width = 0.5, .functions = 12, .l_max = 0, .filter = 0.0},
           RadialBasisOptions{.cutoff = 5.0, .width = 0.5, .functions = 8, .l_max = 3, .filter = 0.002},
-          RadialBasisOptions{.cutoff = 4.3, .width = 0.25, .functions = 10, .l_max = 6, .filter = 0.0}}) {
+          RadialBasisOptions{.cutoff = 4.3, .width = 0.25, .functions = 10, .l_max = 6, .filter = 0.0},
+          RadialBasisOptions{.cutoff = 9.0, .width = 0.9, .functions = 12, .l_max = 0, .decay = 2.5},
+          RadialBasisOptions{.cutoff = 9.0, .width = 2.0, .functions = 3, .l_max = 2, .decay = 0.2}}) {
         const RadialBasis basis(options);
         EXPECT_LT(basis.interpolation_error<double>(), 1e-10);
         EXPECT_LT(basis.interpolation_error<float>(), 2e-7);
@@ -62,14 +64,30 @@ TEST(RadialBasis, TableReproducesTheQuadratureTo1em10) {
 }
 
 TEST(RadialBasis, SlopeAndCurvatureAreDerivatives) {
-    const RadialBasis basis({.cutoff = 5.0, .width = 0.45, .functions = 8, .l_max = 5, .filter = 0.002});
-    const double step = 1e-4;
-    for (const double r : {0.001, 0.3, 1.7, 3.2, 4.9}) {
-        const auto plus = basis.integrate(r + step), minus = basis.integrate(r - step), here = basis.integrate(r);
-        const double scale = here.cwiseAbs().maxCoeff();
-        EXPECT_LT(((plus.col(0) - minus.col(0)) / (2.0 * step) - here.col(1)).cwiseAbs().maxCoeff(), 1e-7 * scale) << r;
-        EXPECT_LT(((plus.col(1) - minus.col(1)) / (2.0 * step) - here.col(2)).cwiseAbs().maxCoeff(), 1e-6 * scale) << r;
+    for (const double decay : {0.0, 1.5}) {
+        const RadialBasis basis(
+            {.cutoff = 5.0, .width = 0.45, .functions = 8, .l_max = 5, .filter = 0.002, .decay = decay});
+        const double step = 1e-4;
+        for (const double r : {0.001, 0.3, 1.7, 3.2, 4.9}) {
+            const auto plus = basis.integrate(r + step), minus = basis.integrate(r - step), here = basis.integrate(r);
+            const double scale = here.cwiseAbs().maxCoeff();
+            EXPECT_LT(((plus.col(0) - minus.col(0)) / (2.0 * step) - here.col(1)).cwiseAbs().maxCoeff(), 1e-7 * scale)
+                << r;
+            EXPECT_LT(((plus.col(1) - minus.col(1)) / (2.0 * step) - here.col(2)).cwiseAbs().maxCoeff(), 1e-6 * scale)
+                << r;
+        }
     }
+}
+
+TEST(RadialBasis, DecayIsAWeightOfTheNeighbour) {
+    RadialBasisOptions options{.cutoff = 9.0, .width = 0.9, .functions = 12, .l_max = 2};
+    const RadialBasis plain(options);
+    options.decay = 3.0;
+    const RadialBasis decaying(options);
+    for (const double r : {0.0, 1.0, 3.0, 6.0, 8.9})
+        EXPECT_LE((decaying.integrate(r).col(0) - plain.integrate(r).col(0) / (1.0 + r * r * r / 27.0)).norm(),
+                  1e-14 * plain.integrate(r).col(0).norm())
+            << r;
 }
 
 TEST(RadialBasis, InterpolantIsSmoothAcrossKnotsAndCutoff) {
@@ -96,6 +114,11 @@ TEST(RadialBasis, RefusesImpossibleOptions) {
     options = {};
     options.functions = 0;
     EXPECT_THROW(RadialBasis{options}, std::invalid_argument);
+    for (const double decay : {-1.0, 0.01, std::nan("")}) {
+        options = {};
+        options.decay = decay;
+        EXPECT_THROW(RadialBasis{options}, std::invalid_argument) << decay;
+    }
 }
 
 TEST(ModifiedBessel, ClosedFormsAndBesselsEquation) {

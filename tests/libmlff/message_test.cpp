@@ -16,7 +16,8 @@ TEST(Message, ComesBackAsItWasSent) {
     item.labels.energy = -1.25;
     item.labels.stress = Voigt::Random();
     item.origin = "file:3";
-    const descriptors::DescriptorOptions options{.radial_weight = 0.3,
+    const descriptors::DescriptorOptions options{.radial = {.decay = 2.5},
+                                                 .radial_weight = 0.3,
                                                  .normalization = descriptors::Normalization::separate,
                                                  .compression = descriptors::Compression::element,
                                                  .components = {1, 4, 7}};
@@ -42,6 +43,7 @@ TEST(Message, ComesBackAsItWasSent) {
     EXPECT_EQ(options_2.compression, options.compression);
     EXPECT_EQ(options_2.components, options.components);
     EXPECT_EQ(options_2.angular.filter, options.angular.filter);
+    EXPECT_EQ(options_2.radial.decay, options.radial.decay);
     EXPECT_EQ(words_2, words);
     EXPECT_EQ(empty_2.rows(), 4);
     EXPECT_TRUE(message.get<bool>());

@@ -27,10 +27,16 @@ ForceField with_all_options() {
         .with_calibration({.energy = 4.5, .force = 14.7, .stress = 0.3});
 }
 
+ForceField with_decay() {
+    auto options = testing::small_descriptor();
+    options.radial.decay = 2.5;
+    return random_force_field(options, {47, 53});
+}
+
 TEST(ModelFile, BringsBackEveryBit) {
     const TemporaryDirectory folder;
     for (const ForceField& written : {random_force_field(testing::small_descriptor(), {47, 53}), with_all_options(),
-                                      testing::with_random_metric(with_all_options())}) {
+                                      testing::with_random_metric(with_all_options()), with_decay()}) {
         write_model(folder.file("model.h5"), written);
         const ForceField read = read_model(folder.file("model.h5"));
         EXPECT_EQ(read.species(), written.species());
@@ -44,7 +50,8 @@ TEST(ModelFile, BringsBackEveryBit) {
         }
         int version = 0;  // what earlier programs can read keeps its number
         Hdf5Reader(folder.file("model.h5")).attribute("/", "version", version);
-        EXPECT_EQ(version, written.references(0).metric.size() > 0 ? 2 : 1);
+        const bool decays = written.descriptor().options().radial.decay > 0.0;
+        EXPECT_EQ(version, decays ? 3 : written.references(0).metric.size() > 0 ? 2 : 1);
         EXPECT_EQ(read.posterior().weights(), written.posterior().weights());
         EXPECT_EQ(read.posterior().factor(), written.posterior().factor());
         EXPECT_EQ(read.posterior().noise_variance(), written.posterior().noise_variance());
@@ -69,6 +76,7 @@ TEST(ModelFile, BringsBackEveryBit) {
             EXPECT_EQ(x.functions, y.functions);
             EXPECT_EQ(x.l_max, y.l_max);
             EXPECT_EQ(x.filter, y.filter);
+            EXPECT_EQ(x.decay, y.decay);
         }
 
         const Structure structure = testing::jittered_crystal(3, 2, 2.3, written.species());

@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <stdexcept>
+#include <string>
 
 #include "support/force_fields.hpp"
 
@@ -41,6 +42,25 @@ TEST(StructureWeights, RareKindsWeighMore) {
     weigh_structures(data, 1.0);  // each kind as much as another
     EXPECT_NEAR(data[3].weight, 3.0, 1e-13);
     EXPECT_NEAR(data[0].weight, 3.0 / 7.0, 1e-14);
+}
+
+TEST(SampleStructures, HasRareKindsMoreOften) {
+    std::vector<LabeledStructure> data;
+    for (int k = 0; k < 64; ++k) {
+        data.push_back(structures()[k % 16 == 5 ? 3 : 0]);
+        data.back().origin = std::to_string(k);
+    }
+    EXPECT_EQ(kind_sizes(data)[0], 60.0);
+    EXPECT_EQ(kind_sizes(data)[5], 4.0);
+    const auto sample = sample_structures(data, 4.0);
+    long n_rare = 0;
+    for (const auto& item : sample) n_rare += item.structure.species[0] == 53 ? 1 : 0;
+    EXPECT_EQ(sample.size(), 16u);
+    EXPECT_EQ(n_rare, 3);  // 4 √60/(4 √60 + 60 √4) of 16: 3.3; one in four of them all would be one
+    const auto all = sample_structures(data, 1.0);
+    ASSERT_EQ(all.size(), data.size());
+    for (std::size_t k = 0; k < data.size(); ++k) EXPECT_EQ(all[k].origin, data[k].origin);
+    EXPECT_TRUE(sample_structures({}, 4.0).empty());
 }
 
 TEST(StructureWeights, OfGroups) {
