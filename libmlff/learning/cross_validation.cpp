@@ -13,7 +13,6 @@ using Eigen::Index;
 struct SquaredErrors {
     LabelErrors sum;
     LabelCounts n;
-    double n_energies = 0.0;  ///< structures, whatever their weight
 
     void add(const LabelErrors& rms, const RegressionData& part) {
         const auto gather = [](double& total, double& labels, double value, double count) {
@@ -23,13 +22,12 @@ struct SquaredErrors {
         gather(sum.energy, n.energy, rms.energy, part.counts().energy);
         gather(sum.force, n.force, rms.force, part.counts().force);
         gather(sum.stress, n.stress, rms.stress, part.counts().stress);
-        sum.energy_mae += rms.energy_mae * static_cast<double>(part.energy().n_rows());
-        n_energies += static_cast<double>(part.energy().n_rows());
+        sum.energy_mae += rms.energy_mae * part.counts().energy;
     }
     [[nodiscard]] LabelErrors rms() const {
         const auto root = [](double total, double count) { return count > 0.0 ? std::sqrt(total / count) : 0.0; };
         return {root(sum.energy, n.energy), root(sum.force, n.force), root(sum.stress, n.stress),
-                n_energies > 0.0 ? sum.energy_mae / n_energies : 0.0};
+                n.energy > 0.0 ? sum.energy_mae / n.energy : 0.0};
     }
 };
 

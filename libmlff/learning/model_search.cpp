@@ -305,6 +305,19 @@ SearchResult search_model(const std::vector<LabeledStructure>& training,
         exponent = std::clamp(std::log(trials.back().seconds / last) / std::log(factor), 1.0, 3.0);
         m = more;
     }
+    // A weight chosen with fewer references may not be the best with all of them; to look takes about one pass.
+    if (total(result.pass) > weight_references && search.seconds - watch.seconds() > trials.back().seconds) {
+        const Stopwatch own;
+        WeightedFit weighed = choose_energy_weight(result.pass, result.options.regression);
+        if (weighed.weights.energy != result.options.regression.weights.energy) {
+            result.options.regression.weights = weighed.weights;
+            result.fit = std::move(weighed.fit);
+            Trial trial = judged(result.pass, result.options, result.fit, training);
+            trial.seconds = own.seconds();
+            trial.better = true;
+            record(std::move(trial));
+        }
+    }
     // Fewer references of the same pass may do better: the noise of the labels limits how many pay.
     const Index most = result.pass.max_references();
     const TrainingPass all = result.pass;

@@ -104,7 +104,7 @@ void RegressionData::add_without_forces(const DesignRows& rows, const LabeledStr
             block(0, n_references_ + (std::find(species_.begin(), species_.end(), z) - species_.begin())) +=
                 1.0 / n_atoms;
         block(0, block.cols() - 1) = *labels.energy / n_atoms;
-        if (energy_rows_.size() < kept_energies) energy_rows_.emplace_back(block.row(0));
+        if (energy_rows_.size() < kept_energies) energy_rows_.emplace_back(weight * block.row(0));
         block *= std::sqrt(weight);
         energy_.add_rows(block);
         counts_.energy += weight;
@@ -174,12 +174,15 @@ LabelErrors RegressionData::errors(const VectorXd& weights, const VectorXd& e0) 
     all << weights, e0, -1.0;
     VectorXd without_e0(n_references_ + 1);
     without_e0 << weights, -1.0;
-    double absolute = 0.0;
-    for (const auto& row : energy_rows_) absolute += std::abs(row.dot(all));
+    double absolute = 0.0, of_weights = 0.0;
+    for (const auto& row : energy_rows_) {
+        absolute += std::abs(row.dot(all));
+        of_weights += row.segment(n_references_, e0.size()).sum();  // the shares of the species add up to 1
+    }
     return {.energy = rms(energy_, counts_.energy, all),
             .force = rms(force_, counts_.force, without_e0),
             .stress = rms(stress_, counts_.stress, without_e0),
-            .energy_mae = energy_rows_.empty() ? 0.0 : absolute / static_cast<double>(energy_rows_.size())};
+            .energy_mae = energy_rows_.empty() ? 0.0 : absolute / of_weights};
 }
 
 std::vector<bayes::CholeskyFactor> factor_prior(Prior prior, const std::vector<LocalReferences>& references,

@@ -38,7 +38,7 @@ struct LabelErrors {
     double energy = 0.0;      ///< [eV/atom]
     double force = 0.0;       ///< [eV/Å], over components
     double stress = 0.0;      ///< [eV/Å³], over the six components
-    double energy_mae = 0.0;  ///< [eV/atom], mean absolute, every structure the same: not led by a few odd ones
+    double energy_mae = 0.0;  ///< [eV/atom], mean absolute: not led by a few odd ones
 };
 
 /// Units of the labels and the baseline of the energies that a regression works in.
@@ -104,7 +104,7 @@ class RegressionData {
     LabelStatistics labels_;
     LabelCounts counts_;
     bayes::TriangularFactor energy_, force_, stress_;
-    std::vector<Eigen::VectorXd> energy_rows_;  ///< the first ones, without weights
+    std::vector<Eigen::VectorXd> energy_rows_;  ///< the first ones, each times the weight of its structure
 };
 
 /// What the regression determines.

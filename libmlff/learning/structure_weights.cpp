@@ -37,10 +37,12 @@ std::vector<LabeledStructure> sample_structures(const std::vector<LabeledStructu
     std::vector<LabeledStructure> sample;
     double due = 0.5;
     for (std::size_t k = 0; k < data.size(); ++k) {
-        due += std::min(1.0, factor * chances[k]);
+        const double chance = std::min(1.0, factor * chances[k]);
+        due += chance;
         if (due < 1.0) continue;
         due -= 1.0;
         sample.push_back(data[k]);
+        sample.back().weight /= one_in * chance;
     }
     return sample;
 }

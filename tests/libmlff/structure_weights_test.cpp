@@ -56,6 +56,12 @@ TEST(SampleStructures, HasRareKindsMoreOften) {
     long n_rare = 0;
     for (const auto& item : sample) n_rare += item.structure.species[0] == 53 ? 1 : 0;
     EXPECT_EQ(sample.size(), 16u);
+    double of_rare = 0.0, of_all = 0.0;
+    for (const auto& item : sample) {
+        of_all += item.weight;
+        if (item.structure.species[0] == 53) of_rare += item.weight;
+    }
+    EXPECT_NEAR(of_rare / of_all, 4.0 / 64.0, 0.01);
     EXPECT_EQ(n_rare, 3);  // 4 √60/(4 √60 + 60 √4) of 16: 3.3; one in four of them all would be one
     const auto all = sample_structures(data, 1.0);
     ASSERT_EQ(all.size(), data.size());
