@@ -162,10 +162,14 @@ FitForecast forecast_fit(const std::vector<LabeledStructure>& training, const st
         if (options.regression.prior == Prior::kernel)
             for (const Index own : size.references) prior += static_cast<double>(own) * static_cast<double>(own);
         const double solving = 2.0 * n * n + few(of_training.energies) + few(of_training.stresses) + prior;
-        const double rows =
-            2.0 * n * (7.0 + 3.0 * static_cast<double>(size.largest)) + n * static_cast<double>(size.n_components);
+        const double rows = 2.0 * n * (7.0 + 3.0 * static_cast<double>(size.largest));
         const double merging = alone ? 0.0 : 1.5 * part;
-        return folds * part + unseen + std::max({solving, rows, merging});
+        // Features of the references; with metrics their images as well.
+        const auto D = static_cast<double>(size.n_components);
+        const double references = options.force_field.metric == Metric::learned
+                                      ? 2.0 * n * D + static_cast<double>(size.references.size()) * D * D
+                                      : n * D;
+        return folds * part + unseen + references + std::max({solving, rows, merging});
     });
 }
 

@@ -259,7 +259,7 @@ SearchResult search_model(const std::vector<LabeledStructure>& training,
     for (;;) {
         now = coordinate_search(now, n_species, out_of_time,
                                 [&](const Settings& next) { return run_trial(with(next)).better; });
-        if (out_of_time() || sample.training.size() == training.size()) break;
+        if (out_of_time() || one_in == 1.0) break;
         one_in = std::max(1.0, one_in / 3.0);  // the search has ended early: again, on more structures
         sample = sample_of(training, validation, one_in);
         best.reset();

@@ -193,11 +193,13 @@ class VerbsTest(ProgramTest):
         self.assertGreater(printed[1000]["force"]["rmse"], printed[1]["force"]["rmse"])
 
     def test_fit_learns_a_metric(self):
-        """What the fit prints is what the model in the file gives, before and after compilation."""
+        """With a decay as well: what the fit prints is what the model in the file gives, before and after compilation."""
         self.make_data()
         out, _ = self.mlff("fit", self.write("fit.yaml", fit_yaml("data.xyz", validation="data.xyz").replace(
-            "force_field:\n", "force_field:\n  metric: learned\n")))
-        self.assertIn("metric learned", self.mlff("info", "model.h5")[0])
+            "force_field:\n", "force_field:\n  metric: learned\n").replace("radial: {", "radial: {decay: 3.0, ")))
+        info, _ = self.mlff("info", "model.h5")
+        self.assertIn("metric learned", info)
+        self.assertIn("decay 3 Å", info)
 
         def force_error(model):
             self.mlff("evaluate", model, "data.xyz", "--json", "e.json")

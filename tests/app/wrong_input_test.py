@@ -53,6 +53,8 @@ SETTINGS = [
     ("train", replaced(TRAIN, "kernel_power: 2", "kernel_power: 0"), 7, "kernel_power"),
     ("train", replaced(TRAIN, "kernel_power: 2", "metric: learned"), 7, "for fit only"),
     ("train", replaced(TRAIN, "l_max: 2", "l_max: -1"), 6, "l_max"),
+    ("train", replaced(TRAIN, "functions: 6", "functions: 6, decay: -1"), 5, "decay"),
+    ("train", replaced(TRAIN, "functions: 6", "functions: 6, decay: 0.01"), 0, "decay"),
     ("train", replaced(TRAIN, "timestep: 2.0", "timestep: -2.0"), 13, "-2"),
     ("train", replaced(TRAIN, "timestep: 2.0", "timestep: 0"), 13, "timestep"),
     ("train", replaced(TRAIN, "steps: 10", "steps: -10"), 14, "steps"),
