@@ -14,7 +14,7 @@ namespace {
 using Eigen::Index;
 using std::numbers::pi;
 
-constexpr double knots_per_length = 10.0;  ///< knots per min(σ, R/(π N), d), the shortest length in h_nl
+constexpr double knots_per_length = 10.0;  ///< knots per min(σ, R/(π N), d/3), the shortest length in h_nl
 constexpr Index single_every = 3;          ///< in single precision, one knot of so many
 constexpr double gaussian_reach = 9.0;     ///< in σ; exp(-9²/2) = 3e-18 ends the integrand
 constexpr int gauss_points = 16;           ///< per panel of the quadrature
@@ -172,7 +172,7 @@ RadialBasis::RadialBasis(const RadialBasisOptions& options) : options_(options) 
     }
 
     double shortest = std::min(sigma, R / (pi * options_.functions));
-    if (options_.decay > 0.0) shortest = std::min(shortest, options_.decay);
+    if (options_.decay > 0.0) shortest = std::min(shortest, options_.decay / 3.0);
     const int panels = static_cast<int>(std::ceil(R / (2.0 * shortest)));
     Eigen::VectorXd x, weight;
     gauss_legendre(gauss_points, x, weight);
