@@ -12,8 +12,7 @@ namespace mlff {
 [[nodiscard]] std::vector<double> kind_sizes(const std::vector<LabeledStructure>& data);
 
 /// One in so many structures, all over the data; of rare kinds more: n of a kind have a chance like n^(−1/2) each, so
-/// that none is missing among the few. Their weights make up for it: errors of the sample are estimates of those of
-/// all.
+/// that the few rarely lack one. Their weights make up for it: errors of the sample are estimates of those of all.
 /// @param one_in  ≥ 1
 [[nodiscard]] std::vector<LabeledStructure> sample_structures(const std::vector<LabeledStructure>& data, double one_in);
 
