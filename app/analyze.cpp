@@ -218,6 +218,7 @@ AnalysisForecast check_analysis(const std::string& path, const Console& console)
 }
 
 void analyze(const std::string& config_path, const Console& console) {
+    catch_interrupts();
     AnalysisSettings settings = read_settings(config_path);
     const std::string& output = settings.output;
     const std::vector<Trajectory>& trajectories = settings.trajectories;

@@ -19,6 +19,8 @@ void catch_interrupts() {
     for (const int number : {SIGINT, SIGTERM, SIGUSR1}) std::signal(number, note_signal);
 }
 
+void ignore_warnings() { std::signal(SIGUSR1, SIG_IGN); }
+
 void ignore_interrupts() {
     for (const int number : {SIGINT, SIGTERM, SIGUSR1}) std::signal(number, SIG_IGN);
 }

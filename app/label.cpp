@@ -33,6 +33,7 @@ void ask(Calculator& reference, std::span<const Structure> structures,
 }  // namespace
 
 void label(const LabelArguments& arguments, const Console& console) {
+    catch_interrupts();
     // Any train.yaml or run.yaml serves: only its reference matters here.
     require_writable(arguments.output);
     const std::string folder = arguments.output + ".d";

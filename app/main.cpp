@@ -231,7 +231,7 @@ int lead(int argc, char** argv, mlff::Communicator& world) {
         return complain(fmt::format("{}; see mlff --help", error.what()), status_wrong_input);
     }
     try {
-        catch_interrupts();
+        ignore_warnings();
         const Console console(quiet, log);
         if (!blas_is_thread_safe() && (threads > 0 ? threads : omp_get_max_threads()) > 1) {
             console.warn(

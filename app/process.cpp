@@ -2,6 +2,9 @@
 
 #include <dlfcn.h>
 #include <unistd.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 #include <cstdlib>
 #include <filesystem>
@@ -78,6 +81,12 @@ void prepare_process(char** argv) {
     auto* kind = find<int()>("openblas_get_parallel");
     if (auto* set_threads = find<void(int)>("openblas_set_num_threads"); set_threads && kind && kind() == own_threads)
         set_threads(1);
+#ifdef __GLIBC__
+    if (std::getenv("GLIBC_TUNABLES") == nullptr) {
+        mallopt(M_MMAP_THRESHOLD, 4 << 20);
+        mallopt(M_TRIM_THRESHOLD, 32 << 20);
+    }
+#endif
 }
 
 }  // namespace mlff::app

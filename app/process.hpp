@@ -15,7 +15,10 @@ namespace mlff::app {
 ///   than the work itself (measured here: a factor of five with one foreign process on two cores).
 /// - MLFF_ARCH: in a portable build the program for the best level of x86-64 that this CPU has takes over
 ///   (app/variant.hpp), or that for the level named here, such as x86-64-v3.
-/// What the user has set (OPENBLAS_CORETYPE, OMP_WAIT_POLICY, GOMP_SPINCOUNT, MLFF_ARCH) is respected.
+/// - malloc gives matrices of more than 4 MB that are gone back to the system. By default it learns to keep those of
+///   up to 32 MB, whose scattered room is of no use to the larger ones that a fit goes on to (60 MB of 0.8 GB,
+///   measured). Below 4 MB the page faults of what comes and goes with every atom cost 6 % of the time.
+/// What the user has set (OPENBLAS_CORETYPE, OMP_WAIT_POLICY, GOMP_SPINCOUNT, MLFF_ARCH, GLIBC_TUNABLES) is respected.
 /// @throws InputError if MLFF_ARCH names a level that cannot be had
 void prepare_process(char** argv);
 

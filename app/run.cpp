@@ -43,6 +43,7 @@ std::vector<std::string> RunSettings::may_change() const {
 }
 
 void run(const std::string& config_path, const Console& console, Communicator& world) {
+    catch_interrupts();
     RunSettings settings = read_run_settings(config_path, console);
     const md::DynamicsOptions& dynamics = settings.dynamics;
     const std::unique_ptr<Calculator> calculator =

@@ -56,6 +56,7 @@ SelectSettings read_select_settings(const std::string& path) {
 }
 
 void select(const std::string& config_path, const Console& console, Communicator& world) {
+    catch_interrupts();
     const SelectSettings settings = read_select_settings(config_path);
     const auto data = load_data(settings.data, settings.keys);
     RunDirectory directory(settings.output);

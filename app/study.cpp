@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "analysis/frame_source.hpp"
+#include "app/interrupt.hpp"
 #include "app/study_cost.hpp"
 #include "app/study_file.hpp"
 #include "app/verbs.hpp"
@@ -46,6 +47,7 @@ void write_test_frames(const std::string& trajectory, double skip, const std::st
 }  // namespace
 
 void study(const StudyArguments& arguments, const Console& console, Communicator& world) {
+    catch_interrupts();
     const StudyPlan plan = read_study(arguments.config, arguments.quick);
     fs::create_directories(plan.output);
     const auto file = [&](const std::string& name) { return plan.output + "/" + name; };

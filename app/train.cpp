@@ -44,6 +44,7 @@ std::vector<std::string> TrainSettings::may_change() const {
 }
 
 void train(const std::string& config_path, const Console& console, Communicator& world) {
+    catch_interrupts();
     TrainSettings settings = read_train_settings(config_path, console);
     Calculator& reference = *settings.reference.calculator;
     md::State initial = load_state(settings.structure, settings.dynamics.given_velocities);

@@ -63,8 +63,7 @@ void TriangularFactor::merge(const TriangularFactor& other, double scale) {
         throw std::invalid_argument(
             fmt::format("triangular factor: width {} merged with width {}", other.n_columns(), n_columns()));
     if (!std::isfinite(scale)) throw std::invalid_argument("triangular factor: scale of a merge is not finite");
-    const Index n_merged = other.n_rows_;
-    Eigen::MatrixXd waiting = scale * other.waiting();
+    if (&other == this) return merge(TriangularFactor(other), scale);  // rows are read while others are added
     if (other.R_.size() > 0) {
         Eigen::MatrixXd triangle = scale * other.R_;
         if (R_.size() == 0)
@@ -73,8 +72,9 @@ void TriangularFactor::merge(const TriangularFactor& other, double scale) {
             lapack::stack_triangle(R_, triangle);
         if (n_waiting_ >= most_waiting()) flush();
     }
-    add_rows(waiting);
-    n_rows_ += n_merged - waiting.rows();
+    for (Index first = 0; first < other.n_waiting_; first += panel_rows)  // in blocks: there may be many
+        add_rows(scale * other.panel_.middleRows(first, std::min(panel_rows, other.n_waiting_ - first)));
+    n_rows_ += other.n_rows_ - other.n_waiting_;
 }
 
 TriangularFactor TriangularFactor::restricted_to(const std::vector<Index>& columns) const {

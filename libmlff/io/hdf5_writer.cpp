@@ -68,6 +68,25 @@ struct Hdf5Writer::File {
         check(H5Dwrite(data.get(), memory_type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) >= 0, name);
     }
 
+    /// The whole file where HDF5 holds it; valid until it is closed.
+    std::string_view bytes() const {
+        const QuietErrors quiet;
+        check_open();
+        void** memory = nullptr;
+        const bool flushed = H5Fflush(id.get(), H5F_SCOPE_GLOBAL) >= 0;
+        const ssize_t size = H5Fget_file_image(id.get(), nullptr, 0);
+        // The handle of a file in memory is the address of the pointer to its first byte.
+        const bool found = H5Fget_vfd_handle(id.get(), H5P_DEFAULT, reinterpret_cast<void**>(&memory)) >= 0;
+        if (!flushed || size <= 0 || !found || memory == nullptr || *memory == nullptr)
+            fail("cannot be written; is there enough memory?");
+        return {static_cast<const char*>(*memory), static_cast<std::size_t>(size)};
+    }
+
+    void close() {
+        const QuietErrors quiet;
+        if (!id.close()) fail("cannot be written; is there enough memory?");
+    }
+
     void attribute(const std::string& object, const std::string& name, hid_t file_type, hid_t memory_type,
                    const void* value) {
         const QuietErrors quiet;
@@ -184,19 +203,14 @@ void Hdf5Writer::attribute(const std::string& object, const std::string& name, s
 }
 
 std::string Hdf5Writer::image() {
-    const QuietErrors quiet;
-    file_->check_open();
-    const hid_t id = file_->id.get();
-    const bool flushed = H5Fflush(id, H5F_SCOPE_GLOBAL) >= 0;
-    std::string image(static_cast<std::size_t>(std::max<ssize_t>(H5Fget_file_image(id, nullptr, 0), 0)), '\0');
-    const bool complete = H5Fget_file_image(id, image.data(), image.size()) > 0;
-    if (!file_->id.close() || !flushed || !complete) file_->fail("cannot be written; is there enough memory?");
+    std::string image(file_->bytes());
+    file_->close();
     return image;
 }
 
 void Hdf5Writer::commit() {
-    const std::string bytes = image();
-    file_->output->write(bytes);
+    file_->output->write(file_->bytes());  // no copy: it may be as large as all else that the program holds
+    file_->close();
     file_->output->flush();
     file_->output.reset();
     file_->replacement->commit();

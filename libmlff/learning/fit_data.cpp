@@ -147,7 +147,7 @@ FitForecast forecast_fit(const std::vector<LabeledStructure>& training, const st
         const auto n = static_cast<double>(size.n_references);
         // The factor of the forces with the panel in use; of the rest the rows, whose room grows by doubling, or their
         // factor (TriangularFactor).
-        const double triangle = n * (n + 1024.0);
+        const double panel = 1024.0 * n, triangle = n * n + panel;
         const auto few = [&](double rows) {
             const double most = std::max(1024.0, 0.5 * n);
             return rows < most ? std::min(1.5 * rows, most) * n : triangle;
@@ -156,20 +156,28 @@ FitForecast forecast_fit(const std::vector<LabeledStructure>& training, const st
         const double part = triangle + few(of_training.energies / folds) + few(of_training.stresses / folds);
         const double unseen =
             validation.empty() ? 0.0 : triangle + few(of_validation.energies) + few(of_validation.stresses);
-        // A copy of all of them that becomes the posterior, and its scratch; the prior; the rows of one structure,
-        // twice; from another rank, one part and its message.
+        // A copy of all of them, from which energies or stress are stacked under the forces, rows panel by panel, or
+        // what becomes of it, the posterior, and its scratch; the prior; the rows of one structure, twice; from another
+        // rank, one part and its message.
         double prior = 0.0;
         if (options.regression.prior == Prior::kernel)
             for (const Index own : size.references) prior += static_cast<double>(own) * static_cast<double>(own);
-        const double solving = 2.0 * n * n + few(of_training.energies) + few(of_training.stresses) + prior;
+        const double energies = few(of_training.energies), stresses = few(of_training.stresses);
+        const double stacking =
+            triangle + energies + stresses + (std::max(energies, stresses) < triangle ? panel : n * n);
+        const double solving = std::max(stacking, 2.0 * n * n) + prior;
         const double rows = 2.0 * n * (7.0 + 3.0 * static_cast<double>(size.largest));
         const double merging = alone ? 0.0 : 1.5 * part;
         // Features of the references; with metrics their images as well.
         const auto D = static_cast<double>(size.n_components);
-        const double references = options.force_field.metric == Metric::learned
-                                      ? 2.0 * n * D + static_cast<double>(size.references.size()) * D * D
-                                      : n * D;
-        return folds * part + unseen + references + std::max({solving, rows, merging});
+        const bool in_metric = options.force_field.metric == Metric::learned;
+        const double metrics = in_metric ? static_cast<double>(size.references.size()) * D * D : 0.0;
+        const double references = (in_metric ? 2.0 : 1.0) * n * D + metrics;
+        // The force field has its own, and all but the images stand once more in the file, made in memory.
+        const double writing = n * n + references + n * n + n * D + metrics;
+        // One that has not seen a part is solved beside the solution to all and its force field.
+        const double without_part = size.folds > 1 && validation.empty() ? n * n + references + solving : 0.0;
+        return folds * part + unseen + references + std::max({solving, without_part, writing, rows, merging});
     });
 }
 
@@ -227,8 +235,12 @@ ForceField TrainingPass::force_field(Solution solution, Provenance provenance) c
 }
 
 ForceField TrainingPass::force_field_without(int part, const Solution& all, const RegressionOptions& options) const {
-    return fit(data_.training_without(part), descriptor_, kernel_power_, references_, with_precisions_of(all, options),
-               {});
+    RegressionData data = data_.training_without(part);
+    const LabelStatistics labels = data.labels();
+    Solution solution = solve(std::move(data), factor_prior(options.prior, references_, kernel_power_),
+                              with_precisions_of(all, options));
+    return make_force_field(labels, {}, data_.part(0).species(), std::move(solution), descriptor_, kernel_power_,
+                            references_, {});
 }
 
 double score(const LabelErrors& errors, const LabelScales& deviations) {

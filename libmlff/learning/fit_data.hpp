@@ -91,7 +91,8 @@ class TrainingPass {
     /// Force field of a solution to all training data.
     [[nodiscard]] ForceField force_field(Solution solution, Provenance provenance) const;
 
-    /// Force field that has not seen a part, with the precisions of the solution to all.
+    /// Force field that has not seen a part, with the precisions of the solution to all. For errors on that part: it
+    /// does not know its own on the others.
     [[nodiscard]] ForceField force_field_without(int part, const Solution& all, const RegressionOptions& options) const;
 
  private:

@@ -207,21 +207,20 @@ LabelUnits units_of(const LabelStatistics& labels, const std::vector<int>& speci
 }
 
 bayes::TriangularFactor RegressionData::in_units(const LabelUnits& units, const LabelWeights& weights) && {
-    // Forces first: they are nearly all there is, and what is stacked under them needs no room of its own.
-    bayes::TriangularFactor all = weights.force > 0.0 ? std::move(force_) : bayes::TriangularFactor(n_references_ + 1);
+    RegressionData own = std::move(*this);  // gives back the room of energies and stress on return
+    bayes::TriangularFactor all =
+        weights.force > 0.0 ? std::move(own.force_) : bayes::TriangularFactor(own.n_references_ + 1);
     all.scale(1.0 / units.scales.force);
-    if (weights.stress > 0.0) all.merge(stress_, 1.0 / units.scales.stress);
+    if (weights.stress > 0.0) all.merge(own.stress_, 1.0 / units.scales.stress);
     if (weights.energy > 0.0) {
-        // Energies about e0; the composition columns have done their duty.
-        const auto about_e0 = [&, factor = 1.0 / units.scales.energy](const auto& rows) {
-            MatrixXd energy(rows.rows(), n_references_ + 1);
-            energy.leftCols(n_references_) = factor * rows.leftCols(n_references_);
-            energy.rightCols(1) =
-                factor * (rows.rightCols(1) - rows.middleCols(n_references_, units.e0.size()) * units.e0);
+        const auto about_e0 = [&, n = own.n_references_, factor = 1.0 / units.scales.energy](const auto& rows) {
+            MatrixXd energy(rows.rows(), n + 1);
+            energy.leftCols(n) = factor * rows.leftCols(n);
+            energy.rightCols(1) = factor * (rows.rightCols(1) - rows.middleCols(n, units.e0.size()) * units.e0);
             all.add_rows(energy);
         };
-        if (energy_.worked_in().size() > 0) about_e0(energy_.worked_in());
-        about_e0(energy_.waiting());
+        if (own.energy_.worked_in().size() > 0) about_e0(own.energy_.worked_in());
+        about_e0(own.energy_.waiting());
     }
     return all;
 }
@@ -236,8 +235,8 @@ Solution solve(RegressionData data, const std::vector<bayes::CholeskyFactor>& pr
                                          {&data.stress(), options.weights.stress}})
         if (weight > 0.0) n_rows += factor->n_rows();
     if (n_rows == 0) throw InputError("the training data hold no labels with a positive weight");
-    bayes::TriangularFactor all = std::move(data).in_units(units, options.weights);
-    return {bayes::fit(std::move(all).R(), n_rows, options.evidence, prior), units.e0, units.scales};
+    MatrixXd R = std::move(data).in_units(units, options.weights).R();  // and nothing else is left of the data
+    return {bayes::fit(std::move(R), n_rows, options.evidence, prior), units.e0, units.scales};
 }
 
 ForceField make_force_field(const LabelStatistics& labels, const LabelErrors& errors, const std::vector<int>& species,

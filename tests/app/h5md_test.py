@@ -109,7 +109,9 @@ class H5mdTest(ProgramTest):
         self.assertEqual(back[-1].get_potential_energy(), expected[-1].get_potential_energy())
 
     def test_killed_at_any_moment(self):
+        start = time.monotonic()
         _, expected = self.text_run()
+        duration = time.monotonic() - start
         folder = self.run_folder("killed", RUN_YAML)
         path = folder / "out" / "trajectory.h5md"
         moments = random.Random(7)
@@ -122,7 +124,7 @@ class H5mdTest(ProgramTest):
             while process.poll() is None and not path.exists():
                 self.assertLess(time.monotonic(), deadline)
                 time.sleep(0.0005)
-            time.sleep(moments.uniform(0.0, 0.15))
+            time.sleep(moments.uniform(0.0, 0.2 * duration))  # long before the end
             number = signal.SIGTERM if k % 4 == 3 else signal.SIGKILL
             process.send_signal(number)
             _, errors = process.communicate(timeout=60)

@@ -2,9 +2,11 @@
 import csv
 import json
 import re
+import signal
+import subprocess
 import unittest
 
-from program import FORCE_FIELD, ProgramTest, ase, np, silver_iodide, train_yaml, write_structure
+from program import FORCE_FIELD, PROGRAM, ProgramTest, ase, np, silver_iodide, train_yaml, write_structure
 
 GPA = 160.2176634  # eV/Å³
 
@@ -209,6 +211,22 @@ class VerbsTest(ProgramTest):
         self.assertAlmostEqual(fitted / json_of(out)["force"]["rmse"], 1.0, delta=1e-9)
         self.mlff("compile", "model.h5", "production.h5", "--data", "data.xyz", "--max-loss", "1%")
         self.assertLess(force_error("production.h5"), 1.0101 * fitted)
+
+    def test_fit_and_signals(self):
+        """There is nothing to save: SIGTERM and Ctrl-C end it at once; the warning of a queue lets it finish."""
+        self.make_data()
+        self.make_model()
+        before = (self.folder / "model.h5").read_bytes()
+        self.write("fit.yaml", fit_yaml("data.xyz"))
+        for number, status in [(signal.SIGTERM, -signal.SIGTERM), (signal.SIGINT, -signal.SIGINT), (signal.SIGUSR1, 0)]:
+            with subprocess.Popen([PROGRAM, "fit", "fit.yaml"], cwd=self.folder, stdout=subprocess.PIPE,
+                                  encoding="utf-8") as process:
+                self.assertIn("training structures", process.stdout.readline())
+                process.send_signal(number)
+                out, _ = process.communicate(timeout=60)
+            self.assertEqual(process.returncode, status)
+            self.assertEqual("force field: model.h5" in out, status == 0)
+            self.assertEqual((self.folder / "model.h5").read_bytes(), before)
 
     def test_evaluate_and_predict(self):
         truth = self.make_data()
