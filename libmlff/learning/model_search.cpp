@@ -18,13 +18,14 @@ namespace {
 
 using Eigen::Index;
 
-constexpr double improvement = 0.99;       ///< of the score: a smaller gain is noise
-constexpr double search_share = 0.5;       ///< of the time; the rest is for the passes over all data
-constexpr double trials_expected = 30;     ///< that should fit into the search
-constexpr double sample_atoms = 3000.0;    ///< of the structures that settings are tried on, at first
-constexpr Index trial_references = 600;    ///< of all species
-constexpr double usual_weight = 30.0;      ///< of energies, one per structure, beside its many forces: where to start
-constexpr Index weight_references = 1000;  ///< of all species: enough to choose the energy weight with
+constexpr double improvement = 0.99;        ///< of the score: a smaller gain is noise
+constexpr double search_share = 0.5;        ///< of the time; the rest is for the passes over all data
+constexpr double trials_expected = 30;      ///< that should fit into the search
+constexpr double sample_atoms = 3000.0;     ///< of the structures that settings are tried on, at first
+constexpr Index trial_references = 600;     ///< of all species, at first
+constexpr double trial_exponent = 2.5;      ///< of the time of a trial as structures and references grow together
+constexpr double usual_weight = 30.0;       ///< of energies, one per structure, beside its many forces: where to start
+constexpr double weight_references = 1000;  ///< of all species: enough to choose the energy weight with
 
 class Stopwatch {
  public:
@@ -134,6 +135,10 @@ Trial judged(const TrainingPass& pass, const FitOptions& options, const Validate
     return trial;
 }
 
+/// What numbers of references are judged by: the forces, whose many labels tell. Energies are few and those of rare
+/// kinds of structures far off, so that with them chance would decide.
+double error_for_size(const LabelErrors& errors) { return errors.force > 0.0 ? errors.force : errors.energy_mae; }
+
 /// From `now` one setting at a time to its neighbouring values, as long as that is better and there is time.
 Settings coordinate_search(Settings now, std::size_t n_species, const std::function<bool()>& out_of_time,
                            const std::function<bool(const Settings&)>& is_better) {
@@ -155,14 +160,6 @@ Settings coordinate_search(Settings now, std::size_t n_species, const std::funct
     return now;
 }
 
-/// Structures to try settings on.
-struct Sample {
-    std::vector<LabeledStructure> training, validation;
-};
-Sample sample_of(const std::vector<LabeledStructure>& training, const std::vector<LabeledStructure>& validation,
-                 double one_in) {
-    return {sample_structures(training, one_in), sample_structures(validation, one_in)};
-}
 /// One in so many: about `sample_atoms` atoms.
 double few_structures(const std::vector<LabeledStructure>& training) {
     double n_atoms = 0.0;
@@ -170,14 +167,24 @@ double few_structures(const std::vector<LabeledStructure>& training) {
     return std::max(1.0, n_atoms / sample_atoms);
 }
 
+/// Structures to try settings on, and with how many references of all species. They grow together: settings that are
+/// best when few references stand for many structures are not those that are best in the end.
+struct Sample {
+    std::vector<LabeledStructure> training, validation;
+    double references;
+};
+Sample sample_of(const std::vector<LabeledStructure>& training, const std::vector<LabeledStructure>& validation,
+                 double one_in) {
+    return {sample_structures(training, one_in), sample_structures(validation, one_in),
+            static_cast<double>(trial_references) * few_structures(training) / one_in};
+}
 /// References of the species that has most if there are to be `all` of them.
-Index most_of(Index all, const std::vector<double>& shares) {
-    const double sum = std::accumulate(shares.begin(), shares.end(), 0.0);
-    return static_cast<Index>(static_cast<double>(all) / sum);
+Index most_of(double all, const std::vector<double>& shares) {
+    return static_cast<Index>(all / std::accumulate(shares.begin(), shares.end(), 0.0));
 }
 /// In a trial.
-Index few_references(const FitOptions& options, const std::vector<double>& shares) {
-    return std::min(options.max_references, std::max<Index>(150, most_of(trial_references, shares)));
+Index few_references(const Sample& sample, const FitOptions& options, const std::vector<double>& shares) {
+    return std::min(options.max_references, std::max<Index>(150, most_of(sample.references, shares)));
 }
 
 /// One trial: a pass over the sample with few references, with the best energy weight.
@@ -185,7 +192,8 @@ Trial try_settings(const Sample& sample, FitOptions options) {
     const Stopwatch watch;
     const auto silent = [](long, long, const std::string&) {};
     const auto species = species_of(sample.training);
-    options.max_references = few_references(options, reference_shares(sample.training, species, options.shares));
+    options.max_references =
+        few_references(sample, options, reference_shares(sample.training, species, options.shares));
     options.force_field.descriptor = resolve_components(sample.training, species, options.force_field);
     const TrainingPass pass(sample.training, sample.validation, options, silent);
     const WeightedFit fit = choose_energy_weight(pass, options.regression);
@@ -245,36 +253,33 @@ SearchResult search_model(const std::vector<LabeledStructure>& training,
         return result;
     };
     Settings now;
-    // More structures, if a trial on them still takes no more than its share.
-    const double share = search_share * search.seconds / trials_expected;
-    const double affordable = std::max(1.0, one_in * run_trial(with(now)).seconds / share);
-    if (one_in > 1.2 * affordable) {
-        one_in = affordable;
+    const auto out_of_time = [&] { return watch.seconds() > search_share * search.seconds; };
+    const auto enlarge = [&](double factor) {
+        one_in = std::max(1.0, one_in / factor);
         sample = sample_of(training, validation, one_in);
         best.reset();
         (void)run_trial(with(now));
-    }
-
-    const auto out_of_time = [&] { return watch.seconds() > search_share * search.seconds; };
+    };
+    // More structures, if a trial on them still takes no more than its share.
+    const double share = search_share * search.seconds / trials_expected;
+    const double affordable = std::pow(share / run_trial(with(now)).seconds, 1.0 / trial_exponent);
+    if (one_in > 1.0 && affordable > 1.2) enlarge(affordable);
     for (;;) {
         now = coordinate_search(now, n_species, out_of_time,
                                 [&](const Settings& next) { return run_trial(with(next)).better; });
         if (out_of_time() || one_in == 1.0) break;
-        one_in = std::max(1.0, one_in / 3.0);  // the search has ended early: again, on more structures
-        sample = sample_of(training, validation, one_in);
-        best.reset();
-        (void)run_trial(with(now));
+        enlarge(2.0);  // the search has ended early: again, with more
     }
     options.force_field = now.options();
     const std::vector<double> shares = reference_shares(training, species_of(training), options.shares);
-    const Index few = few_references(options, shares);
+    const Index few = few_references(sample, options, shares);
 
     // All structures, with references in steps, as far as the time goes.
     const auto record = [&](Trial trial) {
         search.tell(trial);
         trials.push_back(std::move(trial));
     };
-    const auto full_pass = [&](Index references) {
+    const auto full_pass = [&](Index references, const SearchResult* smaller) {
         const Stopwatch own;
         FitOptions sized = options;
         sized.max_references = references;
@@ -284,12 +289,13 @@ SearchResult search_model(const std::vector<LabeledStructure>& training,
         Validated fit = pass.validate(sized.regression);
         Trial trial = judged(pass, sized, fit, training);
         trial.seconds = own.seconds();
-        trial.better = true;
+        trial.better = smaller == nullptr || error_for_size(fit.errors) <  // with the same energy weight
+                                                 error_for_size(smaller->pass.validate(sized.regression).errors);
         record(trial);
         return SearchResult{std::move(sized), {}, std::move(pass), std::move(fit)};
     };
     Index m = std::min(base.max_references, few);
-    SearchResult result = full_pass(m);
+    SearchResult result = full_pass(m, nullptr);
     double exponent = 2.0;  // of the time of a pass as it grows with the references; measured from the second pass on
     for (;;) {
         // After the last pass come smaller sizes, errors and calibration; together they take no longer than it.
@@ -297,16 +303,16 @@ SearchResult search_model(const std::vector<LabeledStructure>& training,
         const double factor = std::min(4.0, std::pow(std::max(0.0, left) / (2.0 * last), 1.0 / exponent));
         const auto more = std::min(base.max_references, static_cast<Index>(factor * static_cast<double>(m)));
         if (more < m * 5 / 4) break;
-        const double before = trials.back().score;
-        SearchResult larger = full_pass(more);
-        if (trials.back().score > before) break;
+        SearchResult larger = full_pass(more, &result);
+        if (!trials.back().better) break;
         result = std::move(larger);
         if (result.pass.max_references() < more) break;  // there are no more that differ
         exponent = std::clamp(std::log(trials.back().seconds / last) / std::log(factor), 1.0, 3.0);
         m = more;
     }
     // A weight chosen with fewer references may not be the best with all of them; to look takes about one pass.
-    if (total(result.pass) > weight_references && search.seconds - watch.seconds() > trials.back().seconds) {
+    if (static_cast<double>(total(result.pass)) > weight_references &&
+        search.seconds - watch.seconds() > trials.back().seconds) {
         const Stopwatch own;
         WeightedFit weighed = choose_energy_weight(result.pass, result.options.regression);
         if (weighed.weights.energy != result.options.regression.weights.energy) {
@@ -321,17 +327,17 @@ SearchResult search_model(const std::vector<LabeledStructure>& training,
     // Fewer references of the same pass may do better: the noise of the labels limits how many pay.
     const Index most = result.pass.max_references();
     const TrainingPass all = result.pass;
-    double top = score(result.fit.errors, all.data().training_labels().deviations());
+    double least = error_for_size(result.fit.errors);
     for (const double share_of_most : {0.7, 0.5, 0.35}) {
         const auto fewer = static_cast<Index>(share_of_most * static_cast<double>(most));
         if (fewer <= few) break;
         TrainingPass part = all.with_references(fewer);
         Validated fit = part.validate(result.options.regression);
         Trial trial = judged(part, result.options, fit, training);
-        trial.better = trial.score < improvement * top;
+        trial.better = error_for_size(fit.errors) < improvement * least;
         record(trial);
         if (!trial.better) break;
-        top = trial.score;
+        least = error_for_size(fit.errors);
         result.options.pool = result.options.candidates();
         result.options.max_references = fewer;
         result.pass = std::move(part);

@@ -19,7 +19,7 @@ struct Trial {
     double score = 0.0;                ///< lower is better (fit_data.hpp)
     double microseconds = 0.0;         ///< of one evaluation of energy and forces, per atom, on the present threads
     double seconds = 0.0;              ///< that the trial took
-    bool better = false;               ///< than all before
+    bool better = false;  ///< than all before: by the score; in forces, where the number of references grows
 };
 
 struct SearchOptions {
@@ -41,7 +41,8 @@ struct SearchResult {
 /// Chooses cutoffs, widths, basis sizes, l_max, radial weight, kernel power, compression, energy weight and number of
 /// references for labelled data within a budget of time. First a coordinate search on part of the structures with few
 /// references: one setting at a time is moved to its neighbouring values, and a move that improves the errors on
-/// unseen data stays. Then as many references as time and memory allow, unless fewer do as well.
+/// unseen data stays. Then as many references as time and memory allow, as long as the forces on unseen data get
+/// better: the energies, fewer and of rare kinds of structures far off, do not tell how many.
 ///
 /// Basis sizes follow cutoffs and widths, so that they resolve what the width leaves visible. The kernel prior is used
 /// (it extrapolates better here) unless the given options fix the precisions. Depends on the speed of the machine; the

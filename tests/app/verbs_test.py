@@ -212,6 +212,26 @@ class VerbsTest(ProgramTest):
         self.mlff("compile", "model.h5", "production.h5", "--data", "data.xyz", "--max-loss", "1%")
         self.assertLess(force_error("production.h5"), 1.0101 * fitted)
 
+    def test_fit_takes_the_memory_that_it_says(self):
+        """With parts left out in turn, and with a metric."""
+        rng = np.random.default_rng(1)
+        for seed in range(120):
+            symbols, positions, cell = silver_iodide(seed)
+            positions += rng.normal(0.0, 0.25, positions.shape)
+            write_structure(self.folder / ("train.xyz" if seed < 110 else "test.xyz"), symbols, positions, cell)
+        self.write("label.yaml", "reference: {type: embedded, potential: agi-6.5}\n")
+        for name in ["train", "test"]:
+            self.mlff("label", "label.yaml", f"{name}.xyz", f"{name}-labelled.xyz")
+        for validation, extra in [(None, ""), ("test-labelled.xyz", "  metric: learned\n")]:
+            text = fit_yaml("train-labelled.xyz", validation=validation).replace(
+                "max: 40", "max: 700, tolerance: 1e-13").replace("force_field:\n", "force_field:\n" + extra)
+            out, _ = self.mlff("fit", self.write("fit.yaml", text))
+            self.assertIn("700 Ag, 700 I", out)  # as many as the forecast is for
+            forecast = float(re.search(r"about ([0-9.]+) GB while fitting", out)[1])
+            peak = float(re.search(r"peak memory ([0-9.]+) GB", out)[1])
+            self.assertLess(peak, 1.1 * forecast)
+            self.assertGreater(peak, 0.75 * forecast)
+
     def test_fit_and_signals(self):
         """There is nothing to save: SIGTERM and Ctrl-C end it at once; the warning of a queue lets it finish."""
         self.make_data()
