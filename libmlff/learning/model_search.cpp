@@ -267,8 +267,11 @@ SearchResult search_model(const std::vector<LabeledStructure>& training,
     for (;;) {
         now = coordinate_search(now, n_species, out_of_time,
                                 [&](const Settings& next) { return run_trial(with(next)).better; });
-        if (out_of_time() || one_in == 1.0) break;
-        enlarge(2.0);  // the search has ended early: again, with more
+        // The search has ended early: again, with more, if that leaves time for a dozen of settings.
+        const double left = search_share * search.seconds - watch.seconds();
+        const double factor = std::pow(std::max(0.0, left) / (12.0 * trials.back().seconds), 1.0 / trial_exponent);
+        if (one_in == 1.0 || factor < 1.2) break;
+        enlarge(factor);
     }
     options.force_field = now.options();
     const std::vector<double> shares = reference_shares(training, species_of(training), options.shares);

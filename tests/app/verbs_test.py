@@ -224,13 +224,13 @@ class VerbsTest(ProgramTest):
             self.mlff("label", "label.yaml", f"{name}.xyz", f"{name}-labelled.xyz")
         for validation, extra in [(None, ""), ("test-labelled.xyz", "  metric: learned\n")]:
             text = fit_yaml("train-labelled.xyz", validation=validation).replace(
-                "max: 40", "max: 700, tolerance: 1e-13").replace("force_field:\n", "force_field:\n" + extra)
+                "max: 40", "max: 600, tolerance: 1e-13").replace("force_field:\n", "force_field:\n" + extra)
             out, _ = self.mlff("fit", self.write("fit.yaml", text))
-            self.assertIn("700 Ag, 700 I", out)  # as many as the forecast is for
+            self.assertIn("600 Ag, 600 I", out)  # as many as the forecast is for
             forecast = float(re.search(r"about ([0-9.]+) GB while fitting", out)[1])
             peak = float(re.search(r"peak memory ([0-9.]+) GB", out)[1])
             self.assertLess(peak, 1.1 * forecast)
-            self.assertGreater(peak, 0.75 * forecast)
+            self.assertGreater(peak, 0.65 * forecast)  # what the program itself needs is rounded up
 
     def test_fit_and_signals(self):
         """There is nothing to save: SIGTERM and Ctrl-C end it at once; the warning of a queue lets it finish."""
