@@ -18,14 +18,13 @@ namespace {
 
 using Eigen::Index;
 
-constexpr double improvement = 0.99;        ///< of the score: a smaller gain is noise
-constexpr double search_share = 0.5;        ///< of the time; the rest is for the passes over all data
-constexpr double trials_expected = 30;      ///< that should fit into the search
-constexpr double sample_atoms = 3000.0;     ///< of the structures that settings are tried on, at first
-constexpr Index trial_references = 600;     ///< of all species, at first
-constexpr double trial_exponent = 2.5;      ///< of the time of a trial as structures and references grow together
-constexpr double usual_weight = 30.0;       ///< of energies, one per structure, beside its many forces: where to start
-constexpr double weight_references = 1000;  ///< of all species: enough to choose the energy weight with
+constexpr double improvement = 0.99;     ///< of the score: a smaller gain is noise
+constexpr double search_share = 0.5;     ///< of the time; the rest is for the passes over all data
+constexpr double trials_expected = 30;   ///< that should fit into the search
+constexpr double sample_atoms = 3000.0;  ///< of the structures that settings are tried on, at first
+constexpr Index trial_references = 600;  ///< of all species, at first
+constexpr double trial_exponent = 2.5;   ///< of the time of a trial as structures and references grow together
+constexpr double usual_weight = 30.0;    ///< of energies, one per structure, beside its many forces: where to start
 
 class Stopwatch {
  public:
@@ -287,9 +286,9 @@ SearchResult search_model(const std::vector<LabeledStructure>& training,
         FitOptions sized = options;
         sized.max_references = references;
         TrainingPass pass(training, validation, sized, progress);
-        const Index enough = std::max(few, most_of(weight_references, shares));
-        sized.regression.weights = choose_energy_weight(pass.with_references(enough), options.regression).weights;
-        Validated fit = pass.validate(sized.regression);
+        WeightedFit weighed = choose_energy_weight(pass, options.regression);
+        options.regression.weights = sized.regression.weights = weighed.weights;
+        Validated fit = std::move(weighed.fit);
         Trial trial = judged(pass, sized, fit, training);
         trial.seconds = own.seconds();
         trial.better = smaller == nullptr || error_for_size(fit.errors) <  // with the same energy weight
@@ -299,33 +298,19 @@ SearchResult search_model(const std::vector<LabeledStructure>& training,
     };
     Index m = std::min(base.max_references, few);
     SearchResult result = full_pass(m, nullptr);
-    double exponent = 2.0;  // of the time of a pass as it grows with the references; measured from the second pass on
+    double exponent = 2.5;  // of the time of a pass as it grows with the references; measured from the second pass on
     for (;;) {
         // After the last pass come smaller sizes, errors and calibration; together they take no longer than it.
         const double last = trials.back().seconds, left = search.seconds - watch.seconds();
-        const double factor = std::min(4.0, std::pow(std::max(0.0, left) / (2.0 * last), 1.0 / exponent));
+        const double factor = std::min(2.0, std::pow(std::max(0.0, left) / (2.0 * last), 1.0 / exponent));
         const auto more = std::min(base.max_references, static_cast<Index>(factor * static_cast<double>(m)));
         if (more < m * 5 / 4) break;
         SearchResult larger = full_pass(more, &result);
         if (!trials.back().better) break;
         result = std::move(larger);
         if (result.pass.max_references() < more) break;  // there are no more that differ
-        exponent = std::clamp(std::log(trials.back().seconds / last) / std::log(factor), 1.0, 3.0);
+        exponent = std::clamp(std::log(trials.back().seconds / last) / std::log(factor), 2.0, 3.0);
         m = more;
-    }
-    // A weight chosen with fewer references may not be the best with all of them; to look takes about one pass.
-    if (static_cast<double>(total(result.pass)) > weight_references &&
-        search.seconds - watch.seconds() > trials.back().seconds) {
-        const Stopwatch own;
-        WeightedFit weighed = choose_energy_weight(result.pass, result.options.regression);
-        if (weighed.weights.energy != result.options.regression.weights.energy) {
-            result.options.regression.weights = weighed.weights;
-            result.fit = std::move(weighed.fit);
-            Trial trial = judged(result.pass, result.options, result.fit, training);
-            trial.seconds = own.seconds();
-            trial.better = true;
-            record(std::move(trial));
-        }
     }
     // Fewer references of the same pass may do better: the noise of the labels limits how many pay.
     const Index most = result.pass.max_references();
