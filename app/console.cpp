@@ -60,7 +60,10 @@ void Console::warn(std::string_view line) const {
 void Console::progress(long done, long total, std::string_view text) const {
     if (quiet_) return;
     const auto now = Clock::now();
-    if (first_done_ < 0 || done < first_done_) {
+    const bool other_job = total != total_ || done < last_done_;
+    total_ = total;
+    last_done_ = done;
+    if (other_job) {
         first_done_ = done;
         first_time_ = last_time_ = now;
         return;

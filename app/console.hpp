@@ -32,7 +32,8 @@ class Console {
     bool quiet_, terminal_;
     std::unique_ptr<OutputFile> log_;
     mutable bool progress_shown_ = false;
-    mutable long first_done_ = -1;  ///< where this session of the job began
+    mutable long total_ = -1, last_done_ = 0;  ///< of the job that goes on
+    mutable long first_done_ = 0;              ///< where this session of it began
     mutable Clock::time_point first_time_, last_time_;
 };
 
