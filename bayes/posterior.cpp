@@ -36,6 +36,22 @@ void require_problem(const Eigen::Ref<const Eigen::MatrixXd>& R, std::span<const
         throw std::invalid_argument(fmt::format("fit: the prior has {} columns; Phi has {}", n_prior, R.cols() - 1));
 }
 
+// R ← [T/√s_v c] with [R; √(s_w/s_v) Lᵀ 0] = Q [T/√s_v c]: the last column is what the weights solve for.
+void stack_prior(Eigen::MatrixXd& R, const Evidence& evidence, std::span<const CholeskyFactor> prior) {
+    const Index n = R.cols() - 1;
+    const double root = std::sqrt(evidence.weight_precision / evidence.noise_precision);
+    R.triangularView<Eigen::StrictlyLower>().setZero();
+    Eigen::MatrixXd below = Eigen::MatrixXd::Zero(n + 1, n + 1);
+    if (prior.empty()) below.diagonal().head(n).setConstant(root);
+    Index first = 0;
+    for (const CholeskyFactor& block : prior) {
+        const Index size = block.L.rows();
+        below.block(first, first, size, size) = root * block.L.transpose();
+        first += size;
+    }
+    lapack::stack_triangle(R, below);
+}
+
 }  // namespace
 
 Posterior::Posterior(Eigen::VectorXd weights, Eigen::MatrixXd factor, const Evidence& evidence)
@@ -77,23 +93,18 @@ Spectrum spectrum_of(const Eigen::Ref<const Eigen::MatrixXd>& R, Index n_rows, s
 
 Posterior fit(Eigen::MatrixXd R, Index n_rows, const EvidenceOptions& options, std::span<const CholeskyFactor> prior) {
     const Evidence evidence = maximise_evidence(spectrum_of(R, n_rows, prior), options);
-    const Index n = R.cols() - 1;
-
-    // [R; √(s_w/s_v) Lᵀ 0] = Q [T/√s_v c]: the last column of the factor is what the weights solve for.
-    const double root = std::sqrt(evidence.weight_precision / evidence.noise_precision);
-    R.triangularView<Eigen::StrictlyLower>().setZero();
-    {
-        Eigen::MatrixXd below = Eigen::MatrixXd::Zero(n + 1, n + 1);
-        if (prior.empty()) below.diagonal().head(n).setConstant(root);
-        Index first = 0;
-        for (const CholeskyFactor& block : prior) {
-            const Index size = block.L.rows();
-            below.block(first, first, size, size) = root * block.L.transpose();
-            first += size;
-        }
-        lapack::stack_triangle(R, below);
-    }
+    stack_prior(R, evidence, prior);
     return posterior_from_stack(std::move(R), n_rows, evidence);
+}
+
+Posterior fit_with_precisions(Eigen::MatrixXd R, Index n_rows, const Evidence& precisions,
+                              std::span<const CholeskyFactor> prior) {
+    require_problem(R, prior);
+    if (!R.allFinite()) throw std::invalid_argument("fit: R is not finite");
+    stack_prior(R, precisions, prior);
+    return posterior_from_stack(
+        std::move(R), n_rows,
+        {.weight_precision = precisions.weight_precision, .noise_precision = precisions.noise_precision});
 }
 
 Posterior posterior_from_stack(Eigen::MatrixXd stack, Index n_rows, const Evidence& evidence) {

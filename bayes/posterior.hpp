@@ -56,6 +56,11 @@ class Posterior {
 [[nodiscard]] Posterior fit(Eigen::MatrixXd R, Eigen::Index n_rows, const EvidenceOptions& options = {},
                             std::span<const CholeskyFactor> prior = {});
 
+/// As fit, with precisions (s_w, s_v) that are known from a fit to other data; there is no spectrum to be worked out.
+/// Of the evidence of the result only the precisions are set. Cost (2/3) n³.
+[[nodiscard]] Posterior fit_with_precisions(Eigen::MatrixXd R, Eigen::Index n_rows, const Evidence& precisions,
+                                            std::span<const CholeskyFactor> prior = {});
+
 /// Last step of a fit, from the triangular factor [T/√s_v c] ((n+1) × (n+1)) of the stack [R; √(s_w/s_v) Lᵀ 0].
 /// @throws NumericalError if the result is not finite
 [[nodiscard]] Posterior posterior_from_stack(Eigen::MatrixXd stack, Eigen::Index n_rows, const Evidence& evidence);

@@ -9,8 +9,8 @@ namespace {
 
 using Eigen::Index;
 
-/// Squared errors of several parts, and how many labels they are of.
-struct SquaredErrors {
+/// Sums over several parts of what the errors are means of, and how many labels they are of.
+struct ErrorSums {
     LabelErrors sum;
     LabelCounts n;
 
@@ -22,12 +22,12 @@ struct SquaredErrors {
         gather(sum.energy, n.energy, rms.energy, part.counts().energy);
         gather(sum.force, n.force, rms.force, part.counts().force);
         gather(sum.stress, n.stress, rms.stress, part.counts().stress);
-        sum.energy_mae += rms.energy_mae * part.counts().energy;
+        sum.energy_typical += rms.energy_typical * part.counts().energy;
     }
-    [[nodiscard]] LabelErrors rms() const {
+    [[nodiscard]] LabelErrors errors() const {
         const auto root = [](double total, double count) { return count > 0.0 ? std::sqrt(total / count) : 0.0; };
         return {root(sum.energy, n.energy), root(sum.force, n.force), root(sum.stress, n.stress),
-                n.energy > 0.0 ? sum.energy_mae / n.energy : 0.0};
+                n.energy > 0.0 ? sum.energy_typical / n.energy : 0.0};
     }
 };
 
@@ -73,33 +73,25 @@ LabelStatistics PartedData::training_labels() const {
 }
 
 LabelErrors PartedData::training_errors(const Eigen::VectorXd& weights, const Eigen::VectorXd& e0) const {
-    SquaredErrors errors;
+    ErrorSums errors;
     for (int k = 0; k < n_parts(); ++k) errors.add(part(k).errors(weights, e0), part(k));
-    return errors.rms();
-}
-
-RegressionOptions with_precisions_of(const Solution& solution, RegressionOptions options) {
-    options.evidence.mode = bayes::EvidenceMode::fixed;
-    options.evidence.weight_precision = solution.posterior.evidence().weight_precision;
-    options.evidence.noise_precision = solution.posterior.evidence().noise_precision;
-    return options;
+    return errors.errors();
 }
 
 Validated validate(const PartedData& data, const std::vector<bayes::CholeskyFactor>& prior,
                    const RegressionOptions& options) {
     Solution all = solve(data.training(), prior, options);
-    SquaredErrors errors;
+    ErrorSums errors;
     const auto predict = [&](int part, const Solution& solution) {
         errors.add(data.part(part).errors(solution.posterior.weights(), solution.e0), data.part(part));
     };
     if (data.held_out()) {
         predict(data.n_parts(), all);
     } else if (data.n_parts() > 1) {
-        const RegressionOptions fixed = with_precisions_of(all, options);
         for (int part = 0; part < data.n_parts(); ++part)
-            predict(part, solve(data.training_without(part), prior, fixed));
+            predict(part, solve_with_precisions(data.training_without(part), prior, options, all));
     }
-    return {std::move(all), errors.rms()};
+    return {std::move(all), errors.errors()};
 }
 
 }  // namespace mlff

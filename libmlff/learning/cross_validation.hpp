@@ -58,7 +58,4 @@ struct Validated {
 [[nodiscard]] Validated validate(const PartedData& data, const std::vector<bayes::CholeskyFactor>& prior,
                                  const RegressionOptions& options);
 
-/// Options that fix the precisions at those of a solution.
-[[nodiscard]] RegressionOptions with_precisions_of(const Solution& solution, RegressionOptions options);
-
 }  // namespace mlff

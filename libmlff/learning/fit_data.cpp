@@ -237,16 +237,16 @@ ForceField TrainingPass::force_field(Solution solution, Provenance provenance) c
 ForceField TrainingPass::force_field_without(int part, const Solution& all, const RegressionOptions& options) const {
     RegressionData data = data_.training_without(part);
     const LabelStatistics labels = data.labels();
-    Solution solution = solve(std::move(data), factor_prior(options.prior, references_, kernel_power_),
-                              with_precisions_of(all, options));
+    Solution solution =
+        solve_with_precisions(std::move(data), factor_prior(options.prior, references_, kernel_power_), options, all);
     return make_force_field(labels, {}, data_.part(0).species(), std::move(solution), descriptor_, kernel_power_,
                             references_, {});
 }
 
 double score(const LabelErrors& errors, const LabelScales& deviations) {
-    const double force = errors.force / deviations.force, energy = errors.energy_mae / deviations.energy;
+    const double force = errors.force / deviations.force, energy = errors.energy_typical / deviations.energy;
     if (energy == 0.0) return force;
-    return force == 0.0 ? energy : std::sqrt(force * energy);
+    return force == 0.0 ? energy : std::pow(force, 0.75) * std::pow(energy, 0.25);
 }
 
 WeightedFit choose_energy_weight(const TrainingPass& pass, RegressionOptions options) {

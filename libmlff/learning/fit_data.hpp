@@ -106,9 +106,10 @@ class TrainingPass {
     PartedData data_;
 };
 
-/// Goodness of a fit in one number, for choosing: geometric mean of the force error (rms) and the energy error (mean
-/// absolute: energies are few, and a few odd structures must not decide) relative to the deviations of the labels; the
-/// force error alone if there are no energies. Lower is better.
+/// Goodness of a fit in one number, for choosing: geometric mean of the force error (rms), counted three times, and the
+/// typical energy error, relative to the deviations of the labels; the force error alone if there are no energies. Lower
+/// is better. Energies are one per structure: from settings to settings chance changes their error several times as much
+/// as that of the forces, and counted the same they would decide nearly alone.
 [[nodiscard]] double score(const LabelErrors& errors, const LabelScales& deviations);
 
 /// A fit with the energy weight that gives the best score, out of 1, 3, 10, ... 300, sought from that of `options`.

@@ -57,6 +57,45 @@ bayes::TriangularFactor read_factor(Message& message) {
     return factor;
 }
 
+struct WeightedError {
+    double times_weight, weight;  ///< |difference| × weight
+};
+/// Mean absolute value without the largest tenth, by weight; 0 of none.
+double mean_of_most(std::vector<WeightedError> errors) {
+    std::sort(errors.begin(), errors.end(), [](const WeightedError& a, const WeightedError& b) {
+        return a.times_weight * b.weight < b.times_weight * a.weight;
+    });
+    double most = 0.0, counted = 0.0, sum = 0.0;
+    for (const auto& error : errors) most += 0.9 * error.weight;
+    for (const auto& error : errors) {
+        const double share = std::min(error.weight, most - counted) / error.weight;
+        if (!(share > 0.0)) break;
+        sum += share * error.times_weight;
+        counted += share * error.weight;
+    }
+    return counted > 0.0 ? sum / counted : 0.0;
+}
+
+/// What is left to solve once labels have their units: R of all rows, and how many.
+struct ScaledProblem {
+    LabelUnits units;
+    MatrixXd R;
+    Index n_rows = 0;
+};
+ScaledProblem scaled_problem(RegressionData data, const RegressionOptions& options) {
+    options.validate();
+    if (data.n_references() == 0) throw InputError("there is no local reference configuration to fit with");
+    ScaledProblem problem;
+    problem.units = units_of(data.labels(), data.species(), options);
+    for (const auto& [factor, weight] : {std::pair{&data.energy(), options.weights.energy},
+                                         {&data.force(), options.weights.force},
+                                         {&data.stress(), options.weights.stress}})
+        if (weight > 0.0) problem.n_rows += factor->n_rows();
+    if (problem.n_rows == 0) throw InputError("the training data hold no labels with a positive weight");
+    problem.R = std::move(data).in_units(problem.units, options.weights).R();  // and nothing else is left of the data
+    return problem;
+}
+
 }  // namespace
 
 void RegressionOptions::validate() const {
@@ -174,15 +213,13 @@ LabelErrors RegressionData::errors(const VectorXd& weights, const VectorXd& e0) 
     all << weights, e0, -1.0;
     VectorXd without_e0(n_references_ + 1);
     without_e0 << weights, -1.0;
-    double absolute = 0.0, of_weights = 0.0;
-    for (const auto& row : energy_rows_) {
-        absolute += std::abs(row.dot(all));
-        of_weights += row.segment(n_references_, e0.size()).sum();  // the shares of the species add up to 1
-    }
+    std::vector<WeightedError> energies;
+    for (const auto& row : energy_rows_)  // the shares of the species add up to 1
+        energies.push_back({std::abs(row.dot(all)), row.segment(n_references_, e0.size()).sum()});
     return {.energy = rms(energy_, counts_.energy, all),
             .force = rms(force_, counts_.force, without_e0),
             .stress = rms(stress_, counts_.stress, without_e0),
-            .energy_mae = energy_rows_.empty() ? 0.0 : absolute / of_weights};
+            .energy_typical = mean_of_most(std::move(energies))};
 }
 
 std::vector<bayes::CholeskyFactor> factor_prior(Prior prior, const std::vector<LocalReferences>& references,
@@ -208,11 +245,13 @@ LabelUnits units_of(const LabelStatistics& labels, const std::vector<int>& speci
 
 bayes::TriangularFactor RegressionData::in_units(const LabelUnits& units, const LabelWeights& weights) && {
     RegressionData own = std::move(*this);  // gives back the room of energies and stress on return
+    // Forces first: what is stacked under their triangle needs no room of its own.
     bayes::TriangularFactor all =
         weights.force > 0.0 ? std::move(own.force_) : bayes::TriangularFactor(own.n_references_ + 1);
     all.scale(1.0 / units.scales.force);
     if (weights.stress > 0.0) all.merge(own.stress_, 1.0 / units.scales.stress);
     if (weights.energy > 0.0) {
+        // About the baseline; with that the composition columns have done their duty.
         const auto about_e0 = [&, n = own.n_references_, factor = 1.0 / units.scales.energy](const auto& rows) {
             MatrixXd energy(rows.rows(), n + 1);
             energy.leftCols(n) = factor * rows.leftCols(n);
@@ -226,17 +265,16 @@ bayes::TriangularFactor RegressionData::in_units(const LabelUnits& units, const 
 }
 
 Solution solve(RegressionData data, const std::vector<bayes::CholeskyFactor>& prior, const RegressionOptions& options) {
-    options.validate();
-    if (data.n_references() == 0) throw InputError("there is no local reference configuration to fit with");
-    const LabelUnits units = units_of(data.labels(), data.species(), options);
-    Index n_rows = 0;
-    for (const auto& [factor, weight] : {std::pair{&data.energy(), options.weights.energy},
-                                         {&data.force(), options.weights.force},
-                                         {&data.stress(), options.weights.stress}})
-        if (weight > 0.0) n_rows += factor->n_rows();
-    if (n_rows == 0) throw InputError("the training data hold no labels with a positive weight");
-    MatrixXd R = std::move(data).in_units(units, options.weights).R();  // and nothing else is left of the data
-    return {bayes::fit(std::move(R), n_rows, options.evidence, prior), units.e0, units.scales};
+    ScaledProblem problem = scaled_problem(std::move(data), options);
+    return {bayes::fit(std::move(problem.R), problem.n_rows, options.evidence, prior), std::move(problem.units.e0),
+            problem.units.scales};
+}
+
+Solution solve_with_precisions(RegressionData data, const std::vector<bayes::CholeskyFactor>& prior,
+                               const RegressionOptions& options, const Solution& other) {
+    ScaledProblem problem = scaled_problem(std::move(data), options);
+    return {bayes::fit_with_precisions(std::move(problem.R), problem.n_rows, other.posterior.evidence(), prior),
+            std::move(problem.units.e0), problem.units.scales};
 }
 
 ForceField make_force_field(const LabelStatistics& labels, const LabelErrors& errors, const std::vector<int>& species,

@@ -35,10 +35,10 @@ struct LabelCounts {
 /// Root mean square differences between prediction and label, 0 for a kind without labels. Structures with weights
 /// count so.
 struct LabelErrors {
-    double energy = 0.0;      ///< [eV/atom]
-    double force = 0.0;       ///< [eV/Å], over components
-    double stress = 0.0;      ///< [eV/Å³], over the six components
-    double energy_mae = 0.0;  ///< [eV/atom], mean absolute: not led by a few odd ones
+    double energy = 0.0;          ///< [eV/atom]
+    double force = 0.0;           ///< [eV/Å], over components
+    double stress = 0.0;          ///< [eV/Å³], over the six components
+    double energy_typical = 0.0;  ///< [eV/atom], mean absolute, the worst tenth left out: a few odd ones do not lead it
 };
 
 /// Units of the labels and the baseline of the energies that a regression works in.
@@ -54,7 +54,7 @@ struct LabelUnits {
 ///   energy: [Φ | n_s/N | E/N]        forces: [Φ | F]        stress: [Φ | σ]
 ///
 /// Rows come structure by structure and are not kept (but for the first `kept_energies` of energies, from which the
-/// mean absolute error is taken): memory 8 N_B² bytes for forces, and for energies and stress, which are few, at most
+/// typical error is taken): memory 8 N_B² bytes for forces, and for energies and stress, which are few, at most
 /// that, whatever the number of structures.
 class RegressionData {
  public:
@@ -128,6 +128,11 @@ struct Solution {
 /// @throws InputError if the data hold no labels; NumericalError if a factorisation fails
 [[nodiscard]] Solution solve(RegressionData data, const std::vector<bayes::CholeskyFactor>& prior,
                              const RegressionOptions& options);
+
+/// As solve, with the precisions (s_w, s_v) of a solution to other data, in a fraction of the time: for fits that have
+/// not seen a part.
+[[nodiscard]] Solution solve_with_precisions(RegressionData data, const std::vector<bayes::CholeskyFactor>& prior,
+                                             const RegressionOptions& options, const Solution& other);
 
 /// The force field of a solution. Fills the counts and training errors of `provenance`.
 /// @param labels  of the training data;  @param errors  on them

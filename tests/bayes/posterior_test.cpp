@@ -197,6 +197,22 @@ TEST(Posterior, FixedPairIsTikhonovRegularisation) {
     }
 }
 
+TEST(Posterior, PrecisionsOfAnotherFitNeedNoSpectrum) {
+    const MatrixXd Phi = ill_conditioned(50, 9, 1e6, 22), K = random_matrix(9, 9, 23);
+    const MatrixXd R = triangular_factor(Phi, random_matrix(50, 1, 24));
+    const CholeskyFactor prior = factor_kernel(K.transpose() * K);
+    const EvidenceOptions fixed{.mode = EvidenceMode::fixed, .weight_precision = 1e-5, .noise_precision = 4.0};
+    const Posterior whole = fit(R, 50, fixed, std::span(&prior, 1));
+    const Posterior quick = fit_with_precisions(R, 50, whole.evidence(), std::span(&prior, 1));
+    EXPECT_EQ(quick.weights(), whole.weights());
+    EXPECT_EQ(quick.factor(), whole.factor());
+    EXPECT_EQ(quick.noise_variance(), 0.25);
+    EXPECT_EQ(quick.evidence().gamma, 0.0);  // not worked out
+    MatrixXd broken = R;
+    broken(0, 3) = std::nan("");
+    EXPECT_THROW((void)fit_with_precisions(broken, 50, whole.evidence()), std::invalid_argument);
+}
+
 TEST(Posterior, VarianceOfAnUnseenDirectionIsThatOfThePrior) {
     MatrixXd Phi = random_matrix(40, 6, 25);
     Phi.col(4).setZero();

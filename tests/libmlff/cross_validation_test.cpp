@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "libmlff/learning/error_report.hpp"
 #include "libmlff/learning/fit_data.hpp"
@@ -43,7 +45,7 @@ TEST(CrossValidation, LeavesOutWhatItPredicts) {
     const TrainingPass pass(data, {}, options, quiet);
     const Validated fitted = pass.validate(options.regression);
     ErrorReport all;
-    double energy = 0.0, force = 0.0, stress = 0.0;
+    double energy = 0.0, force = 0.0, stress = 0.0, typical = 0.0;
     for (std::size_t part = 0; part < 3; ++part) {
         RegressionData others(pass.data().part(0).n_references(), pass.data().part(0).species());
         for (const auto& item : part_of(data, part, true)) {
@@ -53,20 +55,33 @@ TEST(CrossValidation, LeavesOutWhatItPredicts) {
                                    item.structure),
                        item);
         }
+        const bayes::Evidence& of_all = fitted.solution.posterior.evidence();
+        RegressionOptions fixed = options.regression;
+        fixed.evidence.mode = bayes::EvidenceMode::fixed;
+        fixed.evidence.weight_precision = of_all.weight_precision;
+        fixed.evidence.noise_precision = of_all.noise_precision;
         const ForceField model =
             fit(others, std::make_shared<descriptors::Descriptor>(options.force_field.descriptor, 1),
-                options.force_field.kernel_power, pass.references(),
-                with_precisions_of(fitted.solution, options.regression), {});
+                options.force_field.kernel_power, pass.references(), fixed, {});
         const ErrorReport report = errors_on(model, part_of(data, part, false));
         energy += std::pow(report.energy.rmse(), 2) / 3.0;
         force += std::pow(report.force.rmse(), 2) / 3.0;
         stress += std::pow(report.stress.rmse(), 2) / 3.0;
+        ForceFieldCalculator calculator(model);
+        std::vector<double> absolute;
+        for (const auto& [structure, labels, origin, group, weight] : part_of(data, part, false))
+            absolute.push_back(std::abs(calculator.evaluate(structure).energy - *labels.energy) /
+                               static_cast<double>(structure.size()));
+        std::sort(absolute.begin(), absolute.end());
+        ASSERT_EQ(absolute.size(), 6u);  // nine tenths of six are five and two fifths
+        typical += (std::accumulate(absolute.begin(), absolute.end() - 1, 0.0) + 0.4 * absolute.back()) / 5.4 / 3.0;
         const ForceField same = pass.force_field_without(static_cast<int>(part), fitted.solution, options.regression);
         expect_close(errors_on(same, part_of(data, part, false)).force.rmse(), report.force.rmse());
     }
     expect_close(fitted.errors.energy, std::sqrt(energy));
     expect_close(fitted.errors.force, std::sqrt(force));
     expect_close(fitted.errors.stress, std::sqrt(stress));
+    expect_close(fitted.errors.energy_typical, typical);
     // What a fit has not seen is predicted worse.
     const ForceField model = pass.force_field(fitted.solution, {});
     EXPECT_GT(fitted.errors.force, model.provenance().rmse_force);

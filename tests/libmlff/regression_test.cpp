@@ -204,7 +204,7 @@ TEST(Regression, AWeightIsANumberOfStructures) {
     EXPECT_NEAR(of_weighted.energy, of_repeated.energy, 1e-10 * of_repeated.energy);
     EXPECT_NEAR(of_weighted.force, of_repeated.force, 1e-10 * of_repeated.force);
     EXPECT_NEAR(of_weighted.stress, of_repeated.stress, 1e-10 * of_repeated.stress);
-    EXPECT_NEAR(of_weighted.energy_mae, of_repeated.energy_mae, 1e-10 * of_repeated.energy_mae);
+    EXPECT_NEAR(of_weighted.energy_typical, of_repeated.energy_typical, 1e-10 * of_repeated.energy_typical);
 }
 
 TEST(Regression, CompositionEnergies) {
