@@ -17,15 +17,15 @@ std::string trial_line(const Trial& trial) {
     const auto& d = trial.force_field.descriptor;
     return fmt::format(
         "radial {:.2f}/{:.2f} Å x{:<2}{} angular {:.2f}/{:.2f} Å x{:<2} l_max {} beta {:.2f} {} power {}{} | "
-        "D {:4} refs {:4} {}w_E {:3g} | E {:6.2f} meV/atom  F {:6.1f} meV/Å  S {:.3f} GPa | {:5.1f} us/atom {:5.1f} "
-        "s{}",
+        "D {:4} refs {:4} {}w_E {:3g} | E {:6.2f} meV/atom  F {:6.1f} meV/Å  S {:.3f} GPa  score {:.5f} | {:5.1f} "
+        "us/atom {:5.1f} s{}",
         d.radial.cutoff, d.radial.width, d.radial.functions,
         d.radial.decay > 0.0 ? fmt::format(" decay {:g} Å", d.radial.decay) : "", d.angular.cutoff, d.angular.width,
         d.angular.functions, d.angular.l_max, d.radial_weight, name_of(d.normalization), trial.force_field.kernel_power,
         d.compression == descriptors::Compression::element ? " element" : "", trial.descriptor_size, trial.n_references,
         trial.force_field.metric == Metric::learned ? "learned metric " : "", trial.weights.energy,
         trial.errors.energy * milli, trial.errors.force * milli,
-        trial.errors.stress * units::ev_per_cubic_angstrom_in_gpa, trial.microseconds, trial.seconds,
+        trial.errors.stress * units::ev_per_cubic_angstrom_in_gpa, trial.score, trial.microseconds, trial.seconds,
         trial.better ? "  better" : "");
 }
 

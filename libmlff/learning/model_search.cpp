@@ -3,11 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cmath>
 #include <numeric>
-#include <set>
 #include <stdexcept>
+#include <utility>
 
 #include "libmlff/errors.hpp"
 #include "libmlff/learning/component_selection.hpp"
@@ -18,13 +19,19 @@ namespace {
 
 using Eigen::Index;
 
-constexpr double improvement = 0.99;     ///< of the score: a smaller gain is noise
-constexpr double search_share = 0.5;     ///< of the time; the rest is for the passes over all data
-constexpr double trials_expected = 30;   ///< that should fit into the search
+constexpr double improvement = 0.995;    ///< of the score: a smaller gain is noise
 constexpr double sample_atoms = 3000.0;  ///< of the structures that settings are tried on, at first
 constexpr Index trial_references = 600;  ///< of all species, at first
+constexpr std::size_t retried = 4;       ///< settings that are tried again on a larger sample
 constexpr double trial_exponent = 2.5;   ///< of the time of a trial as structures and references grow together
 constexpr double usual_weight = 30.0;    ///< of energies, one per structure, beside its many forces: where to start
+
+/// Of the search for settings, each with a larger sample if the time is enough for that many trials.
+struct Stage {
+    double end;  ///< in the time of all; what comes after the last is for passes over all data
+    double n_trials;
+};
+constexpr std::array stages = {Stage{0.1, 20}, Stage{0.3, 15}, Stage{0.55, 10}};
 
 class Stopwatch {
  public:
@@ -134,31 +141,6 @@ Trial judged(const TrainingPass& pass, const FitOptions& options, const Validate
     return trial;
 }
 
-/// What numbers of references are judged by: the forces, whose many labels tell. Energies are few and those of rare
-/// kinds of structures far off, so that with them chance would decide.
-double error_for_size(const LabelErrors& errors) { return errors.force > 0.0 ? errors.force : errors.energy_mae; }
-
-/// From `now` one setting at a time to its neighbouring values, as long as that is better and there is time.
-Settings coordinate_search(Settings now, std::size_t n_species, const std::function<bool()>& out_of_time,
-                           const std::function<bool(const Settings&)>& is_better) {
-    std::set<Settings> tried = {now};
-    for (bool moved = true; moved;) {
-        moved = false;
-        for (std::size_t setting = 0;; ++setting) {
-            const auto moves = neighbours_of(now, n_species);
-            if (setting == moves.size()) break;
-            for (const Settings& next : moves[setting]) {
-                if (out_of_time()) return now;
-                if (!tried.insert(next).second || !is_better(next)) continue;
-                now = next;
-                moved = true;
-                break;
-            }
-        }
-    }
-    return now;
-}
-
 /// One in so many: about `sample_atoms` atoms.
 double few_structures(const std::vector<LabeledStructure>& training) {
     double n_atoms = 0.0;
@@ -172,9 +154,11 @@ struct Sample {
     std::vector<LabeledStructure> training, validation;
     double references;
 };
+/// @param one_in  structures; below 1: all of them, with so many more references
 Sample sample_of(const std::vector<LabeledStructure>& training, const std::vector<LabeledStructure>& validation,
                  double one_in) {
-    return {sample_structures(training, one_in), sample_structures(validation, one_in),
+    const double structures = std::max(1.0, one_in);
+    return {sample_structures(training, structures), sample_structures(validation, structures),
             static_cast<double>(trial_references) * few_structures(training) / one_in};
 }
 /// References of the species that has most if there are to be `all` of them.
@@ -186,7 +170,7 @@ Index few_references(const Sample& sample, const FitOptions& options, const std:
     return std::min(options.max_references, std::max<Index>(150, most_of(sample.references, shares)));
 }
 
-/// One trial: a pass over the sample with few references, with the best energy weight.
+/// One trial: a pass over the sample with few references.
 Trial try_settings(const Sample& sample, FitOptions options) {
     const Stopwatch watch;
     const auto silent = [](long, long, const std::string&) {};
@@ -195,11 +179,165 @@ Trial try_settings(const Sample& sample, FitOptions options) {
         few_references(sample, options, reference_shares(sample.training, species, options.shares));
     options.force_field.descriptor = resolve_components(sample.training, species, options.force_field);
     const TrainingPass pass(sample.training, sample.validation, options, silent);
-    const WeightedFit fit = choose_energy_weight(pass, options.regression);
-    options.regression.weights = fit.weights;
-    Trial trial = judged(pass, options, fit.fit, sample.training);
+    Trial trial = judged(pass, options, pass.validate(options.regression), sample.training);
     trial.seconds = watch.seconds();
     return trial;
+}
+
+/// How many times the references of a pass another may have, at most twice. After the last one come smaller sizes,
+/// errors and calibration, which together take no longer than it.
+/// @param left  [s];  @param last  what the pass took [s];  @param exponent  of the time as the references grow
+double affordable_factor(double left, double last, double exponent) {
+    return std::min(2.0, std::pow(std::max(0.0, left) / (2.0 * last), 1.0 / exponent));
+}
+
+/// What a search works with.
+struct SearchContext {
+    const std::vector<LabeledStructure>& training;
+    const std::vector<LabeledStructure>& validation;
+    FitOptions options;  ///< with what has been found so far
+    std::function<void(const Trial&)> record;
+};
+
+/// Settings by trials on a sample that grows.
+class SettingsSearch {
+ public:
+    explicit SettingsSearch(SearchContext& context)
+        : context_(context),
+          one_in_(few_structures(context.training)),
+          sample_(sample_of(context.training, context.validation, one_in_)) {
+        (void)improves({});
+    }
+
+    [[nodiscard]] const Settings& best() const { return tried_[best_].settings; }
+    [[nodiscard]] double trial_seconds() const { return tried_.back().trial.seconds; }  ///< of the last
+    [[nodiscard]] double one_in() const { return std::max(1.0, one_in_); }              ///< structures
+    /// Of a trial, of the species that has most.
+    [[nodiscard]] Index references() const {
+        return few_references(
+            sample_, context_.options,
+            reference_shares(context_.training, species_of(context_.training), context_.options.shares));
+    }
+
+    /// So many times the structures and references, or references alone once there are all structures. The best few
+    /// settings have to prove themselves again: few references rank them only roughly as many do.
+    void enlarge(double factor) {
+        auto ranked = std::exchange(tried_, {});
+        std::stable_sort(ranked.begin(), ranked.end(),
+                         [](const Tried& a, const Tried& b) { return a.trial.score < b.trial.score; });
+        ranked.resize(std::min(ranked.size(), retried));
+        one_in_ /= factor;
+        sample_ = sample_of(context_.training, context_.validation, one_in_);
+        for (const Tried& old : ranked) (void)improves(old.settings);
+    }
+
+    /// Coordinate search from the best: one setting at a time to its neighbouring values, as long as that is better
+    /// and there is time.
+    void improve(const std::function<bool()>& out_of_time) {
+        for (bool moved = true; moved;) {
+            moved = false;
+            for (std::size_t setting = 0;; ++setting) {
+                const auto moves = neighbours_of(best(), species_of(context_.training).size());
+                if (setting == moves.size()) break;
+                for (const Settings& next : moves[setting]) {
+                    if (out_of_time()) return;
+                    if (is_tried(next) || !improves(next)) continue;
+                    moved = true;
+                    break;
+                }
+            }
+        }
+    }
+
+ private:
+    struct Tried {
+        Settings settings;
+        Trial trial;
+    };
+
+    [[nodiscard]] bool is_tried(const Settings& settings) const {
+        return std::any_of(tried_.begin(), tried_.end(),
+                           [&](const Tried& tried) { return tried.settings == settings; });
+    }
+
+    /// Whether a trial of these is better than all before on this sample.
+    bool improves(const Settings& settings) {
+        FitOptions options = context_.options;
+        options.force_field = settings.options();
+        Trial trial = try_settings(sample_, std::move(options));
+        trial.better = tried_.empty() || trial.score < improvement * tried_[best_].trial.score;
+        tried_.push_back({settings, trial});
+        if (trial.better) best_ = tried_.size() - 1;
+        context_.record(trial);
+        return trial.better;
+    }
+
+    SearchContext& context_;
+    double one_in_;
+    Sample sample_;
+    std::vector<Tried> tried_;  ///< on this sample
+    std::size_t best_ = 0;
+};
+
+/// A pass over all structures with so many references. The energy weight is chosen with all of them.
+/// @param smaller  one with fewer; null: none
+SearchResult full_pass(const SearchContext& context, Index references, const SearchResult* smaller,
+                       const Progress& progress) {
+    const Stopwatch watch;
+    FitOptions options = context.options;
+    options.max_references = references;
+    TrainingPass pass(context.training, context.validation, options, progress);
+    WeightedFit weighed = choose_energy_weight(pass, options.regression);
+    options.regression.weights = weighed.weights;
+    Trial trial = judged(pass, options, weighed.fit, context.training);
+    trial.better = smaller == nullptr || trial.score < smaller->trials.back().score;
+    trial.seconds = watch.seconds();
+    context.record(trial);
+    return {std::move(options), {std::move(trial)}, std::move(pass), std::move(weighed.fit)};
+}
+
+/// As many references as the time allows, in steps, as long as that is better.
+/// @param first    references of the first pass
+/// @param seconds  that are left
+SearchResult grow_references(SearchContext& context, Index first, double seconds, const Progress& progress) {
+    const Stopwatch watch;
+    SearchResult result = full_pass(context, first, nullptr, progress);
+    double exponent = trial_exponent;  // measured from the second pass on
+    for (Index m = first;;) {
+        const double last = result.trials.back().seconds;
+        const double factor = affordable_factor(seconds - watch.seconds(), last, exponent);
+        const auto more = std::min(context.options.max_references, static_cast<Index>(factor * static_cast<double>(m)));
+        if (more < m * 5 / 4) return result;
+        context.options.regression.weights = result.options.regression.weights;
+        SearchResult larger = full_pass(context, more, &result, progress);
+        if (!larger.trials.back().better) return result;
+        result = std::move(larger);
+        if (result.pass.max_references() < more) return result;  // there are no more that differ
+        exponent = std::clamp(std::log(result.trials.back().seconds / last) / std::log(factor), 2.0, 3.0);
+        m = more;
+    }
+}
+
+/// Fewer references of the same pass may do better: the noise of the labels limits how many pay.
+void try_fewer_references(const SearchContext& context, Index least, SearchResult& result) {
+    const Index most = result.pass.max_references();
+    const TrainingPass all = result.pass;
+    double least_score = result.trials.back().score;
+    for (const double share_of_most : {0.7, 0.5, 0.35}) {
+        const auto fewer = static_cast<Index>(share_of_most * static_cast<double>(most));
+        if (fewer <= least) return;
+        TrainingPass part = all.with_references(fewer);
+        Validated fit = part.validate(result.options.regression);
+        Trial trial = judged(part, result.options, fit, context.training);
+        trial.better = trial.score < improvement * least_score;
+        context.record(trial);
+        if (!trial.better) return;
+        least_score = trial.score;
+        result.options.pool = result.options.candidates();
+        result.options.max_references = fewer;
+        result.pass = std::move(part);
+        result.fit = std::move(fit);
+    }
 }
 
 }  // namespace
@@ -228,109 +366,32 @@ SearchResult search_model(const std::vector<LabeledStructure>& training,
                           const SearchOptions& search, const Progress& progress) {
     search.validate();
     const Stopwatch watch;
-    FitOptions options = base;
-    if (options.regression.evidence.mode == bayes::EvidenceMode::maximise) options.regression.prior = Prior::kernel;
-    if (options.regression.weights.energy == LabelWeights{}.energy) options.regression.weights.energy = usual_weight;
-    const auto n_species = species_of(training).size();
     std::vector<Trial> trials;
-    std::optional<Trial> best;
-    double one_in = few_structures(training);
-    Sample sample = sample_of(training, validation, one_in);
-    const auto run_trial = [&](const FitOptions& tried) {
-        Trial trial = try_settings(sample, tried);
-        trial.better = !best || trial.score < best->score * improvement;
-        if (trial.better) best = trial;
-        options.regression.weights = best->weights;  // a good start for the next
-        trials.push_back(trial);
-        search.tell(trial);
-        progress(static_cast<long>(watch.seconds()), static_cast<long>(search.seconds), "choosing a force field");
-        return trial;
-    };
-    const auto with = [&](const Settings& settings) {
-        FitOptions result = options;
-        result.force_field = settings.options();
-        return result;
-    };
-    Settings now;
-    const auto out_of_time = [&] { return watch.seconds() > search_share * search.seconds; };
-    const auto enlarge = [&](double factor) {
-        one_in = std::max(1.0, one_in / factor);
-        sample = sample_of(training, validation, one_in);
-        best.reset();
-        (void)run_trial(with(now));
-    };
-    // More structures, if a trial on them still takes no more than its share.
-    const double share = search_share * search.seconds / trials_expected;
-    const double affordable = std::pow(share / run_trial(with(now)).seconds, 1.0 / trial_exponent);
-    if (one_in > 1.0 && affordable > 1.2) enlarge(affordable);
-    for (;;) {
-        now = coordinate_search(now, n_species, out_of_time,
-                                [&](const Settings& next) { return run_trial(with(next)).better; });
-        // The search has ended early: again, with more, if that leaves time for a dozen of settings.
-        const double left = search_share * search.seconds - watch.seconds();
-        const double factor = std::pow(std::max(0.0, left) / (12.0 * trials.back().seconds), 1.0 / trial_exponent);
-        if (one_in == 1.0 || factor < 1.2) break;
-        enlarge(factor);
-    }
-    options.force_field = now.options();
-    const std::vector<double> shares = reference_shares(training, species_of(training), options.shares);
-    const Index few = few_references(sample, options, shares);
+    SearchContext context{training, validation, base, [&](const Trial& trial) {
+                              search.tell(trial);
+                              trials.push_back(trial);
+                              progress(static_cast<long>(watch.seconds()), static_cast<long>(search.seconds),
+                                       "choosing a force field");
+                          }};
+    RegressionOptions& regression = context.options.regression;
+    if (regression.evidence.mode == bayes::EvidenceMode::maximise) regression.prior = Prior::kernel;
+    if (regression.weights.energy == LabelWeights{}.energy) regression.weights.energy = usual_weight;
 
-    // All structures, with references in steps, as far as the time goes.
-    const auto record = [&](Trial trial) {
-        search.tell(trial);
-        trials.push_back(std::move(trial));
-    };
-    const auto full_pass = [&](Index references, const SearchResult* smaller) {
-        const Stopwatch own;
-        FitOptions sized = options;
-        sized.max_references = references;
-        TrainingPass pass(training, validation, sized, progress);
-        WeightedFit weighed = choose_energy_weight(pass, options.regression);
-        options.regression.weights = sized.regression.weights = weighed.weights;
-        Validated fit = std::move(weighed.fit);
-        Trial trial = judged(pass, sized, fit, training);
-        trial.seconds = own.seconds();
-        trial.better = smaller == nullptr || error_for_size(fit.errors) <  // with the same energy weight
-                                                 error_for_size(smaller->pass.validate(sized.regression).errors);
-        record(trial);
-        return SearchResult{std::move(sized), {}, std::move(pass), std::move(fit)};
-    };
-    Index m = std::min(base.max_references, few);
-    SearchResult result = full_pass(m, nullptr);
-    double exponent = 2.5;  // of the time of a pass as it grows with the references; measured from the second pass on
-    for (;;) {
-        // After the last pass come smaller sizes, errors and calibration; together they take no longer than it.
-        const double last = trials.back().seconds, left = search.seconds - watch.seconds();
-        const double factor = std::min(2.0, std::pow(std::max(0.0, left) / (2.0 * last), 1.0 / exponent));
-        const auto more = std::min(base.max_references, static_cast<Index>(factor * static_cast<double>(m)));
-        if (more < m * 5 / 4) break;
-        SearchResult larger = full_pass(more, &result);
-        if (!trials.back().better) break;
-        result = std::move(larger);
-        if (result.pass.max_references() < more) break;  // there are no more that differ
-        exponent = std::clamp(std::log(trials.back().seconds / last) / std::log(factor), 2.0, 3.0);
-        m = more;
+    SettingsSearch settings(context);
+    for (const auto& [end, n_trials] : stages) {
+        const double until = end * search.seconds;
+        const double share = std::max(0.0, until - watch.seconds()) / n_trials;
+        const double factor = std::pow(share / settings.trial_seconds(), 1.0 / trial_exponent);
+        if (factor > 1.2) settings.enlarge(factor);
+        settings.improve([&] { return watch.seconds() > until; });
     }
-    // Fewer references of the same pass may do better: the noise of the labels limits how many pay.
-    const Index most = result.pass.max_references();
-    const TrainingPass all = result.pass;
-    double least = error_for_size(result.fit.errors);
-    for (const double share_of_most : {0.7, 0.5, 0.35}) {
-        const auto fewer = static_cast<Index>(share_of_most * static_cast<double>(most));
-        if (fewer <= few) break;
-        TrainingPass part = all.with_references(fewer);
-        Validated fit = part.validate(result.options.regression);
-        Trial trial = judged(part, result.options, fit, training);
-        trial.better = error_for_size(fit.errors) < improvement * least;
-        record(trial);
-        if (!trial.better) break;
-        least = error_for_size(fit.errors);
-        result.options.pool = result.options.candidates();
-        result.options.max_references = fewer;
-        result.pass = std::move(part);
-        result.fit = std::move(fit);
-    }
+    context.options.force_field = settings.best().options();
+    const double left = search.seconds - watch.seconds();
+    const double factor = affordable_factor(left, settings.trial_seconds() * settings.one_in(), trial_exponent);
+    const Index few = settings.references();
+    const auto first = std::max(static_cast<Index>(factor * static_cast<double>(few)), few / 4 + 1);
+    SearchResult result = grow_references(context, std::min(base.max_references, first), left, progress);
+    try_fewer_references(context, few, result);
     result.trials = std::move(trials);
     return result;
 }

@@ -19,7 +19,7 @@ struct Trial {
     double score = 0.0;                ///< lower is better (fit_data.hpp)
     double microseconds = 0.0;         ///< of one evaluation of energy and forces, per atom, on the present threads
     double seconds = 0.0;              ///< that the trial took
-    bool better = false;  ///< than all before: by the score; in forces, where the number of references grows
+    bool better = false;               ///< than all before on the same sample, by the score
 };
 
 struct SearchOptions {
@@ -40,9 +40,9 @@ struct SearchResult {
 
 /// Chooses cutoffs, widths, basis sizes, l_max, radial weight, kernel power, compression, energy weight and number of
 /// references for labelled data within a budget of time. First a coordinate search on part of the structures with few
-/// references: one setting at a time is moved to its neighbouring values, and a move that improves the errors on
-/// unseen data stays. Then as many references as time and memory allow, as long as the forces on unseen data get
-/// better: the energies, fewer and of rare kinds of structures far off, do not tell how many.
+/// references and one energy weight: one setting at a time is moved to its neighbouring values, and a move that improves
+/// the score on unseen data stays. Twice more of both, where the best few settings prove themselves again. Then as many
+/// references as time and memory allow, each time with the best energy weight, as long as the score gets better.
 ///
 /// Basis sizes follow cutoffs and widths, so that they resolve what the width leaves visible. The kernel prior is used
 /// (it extrapolates better here) unless the given options fix the precisions. Depends on the speed of the machine; the
@@ -56,8 +56,8 @@ struct SearchResult {
 [[nodiscard]] double measure_speed(const ForceField& force_field, const std::vector<LabeledStructure>& data);
 
 /// The descriptor as given and smaller ones (half and a quarter of the angular components, smaller l_max, fewer radial
-/// functions) and with the other compression: each tried on part of the structures with few references and its best
-/// energy weight. Good for comparison among themselves only.
+/// functions) and with the other compression: each tried on part of the structures with few references. Good for
+/// comparison among themselves only.
 [[nodiscard]] std::vector<Trial> compare_descriptors(const std::vector<LabeledStructure>& training,
                                                      const std::vector<LabeledStructure>& validation,
                                                      const FitOptions& options, const Progress& progress);
