@@ -24,7 +24,7 @@ constexpr double sample_atoms = 3000.0;  ///< of the structures that settings ar
 constexpr Index trial_references = 600;  ///< of all species, at first
 constexpr std::size_t retried = 4;       ///< settings that are tried again on a larger sample
 constexpr double trial_exponent = 2.5;   ///< of the time of a trial as structures and references grow together
-constexpr double usual_weight = 30.0;    ///< of energies, one per structure, beside its many forces: where to start
+constexpr double usual_weight = 30.0;    ///< of energies in all trials: one per structure stands beside many forces
 
 /// Of the search for settings, each with a larger sample if the time is enough for that many trials.
 struct Stage {
