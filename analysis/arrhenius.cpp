@@ -7,8 +7,8 @@
 #include <cmath>
 
 #include "analysis/series.hpp"
+#include "libmlff/atoms/errors.hpp"
 #include "libmlff/atoms/units.hpp"
-#include "libmlff/errors.hpp"
 
 namespace mlff::analysis {
 

@@ -5,8 +5,8 @@
 #include <cmath>
 
 #include "libmlff/atoms/elements.hpp"
+#include "libmlff/atoms/errors.hpp"
 #include "libmlff/atoms/units.hpp"
-#include "libmlff/errors.hpp"
 
 namespace mlff::analysis {
 namespace {

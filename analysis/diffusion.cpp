@@ -7,8 +7,8 @@
 
 #include "analysis/series.hpp"
 #include "libmlff/atoms/elements.hpp"
+#include "libmlff/atoms/errors.hpp"
 #include "libmlff/atoms/units.hpp"
-#include "libmlff/errors.hpp"
 
 namespace mlff::analysis {
 namespace {

@@ -4,7 +4,7 @@
 
 #include <utility>
 
-#include "libmlff/errors.hpp"
+#include "libmlff/atoms/errors.hpp"
 #include "libmlff/io/extxyz.hpp"
 #include "libmlff/io/h5md.hpp"
 #include "libmlff/io/lammps_dump.hpp"

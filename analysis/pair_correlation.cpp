@@ -10,7 +10,7 @@
 #include <tuple>
 
 #include "libmlff/atoms/elements.hpp"
-#include "libmlff/errors.hpp"
+#include "libmlff/atoms/errors.hpp"
 
 namespace mlff::analysis {
 namespace {

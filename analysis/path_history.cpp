@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "libmlff/atoms/elements.hpp"
-#include "libmlff/errors.hpp"
+#include "libmlff/atoms/errors.hpp"
 
 namespace mlff::analysis {
 namespace {

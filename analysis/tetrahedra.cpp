@@ -10,8 +10,8 @@
 
 #include "analysis/fourier.hpp"
 #include "libmlff/atoms/elements.hpp"
+#include "libmlff/atoms/errors.hpp"
 #include "libmlff/atoms/neighbor_list.hpp"
-#include "libmlff/errors.hpp"
 
 namespace mlff::analysis {
 namespace {

@@ -8,8 +8,8 @@
 #include <utility>
 
 #include "libmlff/atoms/elements.hpp"
+#include "libmlff/atoms/errors.hpp"
 #include "libmlff/atoms/units.hpp"
-#include "libmlff/errors.hpp"
 
 namespace mlff::analysis {
 namespace {

@@ -7,7 +7,7 @@
 #include <numbers>
 
 #include "analysis/images.hpp"
-#include "libmlff/errors.hpp"
+#include "libmlff/atoms/errors.hpp"
 
 namespace mlff::analysis {
 namespace {

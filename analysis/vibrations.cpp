@@ -7,7 +7,7 @@
 #include <numbers>
 
 #include "libmlff/atoms/elements.hpp"
-#include "libmlff/errors.hpp"
+#include "libmlff/atoms/errors.hpp"
 
 namespace mlff::analysis {
 namespace {

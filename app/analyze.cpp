@@ -17,9 +17,9 @@
 #include "app/rehearsal.hpp"
 #include "app/verb_settings.hpp"
 #include "app/verbs.hpp"
-#include "libmlff/errors.hpp"
+#include "libmlff/atoms/errors.hpp"
 #include "libmlff/io/config.hpp"
-#include "libmlff/version.hpp"
+#include "libmlff/model/version.hpp"
 
 namespace mlff::app {
 namespace {

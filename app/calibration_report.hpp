@@ -3,7 +3,7 @@
 #include <string>
 
 #include "app/console.hpp"
-#include "libmlff/learning/calibration.hpp"
+#include "libmlff/regression/calibration.hpp"
 
 namespace mlff::app {
 

@@ -10,11 +10,11 @@
 #include "app/rehearsal.hpp"
 #include "app/verb_settings.hpp"
 #include "app/verbs.hpp"
-#include "libmlff/errors.hpp"
-#include "libmlff/forecast.hpp"
+#include "libmlff/atoms/errors.hpp"
+#include "libmlff/data/data_summary.hpp"
 #include "libmlff/io/model_file.hpp"
 #include "libmlff/io/text_file.hpp"
-#include "libmlff/learning/data_summary.hpp"
+#include "libmlff/search/forecast.hpp"
 #include "reference/data.hpp"
 
 namespace mlff::app {

@@ -7,9 +7,9 @@
 #include "app/labeled_data.hpp"
 #include "app/settings.hpp"
 #include "app/verbs.hpp"
-#include "libmlff/errors.hpp"
+#include "libmlff/atoms/errors.hpp"
 #include "libmlff/io/model_file.hpp"
-#include "libmlff/production.hpp"
+#include "libmlff/search/compile.hpp"
 
 namespace mlff::app {
 namespace {

@@ -5,7 +5,7 @@
 #include "app/settings.hpp"
 #include "app/verbs.hpp"
 #include "libmlff/atoms/elements.hpp"
-#include "libmlff/errors.hpp"
+#include "libmlff/atoms/errors.hpp"
 #include "libmlff/io/data_file.hpp"
 #include "libmlff/io/h5md.hpp"
 #include "libmlff/io/lammps.hpp"
@@ -55,7 +55,8 @@ DataFile read(const ConvertArguments& arguments, DataFormat from) {
         return collect_frames(frames, arguments.input);
     }
     if (!species.empty())
-        throw InputError(fmt::format("--species is for LAMMPS and H5MD files; {} is {}", arguments.input, format_name(from)));
+        throw InputError(
+            fmt::format("--species is for LAMMPS and H5MD files; {} is {}", arguments.input, format_name(from)));
     return read_data_file(arguments.input, {}, from);
 }
 

@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "libmlff/learning/error_report.hpp"
+#include "libmlff/data/error_report.hpp"
 
 namespace mlff::app {
 

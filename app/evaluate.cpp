@@ -8,9 +8,9 @@
 #include "app/settings.hpp"
 #include "app/verbs.hpp"
 #include "libmlff/atoms/elements.hpp"
-#include "libmlff/force_field.hpp"
 #include "libmlff/io/extxyz.hpp"
 #include "libmlff/io/model_file.hpp"
+#include "libmlff/model/force_field.hpp"
 
 namespace mlff::app {
 namespace {

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "libmlff/errors.hpp"
+#include "libmlff/atoms/errors.hpp"
 
 namespace mlff::app {
 namespace {

@@ -11,15 +11,15 @@
 #include "app/verb_settings.hpp"
 #include "app/verbs.hpp"
 #include "libmlff/atoms/elements.hpp"
-#include "libmlff/errors.hpp"
+#include "libmlff/atoms/errors.hpp"
+#include "libmlff/data/data_summary.hpp"
+#include "libmlff/data/structure_weights.hpp"
 #include "libmlff/io/model_file.hpp"
-#include "libmlff/learning/component_selection.hpp"
-#include "libmlff/learning/data_summary.hpp"
-#include "libmlff/learning/distributed_fit.hpp"
-#include "libmlff/learning/model_search.hpp"
-#include "libmlff/learning/structure_weights.hpp"
+#include "libmlff/model/version.hpp"
 #include "libmlff/parallel/distributed_factor.hpp"
-#include "libmlff/version.hpp"
+#include "libmlff/parallel/distributed_fit.hpp"
+#include "libmlff/regression/component_selection.hpp"
+#include "libmlff/search/model_search.hpp"
 
 namespace mlff::app {
 namespace {

@@ -9,10 +9,10 @@
 #include "app/run_directory.hpp"
 #include "app/settings.hpp"
 #include "app/verbs.hpp"
-#include "libmlff/errors.hpp"
+#include "libmlff/atoms/errors.hpp"
 #include "libmlff/io/journal.hpp"
 #include "libmlff/io/vasp.hpp"
-#include "libmlff/version.hpp"
+#include "libmlff/model/version.hpp"
 #include "reference/supervision.hpp"
 
 namespace mlff::app {

@@ -7,7 +7,7 @@
 #include "app/console.hpp"
 #include "libmlff/io/config.hpp"
 #include "libmlff/io/extxyz.hpp"
-#include "libmlff/learning/reference_selection.hpp"
+#include "libmlff/regression/reference_selection.hpp"
 
 namespace mlff::app {
 

@@ -12,10 +12,10 @@
 #include "app/interrupt.hpp"
 #include "app/process.hpp"
 #include "app/verbs.hpp"
-#include "libmlff/errors.hpp"
+#include "libmlff/atoms/errors.hpp"
 #include "libmlff/io/text_file.hpp"
+#include "libmlff/model/version.hpp"
 #include "libmlff/parallel/worker.hpp"
-#include "libmlff/version.hpp"
 
 namespace {
 

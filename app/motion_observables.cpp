@@ -12,7 +12,7 @@
 #include "analysis/vibrations.hpp"
 #include "app/observable_parts.hpp"
 #include "libmlff/atoms/elements.hpp"
-#include "libmlff/errors.hpp"
+#include "libmlff/atoms/errors.hpp"
 
 namespace mlff::app {
 namespace {

@@ -4,10 +4,10 @@
 #include "app/labeled_data.hpp"
 #include "app/settings.hpp"
 #include "app/verbs.hpp"
-#include "libmlff/force_field.hpp"
 #include "libmlff/io/extxyz.hpp"
 #include "libmlff/io/model_file.hpp"
 #include "libmlff/io/vasp.hpp"
+#include "libmlff/model/force_field.hpp"
 
 namespace mlff::app {
 namespace {

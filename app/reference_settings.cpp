@@ -10,7 +10,7 @@
 
 #include "app/interrupt.hpp"
 #include "app/labeled_data.hpp"
-#include "libmlff/errors.hpp"
+#include "libmlff/atoms/errors.hpp"
 #include "libmlff/io/data_file.hpp"
 #include "libmlff/io/extxyz.hpp"
 #include "libmlff/io/text_file.hpp"

@@ -7,15 +7,15 @@
 
 #include "app/console.hpp"
 #include "app/run_directory.hpp"
-#include "libmlff/calculator.hpp"
 #include "libmlff/io/config.hpp"
+#include "libmlff/model/calculator.hpp"
 
 /// The section `reference` of train.yaml and run.yaml: who answers when the model is unsure.
 namespace mlff::app {
 
 struct ReferenceSettings {
     std::unique_ptr<Calculator> calculator;  ///< none for an external code that is not to be used
-    bool allow_change = false;  ///< go on though the reference is not the one that answered before
+    bool allow_change = false;               ///< go on though the reference is not the one that answered before
 };
 
 /// @param output   run directory; what an external code works on stands in its folder `reference`

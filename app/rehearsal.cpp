@@ -13,7 +13,7 @@
 #include <utility>
 
 #include "app/run_directory.hpp"
-#include "libmlff/thread_time.hpp"
+#include "libmlff/search/thread_time.hpp"
 
 namespace mlff::app {
 namespace {

@@ -5,8 +5,8 @@
 #include <memory>
 #include <optional>
 
-#include "libmlff/calculator.hpp"
-#include "libmlff/guard.hpp"
+#include "libmlff/model/calculator.hpp"
+#include "libmlff/model/guard.hpp"
 #include "md/driver.hpp"
 #include "md/trajectory.hpp"
 

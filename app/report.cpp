@@ -11,12 +11,12 @@
 #include "app/pictures.hpp"
 #include "app/report_page.hpp"
 #include "app/verbs.hpp"
-#include "libmlff/errors.hpp"
-#include "libmlff/force_field.hpp"
+#include "libmlff/atoms/errors.hpp"
 #include "libmlff/io/model_file.hpp"
 #include "libmlff/io/output_file.hpp"
 #include "libmlff/io/text_file.hpp"
-#include "libmlff/version.hpp"
+#include "libmlff/model/force_field.hpp"
+#include "libmlff/model/version.hpp"
 
 namespace mlff::app {
 namespace {

@@ -6,10 +6,10 @@
 #include "app/interrupt.hpp"
 #include "app/verb_settings.hpp"
 #include "app/verbs.hpp"
-#include "libmlff/errors.hpp"
-#include "libmlff/force_field.hpp"
+#include "libmlff/atoms/errors.hpp"
 #include "libmlff/io/model_file.hpp"
-#include "libmlff/version.hpp"
+#include "libmlff/model/force_field.hpp"
+#include "libmlff/model/version.hpp"
 
 namespace mlff::app {
 

@@ -11,7 +11,7 @@
 #include <filesystem>
 #include <sstream>
 
-#include "libmlff/errors.hpp"
+#include "libmlff/atoms/errors.hpp"
 #include "libmlff/io/encoding.hpp"
 #include "libmlff/io/text_file.hpp"
 

@@ -7,8 +7,8 @@
 #include <filesystem>
 
 #include "libmlff/atoms/elements.hpp"
+#include "libmlff/atoms/errors.hpp"
 #include "libmlff/atoms/neighbor_list.hpp"
-#include "libmlff/errors.hpp"
 #include "libmlff/io/vasp.hpp"
 
 namespace mlff::app {

@@ -6,11 +6,11 @@
 #include <string>
 #include <vector>
 
-#include "libmlff/calculator.hpp"
-#include "libmlff/guard.hpp"
 #include "libmlff/io/config.hpp"
 #include "libmlff/io/extxyz.hpp"
 #include "libmlff/learning/learner.hpp"
+#include "libmlff/model/calculator.hpp"
+#include "libmlff/model/guard.hpp"
 #include "md/driver.hpp"
 #include "md/trajectory.hpp"
 

@@ -6,9 +6,9 @@
 #include "app/settings.hpp"
 #include "app/verbs.hpp"
 #include "bayes/kernel.hpp"
-#include "libmlff/environments.hpp"
 #include "libmlff/io/vasp.hpp"
-#include "libmlff/learning/fit_data.hpp"
+#include "libmlff/model/environments.hpp"
+#include "libmlff/regression/fit_data.hpp"
 
 namespace mlff::app {
 

@@ -7,7 +7,7 @@
 #include "app/study_cost.hpp"
 #include "app/study_file.hpp"
 #include "app/verbs.hpp"
-#include "libmlff/errors.hpp"
+#include "libmlff/atoms/errors.hpp"
 #include "libmlff/io/extxyz.hpp"
 #include "libmlff/io/output_file.hpp"
 

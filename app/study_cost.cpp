@@ -11,10 +11,10 @@
 
 #include "app/reference_settings.hpp"
 #include "app/settings.hpp"
-#include "libmlff/environments.hpp"
-#include "libmlff/force_field.hpp"
 #include "libmlff/io/model_file.hpp"
-#include "libmlff/production.hpp"
+#include "libmlff/model/environments.hpp"
+#include "libmlff/model/force_field.hpp"
+#include "libmlff/search/compile.hpp"
 
 namespace mlff::app {
 namespace {

@@ -9,7 +9,7 @@
 #include <sstream>
 
 #include "app/settings.hpp"
-#include "libmlff/errors.hpp"
+#include "libmlff/atoms/errors.hpp"
 #include "libmlff/io/config.hpp"
 #include "libmlff/io/text_file.hpp"
 

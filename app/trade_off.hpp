@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "app/console.hpp"
-#include "libmlff/learning/model_search.hpp"
+#include "libmlff/search/model_search.hpp"
 
 /// What accuracy costs: models of several sizes side by side.
 namespace mlff::app {

@@ -5,10 +5,10 @@
 #include "app/training.hpp"
 #include "app/verb_settings.hpp"
 #include "app/verbs.hpp"
-#include "libmlff/errors.hpp"
-#include "libmlff/learning/fit_data.hpp"
+#include "libmlff/atoms/errors.hpp"
 #include "libmlff/learning/learning_log.hpp"
-#include "libmlff/version.hpp"
+#include "libmlff/model/version.hpp"
+#include "libmlff/regression/fit_data.hpp"
 
 namespace mlff::app {
 

@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "libmlff/errors.hpp"
+#include "libmlff/atoms/errors.hpp"
 
 namespace mlff::app {
 

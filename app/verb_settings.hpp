@@ -11,8 +11,8 @@
 #include "app/reference_settings.hpp"
 #include "app/settings.hpp"
 #include "libmlff/io/config.hpp"
-#include "libmlff/learning/fit_data.hpp"
-#include "libmlff/learning/model_search.hpp"
+#include "libmlff/regression/fit_data.hpp"
+#include "libmlff/search/model_search.hpp"
 
 /// The settings of the verbs that are driven by a file, apart from what the verbs do with them: `check` reads the same.
 /// Each is read from its file whole; @throws InputError file:line

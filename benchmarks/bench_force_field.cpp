@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "benchmarks/crystals.hpp"
-#include "libmlff/force_field.hpp"
-#include "libmlff/production.hpp"
+#include "libmlff/model/force_field.hpp"
+#include "libmlff/search/compile.hpp"
 #include "reference/embedded/catalogue.hpp"
 
 // Two systems, atoms displaced at random: AgI, bcc iodine with a = 5.06 Å as in the demo, default descriptors; and

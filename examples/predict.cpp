@@ -5,9 +5,9 @@
 #include <exception>
 
 #include "libmlff/atoms/elements.hpp"
-#include "libmlff/force_field.hpp"
 #include "libmlff/io/model_file.hpp"
 #include "libmlff/io/vasp.hpp"
+#include "libmlff/model/force_field.hpp"
 
 int main(int argc, char** argv) {
     if (argc != 3) {

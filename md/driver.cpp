@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "libmlff/atoms/elements.hpp"
-#include "libmlff/errors.hpp"
+#include "libmlff/atoms/errors.hpp"
 #include "md/integrator.hpp"
 
 namespace mlff::md {

@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "libmlff/calculator.hpp"
+#include "libmlff/model/calculator.hpp"
 #include "md/snapshot.hpp"
 #include "md/state.hpp"
 #include "md/thermostat.hpp"

@@ -7,7 +7,7 @@
 #include <cstring>
 #include <type_traits>
 
-#include "libmlff/errors.hpp"
+#include "libmlff/atoms/errors.hpp"
 #include "libmlff/io/encoding.hpp"
 
 namespace mlff::md {

@@ -8,8 +8,8 @@
 #include <numbers>
 #include <stdexcept>
 
+#include "libmlff/atoms/errors.hpp"
 #include "libmlff/atoms/units.hpp"
-#include "libmlff/errors.hpp"
 
 namespace mlff::md {
 namespace {

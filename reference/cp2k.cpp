@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "libmlff/atoms/elements.hpp"
+#include "libmlff/atoms/errors.hpp"
 #include "libmlff/atoms/units.hpp"
-#include "libmlff/errors.hpp"
 #include "libmlff/io/text_file.hpp"
 #include "reference/atomic_units.hpp"
 #include "reference/external_code.hpp"

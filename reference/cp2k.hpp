@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "libmlff/calculator.hpp"
+#include "libmlff/model/calculator.hpp"
 
 /// What CP2K writes and reads, as far as it matters here (version 2023.1).
 namespace mlff::reference {

@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include "libmlff/atoms/elements.hpp"
-#include "libmlff/errors.hpp"
+#include "libmlff/atoms/errors.hpp"
 
 namespace mlff::reference {
 namespace {

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <limits>
 
-#include "libmlff/errors.hpp"
+#include "libmlff/atoms/errors.hpp"
 
 namespace mlff::reference {
 namespace {

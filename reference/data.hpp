@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "libmlff/calculator.hpp"
+#include "libmlff/model/calculator.hpp"
 
 namespace mlff::reference {
 

@@ -8,7 +8,7 @@
 #include <filesystem>
 
 #include "libmlff/atoms/elements.hpp"
-#include "libmlff/errors.hpp"
+#include "libmlff/atoms/errors.hpp"
 #include "libmlff/io/encoding.hpp"
 #include "libmlff/io/lammps.hpp"
 #include "libmlff/io/output_file.hpp"

@@ -8,7 +8,7 @@
 #include <stdexcept>
 
 #include "libmlff/atoms/elements.hpp"
-#include "libmlff/errors.hpp"
+#include "libmlff/atoms/errors.hpp"
 #include "libmlff/io/extxyz.hpp"
 #include "libmlff/io/outcar.hpp"
 #include "libmlff/io/output_file.hpp"

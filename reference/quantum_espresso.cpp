@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "libmlff/atoms/elements.hpp"
-#include "libmlff/errors.hpp"
+#include "libmlff/atoms/errors.hpp"
 #include "libmlff/io/text_file.hpp"
 #include "reference/atomic_units.hpp"
 #include "reference/output_lines.hpp"

@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "libmlff/calculator.hpp"
+#include "libmlff/model/calculator.hpp"
 
 /// What pw.x of Quantum ESPRESSO reads and writes, as far as it matters here (version 6.7).
 namespace mlff::reference {

@@ -10,7 +10,7 @@
 #include <filesystem>
 #include <stdexcept>
 
-#include "libmlff/errors.hpp"
+#include "libmlff/atoms/errors.hpp"
 #include "libmlff/io/encoding.hpp"
 #include "libmlff/io/text_file.hpp"
 #include "reference/atomic_units.hpp"

@@ -16,7 +16,7 @@
 #include <cstring>
 #include <memory>
 
-#include "libmlff/errors.hpp"
+#include "libmlff/atoms/errors.hpp"
 #include "libmlff/io/text_file.hpp"
 #include "reference/external_code.hpp"
 

@@ -4,7 +4,7 @@
 #include <array>
 #include <stdexcept>
 
-#include "libmlff/errors.hpp"
+#include "libmlff/atoms/errors.hpp"
 
 namespace mlff {
 namespace {

@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "libmlff/errors.hpp"
+#include "libmlff/atoms/errors.hpp"
 
 namespace mlff {
 

@@ -7,7 +7,7 @@
 #include <cctype>
 #include <filesystem>
 
-#include "libmlff/errors.hpp"
+#include "libmlff/atoms/errors.hpp"
 #include "libmlff/io/deepmd.hpp"
 #include "libmlff/io/h5md.hpp"
 #include "libmlff/io/lammps.hpp"

@@ -7,7 +7,7 @@
 #include <filesystem>
 
 #include "libmlff/atoms/elements.hpp"
-#include "libmlff/errors.hpp"
+#include "libmlff/atoms/errors.hpp"
 #include "libmlff/io/npy.hpp"
 #include "libmlff/io/text_file.hpp"
 

@@ -1,6 +1,6 @@
 #include "libmlff/io/encoding.hpp"
 
-#include "libmlff/errors.hpp"
+#include "libmlff/atoms/errors.hpp"
 
 namespace mlff {
 namespace {

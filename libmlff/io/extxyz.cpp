@@ -9,7 +9,7 @@
 #include <stdexcept>
 
 #include "libmlff/atoms/elements.hpp"
-#include "libmlff/errors.hpp"
+#include "libmlff/atoms/errors.hpp"
 #include "libmlff/io/output_file.hpp"
 
 namespace mlff {

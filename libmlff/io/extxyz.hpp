@@ -17,8 +17,8 @@
 ///     I  0 0 2 -0.1 0 0
 ///
 /// Understood: Lattice (nine numbers, one lattice vector after the other [Å]); pbc (absent: periodic if there is a
-/// Lattice); species:S:1, else Z:I:1 or numbers:I:1; pos:R:3 [Å]; velocities, velo or vel:R:3 [Å/fs]; config_type, the group; and the
-/// labels of ExtxyzKeys. Values stand in "…", '…', {…}, […] or bare.
+/// Lattice); species:S:1, else Z:I:1 or numbers:I:1; pos:R:3 [Å]; velocities, velo or vel:R:3 [Å/fs]; config_type, the
+/// group; and the labels of ExtxyzKeys. Values stand in "…", '…', {…}, […] or bare.
 namespace mlff {
 
 /// Under which names a file keeps its labels; an empty name stands for the usual ones, tried in the order given here.

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "libmlff/errors.hpp"
+#include "libmlff/atoms/errors.hpp"
 
 namespace mlff {
 

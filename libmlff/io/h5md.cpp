@@ -8,9 +8,9 @@
 #include <fstream>
 #include <stdexcept>
 
-#include "libmlff/errors.hpp"
+#include "libmlff/atoms/errors.hpp"
 #include "libmlff/io/output_file.hpp"
-#include "libmlff/version.hpp"
+#include "libmlff/model/version.hpp"
 
 namespace mlff {
 namespace {

@@ -9,7 +9,7 @@
 #include <stdexcept>
 #include <utility>
 
-#include "libmlff/errors.hpp"
+#include "libmlff/atoms/errors.hpp"
 #include "libmlff/io/hdf5_handle.hpp"
 
 namespace mlff {

@@ -8,7 +8,7 @@
 #include <optional>
 #include <string_view>
 
-#include "libmlff/errors.hpp"
+#include "libmlff/atoms/errors.hpp"
 #include "libmlff/io/encoding.hpp"
 #include "libmlff/io/extxyz.hpp"
 #include "libmlff/io/text_file.hpp"

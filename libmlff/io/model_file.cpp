@@ -6,7 +6,7 @@
 #include <stdexcept>
 
 #include "libmlff/atoms/elements.hpp"
-#include "libmlff/errors.hpp"
+#include "libmlff/atoms/errors.hpp"
 #include "libmlff/io/hdf5_reader.hpp"
 #include "libmlff/io/hdf5_writer.hpp"
 

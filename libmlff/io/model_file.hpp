@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "libmlff/force_field.hpp"
+#include "libmlff/model/force_field.hpp"
 
 namespace mlff {
 

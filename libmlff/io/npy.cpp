@@ -9,7 +9,7 @@
 #include <optional>
 #include <string_view>
 
-#include "libmlff/errors.hpp"
+#include "libmlff/atoms/errors.hpp"
 #include "libmlff/io/text_file.hpp"
 
 namespace mlff {

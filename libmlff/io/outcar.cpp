@@ -6,7 +6,7 @@
 #include <cmath>
 #include <span>
 
-#include "libmlff/errors.hpp"
+#include "libmlff/atoms/errors.hpp"
 #include "libmlff/io/text_file.hpp"
 #include "libmlff/io/vasp_output.hpp"
 

@@ -12,7 +12,7 @@
 #include <stdexcept>
 #include <utility>
 
-#include "libmlff/errors.hpp"
+#include "libmlff/atoms/errors.hpp"
 
 namespace mlff {
 namespace {

@@ -11,7 +11,7 @@
 #include <filesystem>
 #include <numeric>
 
-#include "libmlff/errors.hpp"
+#include "libmlff/atoms/errors.hpp"
 
 namespace mlff {
 namespace {

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "libmlff/atoms/elements.hpp"
-#include "libmlff/errors.hpp"
+#include "libmlff/atoms/errors.hpp"
 #include "libmlff/io/extxyz.hpp"
 #include "libmlff/io/output_file.hpp"
 #include "libmlff/io/text_file.hpp"

@@ -6,8 +6,8 @@
 #include <cctype>
 
 #include "libmlff/atoms/elements.hpp"
+#include "libmlff/atoms/errors.hpp"
 #include "libmlff/atoms/units.hpp"
-#include "libmlff/errors.hpp"
 #include "libmlff/io/text_file.hpp"
 
 namespace mlff {

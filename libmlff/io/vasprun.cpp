@@ -8,7 +8,7 @@
 #include <exception>
 #include <unordered_map>
 
-#include "libmlff/errors.hpp"
+#include "libmlff/atoms/errors.hpp"
 #include "libmlff/io/text_file.hpp"
 #include "libmlff/io/vasp_output.hpp"
 

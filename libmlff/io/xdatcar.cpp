@@ -7,7 +7,7 @@
 #include <cmath>
 
 #include "libmlff/atoms/elements.hpp"
-#include "libmlff/errors.hpp"
+#include "libmlff/atoms/errors.hpp"
 #include "libmlff/io/output_file.hpp"
 #include "libmlff/io/text_file.hpp"
 #include "libmlff/io/vasp_output.hpp"

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <stdexcept>
 
-#include "libmlff/errors.hpp"
+#include "libmlff/atoms/errors.hpp"
 #include "libmlff/io/text_file.hpp"
 
 namespace mlff {

@@ -7,7 +7,7 @@
 #include <numeric>
 #include <stdexcept>
 
-#include "libmlff/errors.hpp"
+#include "libmlff/atoms/errors.hpp"
 
 namespace mlff {
 namespace {

@@ -7,10 +7,10 @@
 #include <string>
 #include <vector>
 
-#include "libmlff/force_field.hpp"
 #include "libmlff/io/journal.hpp"
 #include "libmlff/learning/decision.hpp"
 #include "libmlff/learning/training_set.hpp"
+#include "libmlff/model/force_field.hpp"
 
 namespace mlff {
 

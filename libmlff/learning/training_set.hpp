@@ -4,8 +4,8 @@
 #include <vector>
 
 #include "bayes/selection.hpp"
-#include "libmlff/learning/regression.hpp"
-#include "libmlff/learning/training_rows.hpp"
+#include "libmlff/regression/regression.hpp"
+#include "libmlff/regression/training_rows.hpp"
 
 namespace mlff {
 

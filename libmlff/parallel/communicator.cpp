@@ -9,7 +9,7 @@
 #include <cstdlib>
 #include <thread>
 
-#include "libmlff/errors.hpp"
+#include "libmlff/atoms/errors.hpp"
 
 #ifdef MLFF_WITH_MPI
 #define OMPI_SKIP_MPICXX

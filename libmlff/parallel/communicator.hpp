@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "libmlff/parallel/message.hpp"
-#include "libmlff/parallel/share.hpp"
+#include "libmlff/atoms/message.hpp"
+#include "libmlff/atoms/share.hpp"
 
 namespace mlff {
 

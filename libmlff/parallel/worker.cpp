@@ -7,11 +7,11 @@
 #include <map>
 #include <memory>
 
-#include "libmlff/force_field.hpp"
 #include "libmlff/io/model_file.hpp"
-#include "libmlff/learning/distributed_fit.hpp"
-#include "libmlff/learning/row_accumulation.hpp"
-#include "libmlff/learning/training_rows.hpp"
+#include "libmlff/model/force_field.hpp"
+#include "libmlff/parallel/distributed_fit.hpp"
+#include "libmlff/regression/row_accumulation.hpp"
+#include "libmlff/regression/training_rows.hpp"
 
 namespace mlff {
 namespace {

@@ -8,8 +8,8 @@
 #include <utility>
 
 #include "libmlff/atoms/elements.hpp"
+#include "libmlff/atoms/errors.hpp"
 #include "libmlff/atoms/units.hpp"
-#include "libmlff/errors.hpp"
 #include "reference/embedded/coulomb.hpp"
 #include "reference/embedded/pair.hpp"
 #include "reference/embedded/stillinger_weber.hpp"

@@ -7,7 +7,7 @@
 #include <stdexcept>
 
 #include "libmlff/atoms/elements.hpp"
-#include "libmlff/errors.hpp"
+#include "libmlff/atoms/errors.hpp"
 
 namespace mlff::reference {
 namespace {

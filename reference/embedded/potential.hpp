@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "libmlff/atoms/neighbor_list.hpp"
-#include "libmlff/calculator.hpp"
+#include "libmlff/model/calculator.hpp"
 
 namespace mlff::reference {
 

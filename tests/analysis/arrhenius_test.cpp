@@ -6,7 +6,7 @@
 #include <random>
 #include <vector>
 
-#include "libmlff/errors.hpp"
+#include "libmlff/atoms/errors.hpp"
 #include "support/files.hpp"
 
 namespace mlff::analysis {

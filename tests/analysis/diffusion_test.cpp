@@ -9,7 +9,7 @@
 
 #include "analysis/frames.hpp"
 #include "libmlff/atoms/elements.hpp"
-#include "libmlff/errors.hpp"
+#include "libmlff/atoms/errors.hpp"
 #include "support/files.hpp"
 
 namespace mlff::analysis {

@@ -9,7 +9,7 @@
 #include "analysis/frames.hpp"
 #include "analysis/pair_correlation.hpp"
 #include "libmlff/atoms/elements.hpp"
-#include "libmlff/errors.hpp"
+#include "libmlff/atoms/errors.hpp"
 #include "libmlff/io/data_file.hpp"
 #include "support/files.hpp"
 

@@ -8,7 +8,7 @@
 #include <random>
 
 #include "analysis/frames.hpp"
-#include "libmlff/errors.hpp"
+#include "libmlff/atoms/errors.hpp"
 #include "support/files.hpp"
 
 namespace mlff::analysis {

@@ -8,7 +8,7 @@
 
 #include "analysis/frames.hpp"
 #include "analysis/pair_correlation.hpp"
-#include "libmlff/errors.hpp"
+#include "libmlff/atoms/errors.hpp"
 #include "support/files.hpp"
 
 namespace mlff::analysis {

@@ -9,8 +9,8 @@
 
 #include "analysis/frames.hpp"
 #include "libmlff/atoms/elements.hpp"
+#include "libmlff/atoms/errors.hpp"
 #include "libmlff/atoms/units.hpp"
-#include "libmlff/errors.hpp"
 #include "support/files.hpp"
 
 namespace mlff::analysis {

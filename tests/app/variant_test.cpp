@@ -5,7 +5,7 @@
 
 #include <fstream>
 
-#include "libmlff/errors.hpp"
+#include "libmlff/atoms/errors.hpp"
 
 namespace mlff::app {
 namespace {

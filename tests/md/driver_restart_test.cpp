@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "libmlff/errors.hpp"
+#include "libmlff/atoms/errors.hpp"
 #include "md/driver.hpp"
 #include "runs.hpp"
 #include "support/mechanical_models.hpp"

@@ -10,8 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include "libmlff/atoms/errors.hpp"
 #include "libmlff/atoms/units.hpp"
-#include "libmlff/errors.hpp"
 #include "runs.hpp"
 #include "support/finite_difference.hpp"
 #include "support/mechanical_models.hpp"

@@ -6,7 +6,7 @@
 #include <limits>
 #include <string>
 
-#include "libmlff/errors.hpp"
+#include "libmlff/atoms/errors.hpp"
 #include "support/mechanical_models.hpp"
 
 namespace mlff::md {

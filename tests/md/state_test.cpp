@@ -6,8 +6,8 @@
 #include <limits>
 #include <stdexcept>
 
+#include "libmlff/atoms/errors.hpp"
 #include "libmlff/atoms/units.hpp"
-#include "libmlff/errors.hpp"
 #include "support/mechanical_models.hpp"
 
 namespace mlff::md {

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "libmlff/atoms/errors.hpp"
 #include "libmlff/atoms/units.hpp"
-#include "libmlff/errors.hpp"
 #include "support/mechanical_models.hpp"
 #include "support/time_series.hpp"
 

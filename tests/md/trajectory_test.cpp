@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "libmlff/errors.hpp"
+#include "libmlff/atoms/errors.hpp"
 #include "libmlff/io/extxyz.hpp"
 #include "runs.hpp"
 #include "support/mechanical_models.hpp"

@@ -1,7 +1,7 @@
 // A program of somebody else: the installed headers and libraries are all it sees.
 
 #include <cmath>
-#include <libmlff/errors.hpp>
+#include <libmlff/atoms/errors.hpp>
 #include <libmlff/io/model_file.hpp>
 #include <reference/embedded/catalogue.hpp>
 

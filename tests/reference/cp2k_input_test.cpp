@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "libmlff/errors.hpp"
+#include "libmlff/atoms/errors.hpp"
 #include "reference/cp2k.hpp"
 #include "reference/embedded/structures.hpp"
 #include "reference/input_files.hpp"

@@ -2,8 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "libmlff/atoms/errors.hpp"
 #include "libmlff/atoms/units.hpp"
-#include "libmlff/errors.hpp"
 #include "reference/atomic_units.hpp"
 #include "reference/embedded/structures.hpp"
 #include "reference/external_code.hpp"

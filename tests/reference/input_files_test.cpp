@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "libmlff/errors.hpp"
+#include "libmlff/atoms/errors.hpp"
 #include "reference/embedded/structures.hpp"
 #include "support/files.hpp"
 

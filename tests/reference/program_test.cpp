@@ -4,7 +4,7 @@
 
 #include <filesystem>
 
-#include "libmlff/errors.hpp"
+#include "libmlff/atoms/errors.hpp"
 #include "libmlff/io/extxyz.hpp"
 #include "reference/embedded/catalogue.hpp"
 #include "reference/embedded/structures.hpp"

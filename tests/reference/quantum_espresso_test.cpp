@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "libmlff/errors.hpp"
+#include "libmlff/atoms/errors.hpp"
 #include "reference/atomic_units.hpp"
 #include "reference/embedded/structures.hpp"
 #include "reference/external_code.hpp"

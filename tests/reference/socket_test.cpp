@@ -12,7 +12,7 @@
 #include <thread>
 #include <vector>
 
-#include "libmlff/errors.hpp"
+#include "libmlff/atoms/errors.hpp"
 #include "reference/embedded/structures.hpp"
 #include "reference/scripted_client.hpp"
 #include "support/files.hpp"

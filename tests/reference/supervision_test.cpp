@@ -7,7 +7,7 @@
 #include <functional>
 #include <limits>
 
-#include "libmlff/errors.hpp"
+#include "libmlff/atoms/errors.hpp"
 #include "libmlff/io/extxyz.hpp"
 #include "reference/embedded/catalogue.hpp"
 #include "reference/embedded/structures.hpp"

@@ -13,8 +13,8 @@
 #include <string>
 #include <vector>
 
-#include "libmlff/force_field.hpp"
-#include "libmlff/learning/design_matrix.hpp"
+#include "libmlff/model/design_rows.hpp"
+#include "libmlff/model/force_field.hpp"
 
 namespace mlff::testing {
 

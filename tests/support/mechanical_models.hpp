@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "libmlff/calculator.hpp"
+#include "libmlff/model/calculator.hpp"
 
 namespace mlff::testing {
 

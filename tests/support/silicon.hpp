@@ -3,7 +3,7 @@
 #include <random>
 #include <vector>
 
-#include "libmlff/learning/fit_data.hpp"
+#include "libmlff/regression/fit_data.hpp"
 #include "reference/embedded/catalogue.hpp"
 #include "support/force_fields.hpp"
 

@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "libmlff/errors.hpp"
+#include "libmlff/atoms/errors.hpp"
 #include "libmlff/io/data_file.hpp"
 #include "support/files.hpp"
 

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "libmlff/atoms/errors.hpp"
 #include "libmlff/atoms/units.hpp"
-#include "libmlff/errors.hpp"
 #include "reference/embedded/structures.hpp"
 
 // Numbers with ten digits come from two independent implementations that agree with each other: LAMMPS (29 Sep 2021)

@@ -11,7 +11,7 @@
 #include <string>
 #include <utility>
 
-#include "libmlff/errors.hpp"
+#include "libmlff/atoms/errors.hpp"
 #include "reference/embedded/catalogue.hpp"
 #include "reference/embedded/structures.hpp"
 #include "support/finite_difference.hpp"

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "libmlff/data/data_warning.hpp"
+
+/// Structures of a data set that are equal, or differ little.
+namespace mlff {
+
+/// Two structures of the same species sequence that differ little, in cell or in positions.
+struct NearPair {
+    std::size_t a = 0, b = 0;   ///< indices, a < b
+    Matrix3 strain;             ///< G = H_b H_a⁻¹ − 1; zero without a cell
+    double displacement = 0.0;  ///< length of the largest of Δr = ½ (H_a + H_b)(s_b − s_a), nearest images [Å]
+    std::optional<double> work = {};  ///< of the forces, ½ Σ (F_a + F_b) · Δr [eV], where both have them
+};
+
+/// Near pairs: strain at most 0.03 (Frobenius), no atom displaced by more than 0.3 Å, copies left out. At most ten
+/// partners per structure, those next to it in the file first. Cost O(n log n + 200 n) comparisons of four numbers and
+/// a few of all positions per structure: pairs are looked up by projections of the fractional coordinates on random
+/// directions, so that some pairs may be missed.
+[[nodiscard]] std::vector<NearPair> near_pairs(const std::vector<LabeledStructure>& data);
+
+/// Structures of equal species, cell and positions (to 1e-6 Å, lattice vectors apart); those whose labels disagree
+/// (energy by 1e-6 eV/atom, force components by 1e-4 eV/Å) are named separately. Symmetry copies are not looked for.
+[[nodiscard]] DataWarnings find_duplicates(const std::vector<LabeledStructure>& data);
+/// The same between two sets: validation data that the fit has seen.
+[[nodiscard]] DataWarnings find_shared(const std::vector<LabeledStructure>& train,
+                                       const std::vector<LabeledStructure>& validation);
+
+}  // namespace mlff

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <vector>
+
+#include "descriptors/descriptor.hpp"
+#include "libmlff/model/force_field.hpp"
+
+namespace mlff {
+
+/// Rows of the design matrix Φ of one structure, in their physical units and transposed: one row of Φ is one column
+/// here, with a component for each local reference (channel after channel), N_B in all.
+///
+///   energy = (1/N) Σ_i K(x̂_i, x̂_b)        forces = −∂/∂r Σ_i K(x̂_i, x̂_b)        stress = (1/V) ∂/∂ε Σ_i K(x̂_i, x̂_b)
+struct DesignRows {
+    Eigen::MatrixXd energy;  ///< N_B × 1, per atom [1]
+    Eigen::MatrixXd forces;  ///< N_B × 3 n_atoms [1/Å]
+    Eigen::MatrixXd stress;  ///< N_B × 6 [1/Å³]; no columns if the structure has no volume
+};
+
+/// Design rows of a structure whose surroundings are `environments`. Per atom: the raw Jacobian of its descriptor, one
+/// matrix product with the references, and the normalisation as a correction of rank one.
+/// Cost ~ 2 N_B D_3 · 3 n_3 per atom (D_3, n_3: three-body components and neighbours). Same thread count, same bits.
+[[nodiscard]] DesignRows design_rows(const descriptors::Descriptor& descriptor, int kernel_power,
+                                     const std::vector<LocalReferences>& references, const Environments& environments,
+                                     const Structure& structure);
+
+}  // namespace mlff

@@ -1,0 +1,185 @@
+#include "libmlff/parallel/distributed_fit.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <span>
+
+#include "libmlff/atoms/errors.hpp"
+#include "libmlff/data/error_report.hpp"
+#include "libmlff/parallel/distributed_factor.hpp"
+#include "libmlff/regression/row_accumulation.hpp"
+
+namespace mlff {
+namespace {
+
+using Eigen::Index;
+using Eigen::MatrixXd;
+
+constexpr Index fewest_rows = 64;  ///< that a rank brings at a time, while it has so many
+
+/// What all ranks know of the regression.
+struct Problem {
+    RowModel model;
+    LabelWeights weights;
+    LabelUnits units;
+    std::vector<Index> prior_sizes;  ///< none: the identity
+};
+
+/// Rows [Φ y] of one structure in the units of the regression, energies about their baseline, times the root of its
+/// weight.
+MatrixXd scaled_rows(const Problem& problem, const LabeledStructure& item) {
+    const auto& [structure, labels, origin, group, weight] = item;
+    const auto& [model, weights, units, prior_sizes] = problem;
+    Environments environments(model.species, model.descriptor->cutoff(), 0.0);
+    environments.update(structure);
+    const DesignRows rows =
+        design_rows(*model.descriptor, model.kernel_power, model.references, environments, structure);
+    const bool with_energy = labels.energy && weights.energy > 0.0, with_forces = labels.forces && weights.force > 0.0,
+               with_stress = labels.stress && weights.stress > 0.0 && rows.stress.cols() == 6;
+    const Index n = rows.energy.rows(), n_forces = with_forces ? 3 * structure.size() : 0;
+    MatrixXd block(with_energy + n_forces + 6 * with_stress, n + 1);
+    Index next = 0;
+    const auto put = [&](const MatrixXd& phi, const auto& label, double scale) {
+        block.block(next, 0, phi.cols(), n) = phi.transpose() / scale;
+        block.block(next, n, phi.cols(), 1) = label / scale;
+        next += phi.cols();
+    };
+    if (with_energy) {
+        double baseline = 0.0;
+        for (const int z : structure.species)
+            baseline += units.e0[std::find(model.species.begin(), model.species.end(), z) - model.species.begin()];
+        put(rows.energy,
+            Eigen::VectorXd::Constant(1, (*labels.energy - baseline) / static_cast<double>(structure.size())),
+            units.scales.energy);
+    }
+    if (with_forces) put(rows.forces, labels.forces->reshaped(), units.scales.force);
+    if (with_stress) put(rows.stress, *labels.stress, units.scales.stress);
+    block *= std::sqrt(weight);
+    return block;
+}
+
+/// All ranks together. Evidence options and factors of the prior are rank 0's.
+std::optional<bayes::Posterior> regress(Communicator& world, const Problem& problem,
+                                        std::span<const LabeledStructure> own, const bayes::EvidenceOptions& evidence,
+                                        const std::vector<bayes::CholeskyFactor>& prior, const Progress& progress) {
+    const Index n = count_references(problem.model.references);
+    DistributedFactor factor(world, n + 1);
+    // Enough rows at a time that the factor above them is not worked through too often.
+    const Index wanted = std::max(fewest_rows, n / world.size());
+    std::size_t next = 0;
+    bool more = true;
+    while (more) {
+        MatrixXd rows;
+        do_share(&world, [&] {
+            std::vector<MatrixXd> blocks;
+            Index n_rows = 0;
+            while (next < own.size() && n_rows < wanted) {
+                blocks.push_back(scaled_rows(problem, own[next++]));
+                n_rows += blocks.back().rows();
+                progress(static_cast<long>(next), static_cast<long>(own.size()), "design matrix");
+            }
+            rows.resize(n_rows, n + 1);
+            n_rows = 0;
+            for (const MatrixXd& block : blocks) {
+                rows.middleRows(n_rows, block.rows()) = block;
+                n_rows += block.rows();
+            }
+        });
+        factor.add_rows(std::move(rows));
+        more = world.largest(next < own.size() ? 1 : 0) == 1;
+    }
+    return factor.fit(evidence, problem.prior_sizes, prior);
+}
+
+Message encode(const Problem& problem) {
+    Message message = encode(problem.model);
+    const auto& [model, weights, units, prior_sizes] = problem;
+    return message << weights.energy << weights.force << weights.stress << units.scales.energy << units.scales.force
+                   << units.scales.stress << units.e0 << prior_sizes;
+}
+
+Problem decode(Message& message) {
+    Problem problem{decode_row_model(message), {}, {}, {}};
+    auto& [model, weights, units, prior_sizes] = problem;
+    message >> weights.energy >> weights.force >> weights.stress >> units.scales.energy >> units.scales.force >>
+        units.scales.stress >> units.e0 >> prior_sizes;
+    return problem;
+}
+
+}  // namespace
+
+FitForecast forecast_distributed(const std::vector<LabeledStructure>& training, const FitOptions& options,
+                                 int n_ranks) {
+    return forecast_fit(training, options, [&](const FitSize& size) {
+        const auto n = static_cast<double>(size.n_references), R = static_cast<double>(n_ranks);
+        const double rows = std::max(n / R, static_cast<double>(fewest_rows)) + 3.0 * static_cast<double>(size.largest);
+        // Shared: the factor, two copies and the exchange with their rows. Rank 0's: the posterior, twice, and the
+        // prior.
+        return (5.0 * n * n) / R + 5.0 * rows * n + 3.0 * n * n;
+    });
+}
+
+DistributedFit fit_distributed(const std::vector<LabeledStructure>& training, const FitOptions& options,
+                               Provenance provenance, const Progress& progress) {
+    options.validate();
+    if (training.empty()) throw InputError("there are no training structures");
+    if (options.world == nullptr || !options.world->joined())
+        throw InputError("a distributed fit needs MPI; start it with mpirun");
+    if (!DistributedFactor::available())
+        throw InputError("a distributed fit needs ScaLAPACK, which this mlff was built without");
+    Communicator& world = *options.world;
+    const std::vector<int> species = species_of(training);
+    FitOptions within_memory = options;
+    within_memory.max_references = forecast_distributed(training, options, world.size()).max_references;
+    auto descriptor =
+        std::make_shared<descriptors::Descriptor>(options.force_field.descriptor, static_cast<int>(species.size()));
+    std::vector<LocalReferences> references =
+        choose_references(training, within_memory, *descriptor, species, progress);
+    LabelStatistics labels;
+    for (const auto& item : training) labels.add(item);
+    const auto prior = factor_prior(options.regression.prior, references, options.force_field.kernel_power);
+    Problem problem{{descriptor, options.force_field.kernel_power, species, references, 1, false},
+                    options.regression.weights,
+                    units_of(labels, species, options.regression),
+                    {}};
+    for (const auto& block : prior) problem.prior_sizes.push_back(block.L.rows());
+    if (count_references(references) == 0) throw InputError("there is no local reference configuration to fit with");
+    const auto& weights = options.regression.weights;
+    if (std::none_of(training.begin(), training.end(), [&](const LabeledStructure& item) {
+            return (item.labels.energy && weights.energy > 0.0) || (item.labels.forces && weights.force > 0.0) ||
+                   (item.labels.stress && weights.stress > 0.0 && item.structure.has_volume());
+        }))
+        throw InputError("the training data hold no labels with a positive weight");
+
+    world.start(Task::distributed_fit, encode(problem));
+    const std::size_t n_own = world.scatter_by_cost(
+        training.size(), [&](std::size_t k) { return training[k].structure.size(); },
+        [&](Message& message, std::size_t k) { message << training[k]; });
+    auto posterior =
+        regress(world, problem, std::span(training).first(n_own), options.regression.evidence, prior, progress);
+    world.done();
+
+    Solution solution{std::move(*posterior), problem.units.e0, problem.units.scales};
+    const auto force_field = [&](const LabelErrors& errors) {
+        return make_force_field(labels, errors, species, solution, descriptor, options.force_field.kernel_power,
+                                references, provenance);
+    };
+    // Without the factors of the kinds of labels, the errors come from predictions.
+    ForceFieldCalculator calculator(force_field({}), 1.0, options.world);
+    ErrorReport report;
+    for (const auto& item : training) {
+        report.add(item, calculator.evaluate(item.structure));
+        progress(report.structures, static_cast<long>(training.size()), "errors on the training data");
+    }
+    return {force_field({.energy = report.energy.rmse(), .force = report.force.rmse(), .stress = report.stress.rmse()}),
+            report};
+}
+
+void help_fit_distributed(Communicator& world, Message message) {
+    Message share = world.scatter({});
+    const Problem problem = decode(message);
+    const auto own = share.get<std::vector<LabeledStructure>>();
+    (void)regress(world, problem, own, {}, {}, no_progress);
+}
+
+}  // namespace mlff

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <vector>
+
+#include "libmlff/data/error_report.hpp"
+#include "libmlff/regression/fit_data.hpp"
+
+namespace mlff {
+
+/// What a fit over `n_ranks` ranks will need at most on rank 0, which has the most: it chooses the references, and
+/// receives the factor of the posterior, which is part of the force field. References are reduced to keep the budget.
+[[nodiscard]] FitForecast forecast_distributed(const std::vector<LabeledStructure>& training, const FitOptions& options,
+                                               int n_ranks);
+
+struct DistributedFit {
+    ForceField force_field;
+    ErrorReport training_errors;
+};
+
+/// A force field whose triangular factor is spread over the ranks of `options.world` (ScaLAPACK), for more references
+/// than one rank can hold the factors of. Unlike a TrainingPass it scales the rows as they come, so that there is one
+/// factor and not three, and keeps nothing to validate with: errors on unseen data need validation data.
+/// @throws InputError if there are no labels or no references, no MPI job or no ScaLAPACK; NumericalError if a
+///         factorisation fails
+[[nodiscard]] DistributedFit fit_distributed(const std::vector<LabeledStructure>& training, const FitOptions& options,
+                                             Provenance provenance, const Progress& progress);
+void help_fit_distributed(Communicator& world, Message message);  ///< what the other ranks do meanwhile
+
+}  // namespace mlff

@@ -1,7 +1,0 @@
-#include "libmlff/version.hpp"
-
-namespace mlff {
-
-const char* const version = MLFF_VERSION;
-
-}  // namespace mlff
