@@ -3,6 +3,7 @@
 #include <string>
 
 #include "support/files.hpp"
+#include "support/source_dir.hpp"
 
 /// app/plot.py, which draws what `mlff analyze`, `train` and `evaluate` write.
 namespace mlff {
@@ -12,7 +13,7 @@ using mlff::testing::content_of;
 using mlff::testing::python;
 using mlff::testing::TemporaryDirectory;
 
-const std::string script = std::string(MLFF_SOURCE_DIR) + "/app/plot.py";
+const std::string script = source_dir() + "/app/plot.py";
 
 const std::string log = R"(# mlff 0.1.0 train
 # BEEF     step energy[eV/atom] max_force[eV/A] ...

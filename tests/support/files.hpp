@@ -10,6 +10,8 @@
 #include <stdexcept>
 #include <string>
 
+#include "support/source_dir.hpp"
+
 namespace mlff::testing {
 
 /// A directory of its own for one test, gone with it.
@@ -48,7 +50,7 @@ inline std::string content_of(const std::string& path) {
 /// A file of the reference data, which lies beside the repository (README); "" if it is not there.
 inline std::string shared_data(const std::string& name) {
     const char* root = std::getenv("MLFF_SHARED");
-    const std::filesystem::path base = root != nullptr ? root : std::string(MLFF_SOURCE_DIR) + "/../shared";
+    const std::filesystem::path base = root != nullptr ? root : source_dir() + "/../shared";
     const std::filesystem::path path = base / "data" / name;
     return std::filesystem::exists(path) ? path.lexically_normal().string() : "";
 }

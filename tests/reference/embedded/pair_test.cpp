@@ -10,6 +10,7 @@
 
 #include "reference/embedded/structures.hpp"
 #include "support/finite_difference.hpp"
+#include "support/source_dir.hpp"
 
 namespace mlff::reference {
 namespace {
@@ -130,7 +131,7 @@ TEST(PairTerm, OneAtomAndItsImages) {  // simple cubic: 6 neighbours at a, 12 at
 /// asserted by its distributors, virials from an independent sum.
 TEST(PairTerm, LennardJonesReferenceConfiguration) {
     const char* shared = std::getenv("MLFF_SHARED");
-    const std::string folder = shared != nullptr ? shared : std::string(MLFF_SOURCE_DIR) + "/../shared";
+    const std::string folder = shared != nullptr ? shared : source_dir() + "/../shared";
     std::ifstream file(folder + "/data/embedded/nist4.xyz");
     if (!file) GTEST_SKIP() << "no data/embedded/nist4.xyz under " << folder << " (MLFF_SHARED)";
     std::string line;

@@ -14,6 +14,7 @@
 
 #include "libmlff/atoms/elements.hpp"
 #include "libmlff/atoms/structure.hpp"
+#include "support/source_dir.hpp"
 
 namespace mlff::testing {
 
@@ -77,7 +78,7 @@ struct ReferenceFrame {
 
 /// Reads `<symbol> x y z fx fy fz` lines with Lattice="…" and energy=… in the comment; cells there are periodic.
 inline ReferenceFrame read_reference(const std::string& name) {
-    const std::string path = std::string(MLFF_SOURCE_DIR) + "/tests/data/embedded/" + name;
+    const std::string path = source_dir() + "/tests/data/embedded/" + name;
     std::ifstream file(path);
     std::string line, symbol;
     std::getline(file, line);

@@ -1,0 +1,3 @@
+#include "support/source_dir.hpp"
+
+std::string source_dir() { return MLFF_SOURCE_DIR; }
