@@ -14,6 +14,7 @@
 #include "libmlff/data/data_summary.hpp"
 #include "libmlff/io/model_file.hpp"
 #include "libmlff/io/text_file.hpp"
+#include "libmlff/model/force_field_calculator.hpp"
 #include "libmlff/search/forecast.hpp"
 #include "reference/data.hpp"
 

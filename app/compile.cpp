@@ -9,6 +9,7 @@
 #include "app/verbs.hpp"
 #include "libmlff/atoms/errors.hpp"
 #include "libmlff/io/model_file.hpp"
+#include "libmlff/model/force_field_calculator.hpp"
 #include "libmlff/search/compile.hpp"
 
 namespace mlff::app {

@@ -10,7 +10,8 @@
 #include "libmlff/atoms/elements.hpp"
 #include "libmlff/io/extxyz.hpp"
 #include "libmlff/io/model_file.hpp"
-#include "libmlff/model/force_field.hpp"
+#include "libmlff/model/force_field_calculator.hpp"
+#include "libmlff/parallel/distributed_executor.hpp"
 
 namespace mlff::app {
 namespace {
@@ -29,15 +30,15 @@ void evaluate(const EvaluateArguments& arguments, const Console& console, Commun
     const bool calibrate = !arguments.calibration.empty();
     const std::string calibration_base = without_json(arguments.calibration);
     if (calibrate) require_writable(calibration_base + ".json");
-    ForceFieldCalculator calculator(read_model(arguments.model), 1.0, &world);
+    const auto calculator = DistributedExecutor(world).calculator(read_model(arguments.model));
     const auto data = load_data({arguments.data});
-    for (const auto& item : data) require_known(item.structure, calculator, item.origin);
+    for (const auto& item : data) require_known(item.structure, *calculator, item.origin);
     ErrorReport report;
     CalibrationData calibration;
     std::string parity = "species,component,reference_eV_per_A,model_eV_per_A\n";
     long done = 0;
     for (const auto& item : data) {
-        const Evaluation prediction = calculator.evaluate(item.structure, {.uncertainty = calibrate});
+        const Evaluation prediction = calculator->evaluate(item.structure, {.uncertainty = calibrate});
         report.add(item, prediction);
         if (calibrate) calibration.add(item, prediction);
         if (!arguments.parity.empty() && item.labels.forces)
@@ -52,7 +53,7 @@ void evaluate(const EvaluateArguments& arguments, const Console& console, Commun
     if (!arguments.parity.empty()) write_file_atomically(arguments.parity, parity);
     console.result(error_table(report));
     if (calibrate) {
-        const CalibrationReport agreement = calibration.report(calculator.force_field().calibration());
+        const CalibrationReport agreement = calibration.report(calculator->force_field().calibration());
         console.result(calibration_text(agreement));
         write_calibration(agreement, calibration_base, console);
     }

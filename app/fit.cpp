@@ -15,7 +15,9 @@
 #include "libmlff/data/data_summary.hpp"
 #include "libmlff/data/structure_weights.hpp"
 #include "libmlff/io/model_file.hpp"
+#include "libmlff/model/force_field_calculator.hpp"
 #include "libmlff/model/version.hpp"
+#include "libmlff/parallel/distributed_executor.hpp"
 #include "libmlff/parallel/distributed_factor.hpp"
 #include "libmlff/parallel/distributed_fit.hpp"
 #include "libmlff/regression/component_selection.hpp"
@@ -88,8 +90,8 @@ struct Unseen {
 };
 
 void judge(const ForceField& model, const std::vector<const LabeledStructure*>& data, Index atoms_left,
-           std::size_t n_all, const Console& console, Communicator* world, Unseen& unseen) {
-    ForceFieldCalculator calculator(model, 1.0, world);
+           std::size_t n_all, const Console& console, Executor& executor, Unseen& unseen) {
+    const auto calculator = executor.calculator(model);
     Index n_atoms = 0;
     for (const auto* item : data) n_atoms += item->structure.size();
     double wanted = 0.0;  // atoms whose uncertainty is due
@@ -97,7 +99,7 @@ void judge(const ForceField& model, const std::vector<const LabeledStructure*>& 
     for (const auto* item : data) {
         wanted += share * static_cast<double>(item->structure.size());
         const bool with_uncertainty = wanted > 0.5 * static_cast<double>(item->structure.size());
-        const Evaluation prediction = calculator.evaluate(item->structure, {.uncertainty = with_uncertainty});
+        const Evaluation prediction = calculator->evaluate(item->structure, {.uncertainty = with_uncertainty});
         unseen.errors.add(*item, prediction);
         if (with_uncertainty) {
             wanted -= static_cast<double>(item->structure.size());
@@ -109,13 +111,13 @@ void judge(const ForceField& model, const std::vector<const LabeledStructure*>& 
 
 Unseen judge_all(const TrainingPass& pass, const Solution& solution, const RegressionOptions& options,
                  const std::vector<LabeledStructure>& training, const std::vector<LabeledStructure>& validation,
-                 const Console& console, Communicator* world) {
+                 const Console& console, Executor& executor) {
     Unseen unseen;
     std::vector<const LabeledStructure*> data;
     if (pass.data().held_out()) {
         unseen.name = "validation data";
         for (const auto& item : validation) data.push_back(&item);
-        judge(pass.force_field(solution, {}), data, calibration_atoms, data.size(), console, world, unseen);
+        judge(pass.force_field(solution, {}), data, calibration_atoms, data.size(), console, executor, unseen);
         return unseen;
     }
     const int n_parts = pass.data().n_parts();
@@ -126,17 +128,17 @@ Unseen judge_all(const TrainingPass& pass, const Solution& solution, const Regre
              k += static_cast<std::size_t>(n_parts))
             data.push_back(&training[k]);
         judge(pass.force_field_without(part, solution, options), data, calibration_atoms / n_parts, training.size(),
-              console, world, unseen);
+              console, executor, unseen);
     }
     return unseen;
 }
 
 ErrorReport errors_on(const ForceField& model, const std::vector<LabeledStructure>& data, const Console& console,
-                      Communicator* world) {
-    ForceFieldCalculator calculator(model, 1.0, world);
+                      Executor& executor) {
+    const auto calculator = executor.calculator(model);
     ErrorReport report;
     for (const auto& item : data) {
-        report.add(item, calculator.evaluate(item.structure));
+        report.add(item, calculator->evaluate(item.structure));
         console.progress(report.structures, static_cast<long>(data.size()), "errors on the training data");
     }
     return report;
@@ -161,9 +163,9 @@ void calibrate(const Unseen& unseen, ForceField& model, const std::string& base,
 /// A fit with the factor spread over the ranks, and its errors on the validation data, if there are any.
 void fit_over_ranks(const FitSettings& settings, const std::vector<LabeledStructure>& training,
                     const std::vector<LabeledStructure>& validation, const Provenance& provenance,
-                    const std::string& base, const Progress& progress, const Console& console) {
+                    const std::string& base, const Progress& progress, const Console& console, Communicator& world) {
     const FitOptions& options = settings.options;
-    auto [model, report] = fit_distributed(training, options, provenance, progress);
+    auto [model, report] = fit_distributed(training, options, world, provenance, progress);
     write_model(settings.output, model);
     console.info(references_line(model));
     console.info("errors on the training data:\n" + error_table(report));
@@ -171,7 +173,7 @@ void fit_over_ranks(const FitSettings& settings, const std::vector<LabeledStruct
         Unseen unseen;
         std::vector<const LabeledStructure*> data;
         for (const auto& item : validation) data.push_back(&item);
-        judge(model, data, calibration_atoms, data.size(), console, options.world, unseen);
+        judge(model, data, calibration_atoms, data.size(), console, options.workers(), unseen);
         report = unseen.errors;
         console.info("errors on the validation data:\n" + error_table(report));
         calibrate(unseen, model, base, console);
@@ -277,7 +279,8 @@ void fit(const std::string& config_path, const Console& console, Communicator& w
         console.progress(done, total, what);
     };
     FitOptions& options = settings.options;
-    options.world = &world;
+    DistributedExecutor executor(world);
+    options.executor = &executor;
     if (!settings.memory_given) options.memory /= world.ranks_on_node();
     std::optional<SearchResult> found;
     if (settings.automatic) {
@@ -312,7 +315,7 @@ void fit(const std::string& config_path, const Console& console, Communicator& w
                                 .reference = fmt::format("labels of {}", fmt::join(settings.training, ", ")),
                                 .settings = settings.config.resolved()};
     if (spread) {
-        fit_over_ranks(settings, training, validation, provenance, base, progress, console);
+        fit_over_ranks(settings, training, validation, provenance, base, progress, console, world);
         console.info(fmt::format("force field: {}", settings.output));
         return;
     }
@@ -327,11 +330,11 @@ void fit(const std::string& config_path, const Console& console, Communicator& w
 
     console.info(references_line(model));
 
-    ErrorReport report = errors_on(model, training, console, &world);
+    ErrorReport report = errors_on(model, training, console, executor);
     console.info("errors on the training data:\n" + error_table(report));
     if (pass.data().can_validate()) {
         const Unseen unseen =
-            judge_all(pass, fitted.solution, options.regression, training, validation, console, &world);
+            judge_all(pass, fitted.solution, options.regression, training, validation, console, executor);
         report = unseen.errors;
         console.info(fmt::format("errors on the {}:\n{}", unseen.name, error_table(report)));
         calibrate(unseen, model, base, console);

@@ -3,13 +3,16 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cstdlib>
 #include <exception>
 #include <functional>
 #include <new>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "app/interrupt.hpp"
+#include "app/mpi_session.hpp"
 #include "app/process.hpp"
 #include "app/verbs.hpp"
 #include "libmlff/atoms/errors.hpp"
@@ -32,15 +35,30 @@ int complain(const std::string& message, int status) {
     return status;
 }
 
+/// OpenMP threads of a rank: as many as `given`, the same everywhere; if that is 0, the number in the environment
+/// (OMP_NUM_THREADS), else a fair share of the cores of the node. A process alone has all cores.
+void set_threads(const mlff::Communicator& world, int given) {
+    const int fair = std::max(1, world.cores_on_node() / world.ranks_on_node());
+    if (given == 0 && !world.alone() && std::getenv("OMP_NUM_THREADS") == nullptr)
+        given = std::min(omp_get_max_threads(), fair);
+    if (given > 0) omp_set_num_threads(given);
+}
+
 /// @param given  by the user; 0: not given
 void share_cores(mlff::Communicator& world, int given) {
-    if (!world.alone()) {
-        world.start(mlff::Task::set_threads, mlff::Message::of(given));
-        mlff::set_threads(world, given);
-        world.done();
-    } else if (given > 0) {
-        omp_set_num_threads(given);
-    }
+    world.start("set threads", mlff::Message::of(given));
+    set_threads(world, given);
+    world.done();
+}
+
+/// The other ranks: their share of each task of rank 0.
+void serve(mlff::Communicator& world) {
+    mlff::app::ignore_interrupts();
+    mlff::TaskHandlers handlers = mlff::task_handlers();
+    handlers["set threads"] = [](mlff::Communicator& all, mlff::Message message) {
+        set_threads(all, message.get<int>());
+    };
+    world.serve(handlers);
 }
 
 }  // namespace
@@ -262,11 +280,24 @@ int lead(int argc, char** argv, mlff::Communicator& world) {
 int main(int argc, char** argv) {
     try {
         mlff::app::prepare_process(argv);
-        mlff::Communicator world;
-        if (world.rank() == 0) return lead(argc, argv, world);
-        mlff::app::ignore_interrupts();
-        mlff::serve(world);
-        return 0;
+        const mlff::app::MpiSession mpi;
+        int status = 0;
+        bool broken = false;
+        {
+            std::optional<mlff::Communicator> world;
+            mpi.communicator() ? world.emplace(*mpi.communicator()) : world.emplace();
+            try {
+                if (world->rank() == 0)
+                    status = lead(argc, argv, *world);
+                else
+                    serve(*world);
+            } catch (const std::exception& error) {
+                status = complain(fmt::format("rank {}: {}", world->rank(), error.what()), status_failed);
+            }
+            broken = world->in_task();
+        }
+        if (broken && mpi.communicator()) mpi.abort();  // the other ranks wait for this one
+        return status;
     } catch (const mlff::InputError& error) {
         return complain(error.what(), status_wrong_input);
     } catch (const std::exception& error) {

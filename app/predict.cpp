@@ -7,7 +7,8 @@
 #include "libmlff/io/extxyz.hpp"
 #include "libmlff/io/model_file.hpp"
 #include "libmlff/io/vasp.hpp"
-#include "libmlff/model/force_field.hpp"
+#include "libmlff/model/force_field_calculator.hpp"
+#include "libmlff/parallel/distributed_executor.hpp"
 
 namespace mlff::app {
 namespace {
@@ -24,14 +25,14 @@ std::string voigt_text(const Voigt& voigt) { return fmt::format("{}", fmt::join(
 
 void predict(const PredictArguments& arguments, const Console& console, Communicator& world) {
     require_writable(arguments.output);
-    ForceFieldCalculator calculator(read_model(arguments.model), 1.0, &world);
+    const auto calculator = DistributedExecutor(world).calculator(read_model(arguments.model));
     const auto structures = read_structures(arguments.input);
-    for (const auto& item : structures) require_known(item.structure, calculator, item.origin);
-    const Calibration& calibration = calculator.force_field().calibration();
+    for (const auto& item : structures) require_known(item.structure, *calculator, item.origin);
+    const Calibration& calibration = calculator->force_field().calibration();
     std::vector<ExtxyzFrame> frames;
     for (const auto& [structure, labels, origin, group, weight] : structures) {
         const Evaluation result =
-            calculator.evaluate(structure, {.uncertainty = arguments.uncertainty, .spilling = arguments.uncertainty});
+            calculator->evaluate(structure, {.uncertainty = arguments.uncertainty, .spilling = arguments.uncertainty});
         ExtxyzFrame frame;
         frame.structure = structure;
         frame.labels = {result.energy, result.forces, result.stress};

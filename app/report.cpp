@@ -15,7 +15,7 @@
 #include "libmlff/io/model_file.hpp"
 #include "libmlff/io/output_file.hpp"
 #include "libmlff/io/text_file.hpp"
-#include "libmlff/model/force_field.hpp"
+#include "libmlff/model/force_field_calculator.hpp"
 #include "libmlff/model/version.hpp"
 
 namespace mlff::app {

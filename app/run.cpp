@@ -8,8 +8,9 @@
 #include "app/verbs.hpp"
 #include "libmlff/atoms/errors.hpp"
 #include "libmlff/io/model_file.hpp"
-#include "libmlff/model/force_field.hpp"
+#include "libmlff/model/force_field_calculator.hpp"
 #include "libmlff/model/version.hpp"
+#include "libmlff/parallel/distributed_executor.hpp"
 
 namespace mlff::app {
 
@@ -48,7 +49,7 @@ void run(const std::string& config_path, const Console& console, Communicator& w
     const md::DynamicsOptions& dynamics = settings.dynamics;
     const std::unique_ptr<Calculator> calculator =
         settings.model.empty() ? std::move(settings.reference.calculator)
-                               : std::make_unique<ForceFieldCalculator>(read_model(settings.model), 1.0, &world);
+                               : DistributedExecutor(world).calculator(read_model(settings.model));
     md::State initial = load_state(settings.structure, dynamics.given_velocities);
     require_known(initial.structure, *calculator, settings.structure.path);
 

@@ -7,6 +7,7 @@
 #include "libmlff/atoms/errors.hpp"
 #include "libmlff/learning/learning_log.hpp"
 #include "libmlff/model/version.hpp"
+#include "libmlff/parallel/distributed_executor.hpp"
 #include "libmlff/regression/fit_data.hpp"
 
 namespace mlff::app {
@@ -21,7 +22,7 @@ class DataReference final : public Calculator {
         if (!item_->labels.energy || !item_->labels.forces)
             throw InputError(item_->origin + ": no energy or forces; select needs both for every structure");
         (void)structure;
-        return {*item_->labels.energy, *item_->labels.forces, item_->labels.stress, {}, {}, {}};
+        return answer_of(item_->labels);
     }
     [[nodiscard]] std::string description() const override { return description_; }
 
@@ -76,9 +77,10 @@ void select(const std::string& config_path, const Console& console, Communicator
             progress.beef_max = event.prediction->uncertainty->force_norms().maxCoeff();
         log.write(learning_log_lines(event, learner_view->training_set().species()));
     };
+    DistributedExecutor executor(world);
     Learner learner(reference, settings.learning.options, species_of(data),
                     {.version = version, .reference = reference.description(), .settings = settings.resolved}, nullptr,
-                    {}, observe, &world);
+                    {}, observe, executor);
     learner_view = &learner;
     if (!settings.learning.initial_data.empty()) learner.begin_with(load_data(settings.learning.initial_data, {}));
     for (const auto& item : data) {

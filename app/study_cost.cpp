@@ -13,7 +13,7 @@
 #include "app/settings.hpp"
 #include "libmlff/io/model_file.hpp"
 #include "libmlff/model/environments.hpp"
-#include "libmlff/model/force_field.hpp"
+#include "libmlff/model/force_field_calculator.hpp"
 #include "libmlff/search/compile.hpp"
 
 namespace mlff::app {

@@ -8,6 +8,7 @@
 #include "libmlff/atoms/errors.hpp"
 #include "libmlff/learning/learning_log.hpp"
 #include "libmlff/model/version.hpp"
+#include "libmlff/parallel/distributed_executor.hpp"
 #include "libmlff/regression/fit_data.hpp"
 
 namespace mlff::app {
@@ -108,9 +109,10 @@ void train(const std::string& config_path, const Console& console, Communicator&
         write_status(directory, *learner_view, progress);
     };
     const Provenance provenance{.version = version, .reference = record, .settings = settings.resolved};
+    DistributedExecutor executor(world);
     Learner learner(
         reference, settings.learning.options, species, provenance, &journal,
-        [&] { return session_view->checkpoint().encode(); }, observe, &world);
+        [&] { return session_view->checkpoint().encode(); }, observe, executor);
     DynamicsSession session(directory, console, learner, std::move(initial), settings.dynamics, settings.trajectory);
     learner_view = &learner;
     session_view = &session;

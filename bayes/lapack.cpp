@@ -32,8 +32,8 @@ namespace mlff::bayes {
 
 NumericalError::NumericalError(const std::string& what, Eigen::Index n_rows, Eigen::Index n_columns,
                                double condition_number)
-    : std::runtime_error(fmt::format("{} of a {} x {} matrix failed (condition number {:.3g})", what, n_rows, n_columns,
-                                     condition_number)),
+    : Error(ErrorCode::numerical, fmt::format("{} of a {} x {} matrix failed (condition number {:.3g})", what, n_rows,
+                                              n_columns, condition_number)),
       rows(n_rows),
       columns(n_columns),
       condition(condition_number) {}

@@ -2,12 +2,14 @@
 
 #include <Eigen/Core>
 #include <stdexcept>
+
 #include <string>
+#include "libmlff/atoms/errors.hpp"
 
 namespace mlff::bayes {
 
 /// A factorisation failed. The message names the operation, the sizes and the condition; the numbers ride along.
-struct NumericalError : std::runtime_error {
+struct NumericalError : Error {
     /// @param condition  estimate of the condition number; infinity where it is not known
     NumericalError(const std::string& what, Eigen::Index n_rows, Eigen::Index n_columns, double condition);
 

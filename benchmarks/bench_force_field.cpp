@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "benchmarks/crystals.hpp"
-#include "libmlff/model/force_field.hpp"
+#include "libmlff/model/force_field_calculator.hpp"
 #include "libmlff/search/compile.hpp"
 #include "reference/embedded/catalogue.hpp"
 
@@ -127,7 +127,7 @@ struct Batch {
     Structure structure;
     descriptors::Descriptor descriptor;
     Environments environments;
-    std::vector<Environments::Pairs> pairs{static_cast<std::size_t>(n_atoms)};
+    std::vector<LocalPairs> pairs{static_cast<std::size_t>(n_atoms)};
     std::vector<descriptors::Environment> views;
     descriptors::Descriptor::BasicWorkspace<Real> work;
     std::vector<descriptors::Descriptor::Coefficients<Real>> coefficients{static_cast<std::size_t>(n_atoms)};

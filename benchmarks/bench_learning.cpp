@@ -12,6 +12,7 @@
 #include "bayes/updatable_factor.hpp"
 #include "benchmarks/crystals.hpp"
 #include "libmlff/learning/training_set.hpp"
+#include "libmlff/model/force_field_calculator.hpp"
 
 // One retraining of on-the-fly learning, whole and by stages, on one core: AgI (bcc iodine, a = 5.06 Å, 128 atoms,
 // displaced at random), default descriptors, 500 local references per species, 5 structures added to 200, of which 20

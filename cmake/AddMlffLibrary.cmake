@@ -9,13 +9,19 @@ function(add_mlff_library name)
     BASE_DIRS ${PROJECT_SOURCE_DIR} FILES ${arg_HEADERS})
   target_compile_features(mlff_${name} PUBLIC cxx_std_20)
   target_link_libraries(mlff_${name} PUBLIC ${arg_LINKS} PRIVATE ${arg_PRIVATE_LINKS})
-  set_target_properties(mlff_${name} PROPERTIES EXPORT_NAME ${name} VERIFY_INTERFACE_HEADER_SETS ON)
-  mlff_warnings(mlff_${name})
+  set_target_properties(mlff_${name} PROPERTIES EXPORT_NAME ${name} VERIFY_INTERFACE_HEADER_SETS ON
+    POSITION_INDEPENDENT_CODE ON)
+  mlff_compile_options(mlff_${name})
   install(TARGETS mlff_${name} EXPORT mlff-targets FILE_SET HEADERS DESTINATION include/mlff)
 endfunction()
 
-function(mlff_warnings target)
+# How our own sources are compiled, and nobody else's: instruction set, products by the BLAS, warnings.
+function(mlff_compile_options target)
   set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF)
+  target_compile_definitions(${target} PRIVATE EIGEN_USE_BLAS)
+  if(MLFF_ARCH AND CMAKE_CXX_COMPILER_ID MATCHES "GNU|Clang")
+    target_compile_options(${target} PRIVATE -march=${MLFF_ARCH})
+  endif()
   if(CMAKE_CXX_COMPILER_ID MATCHES "GNU|Clang")
     target_compile_options(${target} PRIVATE -Wall -Wextra -Wshadow -Wconversion -Wdouble-promotion
       $<$<BOOL:${MLFF_WERROR}>:-Werror>)

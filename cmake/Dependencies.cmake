@@ -40,15 +40,13 @@ endif()
 set_target_properties(mlff_mpi PROPERTIES EXPORT_NAME mpi)
 install(TARGETS mlff_mpi EXPORT mlff-targets)
 
-# One Eigen configuration and one instruction set for the whole program: mixing them between translation units
-# breaks the one-definition rule and the alignment of Eigen's types.
+# Eigen for the libraries and their users. One alignment for all, whatever instruction set each is compiled for: memory
+# that the library allocates may be freed by a program for plain x86-64. Instruction set and BLAS are our own affair
+# (mlff_compile_options).
 add_library(mlff_eigen INTERFACE)
 add_library(mlff::eigen ALIAS mlff_eigen)
 target_link_libraries(mlff_eigen INTERFACE Eigen3::Eigen LAPACK::LAPACK)
-target_compile_definitions(mlff_eigen INTERFACE EIGEN_USE_BLAS EIGEN_DONT_PARALLELIZE)
-if(MLFF_ARCH AND CMAKE_CXX_COMPILER_ID MATCHES "GNU|Clang")
-  target_compile_options(mlff_eigen INTERFACE -march=${MLFF_ARCH})
-endif()
+target_compile_definitions(mlff_eigen INTERFACE EIGEN_MAX_ALIGN_BYTES=64 EIGEN_DONT_PARALLELIZE)
 set_target_properties(mlff_eigen PROPERTIES EXPORT_NAME eigen)
 install(TARGETS mlff_eigen EXPORT mlff-targets)
 

@@ -7,7 +7,7 @@
 #include "libmlff/atoms/elements.hpp"
 #include "libmlff/io/model_file.hpp"
 #include "libmlff/io/vasp.hpp"
-#include "libmlff/model/force_field.hpp"
+#include "libmlff/model/force_field_calculator.hpp"
 
 int main(int argc, char** argv) {
     if (argc != 3) {

@@ -9,7 +9,6 @@
 #include <type_traits>
 #include <vector>
 
-#include "descriptors/descriptor.hpp"
 #include "libmlff/atoms/structure.hpp"
 
 namespace mlff {
@@ -144,16 +143,6 @@ inline Message& operator>>(Message& message, Structure& structure) {
     message >> structure.cell;
     for (bool& periodic : structure.periodic) message >> periodic;
     return message >> structure.species >> structure.positions;
-}
-inline Message& operator<<(Message& message, const descriptors::DescriptorOptions& options) {
-    for (const auto& basis : {options.radial, options.angular})
-        message << basis.cutoff << basis.width << basis.functions << basis.l_max << basis.filter << basis.decay;
-    return message << options.radial_weight << options.normalization << options.compression << options.components;
-}
-inline Message& operator>>(Message& message, descriptors::DescriptorOptions& options) {
-    for (auto* basis : {&options.radial, &options.angular})
-        message >> basis->cutoff >> basis->width >> basis->functions >> basis->l_max >> basis->filter >> basis->decay;
-    return message >> options.radial_weight >> options.normalization >> options.compression >> options.components;
 }
 inline Message& operator<<(Message& message, const LabeledStructure& item) {
     return message << item.structure << item.labels.energy << item.labels.forces << item.labels.stress << item.origin

@@ -47,17 +47,17 @@ void LearnerOptions::validate() const {
 
 Learner::Learner(Calculator& reference, const LearnerOptions& options, const std::vector<int>& species,
                  Provenance provenance, Journal* journal, CallerState caller_state, Observer observer,
-                 Communicator* world)
+                 Executor& executor)
     : reference_(reference),
       options_(options),
       provenance_(std::move(provenance)),
       journal_(journal),
       caller_state_(std::move(caller_state)),
       observer_(std::move(observer)),
-      world_(world),
+      executor_(executor),
       training_set_(
           std::make_shared<descriptors::Descriptor>(options.force_field.descriptor, static_cast<int>(species.size())),
-          options.force_field.kernel_power, species, world),
+          options.force_field.kernel_power, species, executor),
       threshold_(options.threshold) {
     options_.validate();
 }
@@ -210,7 +210,7 @@ Evaluation Learner::call_reference(const Structure& structure, Action action, Le
         const Labels& labels = entry.structure.labels;
         if (!labels.energy || !labels.forces)
             throw InputError(fmt::format("{}: journal entry without energy or forces", entry.structure.origin));
-        return {*labels.energy, *labels.forces, labels.stress, {}, {}, {}};
+        return answer_of(labels);
     }
     Evaluation answer = reference_.evaluate(structure);
     if (!std::isfinite(answer.energy) || !answer.forces.allFinite() || (answer.stress && !answer.stress->allFinite()))
@@ -251,7 +251,7 @@ void Learner::learn(LearningEvent& event) {
         event.at_capacity |= change.after == limit && change.before + change.candidates > limit;
     }
     if (!enough) return;
-    model_ = std::make_unique<ForceFieldCalculator>(training_set_.fit(options_.regression, provenance_), 1.0, world_);
+    model_ = executor_.calculator(training_set_.fit(options_.regression, provenance_));
     force_errors_ = training_set_.force_errors(model()->posterior().weights());
     event.retrained = model();
     event.force_errors = &force_errors_;

@@ -63,10 +63,10 @@ class Learner final : public Calculator {
     /// @param reference  answers when the model is unsure; must outlive the learner
     /// @param species    of the structures to come
     /// @param journal    may be null (select: the answers are on disk already)
-    /// @param world      ranks that share predictions and design rows, or null
+    /// @param executor   who predicts and keeps the design rows; must outlive the learner
     Learner(Calculator& reference, const LearnerOptions& options, const std::vector<int>& species,
             Provenance provenance, Journal* journal, CallerState caller_state, Observer observer,
-            Communicator* world = nullptr);
+            Executor& executor = this_process());
     ~Learner() override;
 
     /// Continue an earlier training: learn these structures, every atom a candidate, before the first step.
@@ -107,11 +107,11 @@ class Learner final : public Calculator {
     Journal* journal_;
     CallerState caller_state_;
     Observer observer_;
-    Communicator* world_;
+    Executor& executor_;
 
     TrainingSet training_set_;
     std::vector<Candidate> candidates_;
-    std::unique_ptr<ForceFieldCalculator> model_;
+    std::unique_ptr<ModelCalculator> model_;
     Eigen::VectorXd force_errors_;
     Threshold threshold_;
     long step_ = -1;  ///< evaluations so far, minus one

@@ -4,8 +4,6 @@
 #include <cmath>
 #include <stdexcept>
 
-#include "bayes/kernel.hpp"
-
 namespace mlff {
 namespace {
 
@@ -15,31 +13,23 @@ using Eigen::VectorXd;
 
 }  // namespace
 
-void SelectionOptions::validate() const {
-    if (method == SelectionMethod::cur)
-        bayes::CurOptions{.eps_low = tolerance}.validate();
-    else
-        bayes::CholeskyOptions{.tolerance = tolerance}.validate();
-}
-
-std::vector<Index> select(const MatrixXd& features, int kernel_power, const SelectionOptions& options, Index capacity) {
-    const MatrixXd K = bayes::kernel_matrix(features, kernel_power);
-    if (options.method == SelectionMethod::cur)
-        return bayes::select_by_cur(K, {.eps_low = options.tolerance, .max_size = capacity});
-    auto kept = bayes::select_by_cholesky(K, {.tolerance = options.tolerance, .max_size = capacity});
-    std::sort(kept.begin(), kept.end());
-    return kept;
-}
-
 TrainingSet::TrainingSet(std::shared_ptr<const descriptors::Descriptor> descriptor, int kernel_power,
-                         std::vector<int> species, Communicator* world)
+                         std::vector<int> species, Executor& executor)
     : descriptor_(std::move(descriptor)),
       kernel_power_(kernel_power),
       species_(std::move(species)),
       references_(species_.size()),
-      rows_(descriptor_, kernel_power_, species_, world) {
+      rows_(executor.training_rows(descriptor_, kernel_power_, species_)) {
     for (auto& set : references_) set.features.resize(descriptor_->size(), 0);
 }
+
+TrainingSet::TrainingSet(const TrainingSet& other)
+    : descriptor_(other.descriptor_),
+      kernel_power_(other.kernel_power_),
+      species_(other.species_),
+      structures_(other.structures_),
+      references_(other.references_),
+      rows_(other.rows_->clone()) {}
 
 std::vector<TrainingSet::Change> TrainingSet::learn(std::vector<Candidate> candidates, const SelectionOptions& options,
                                                     Index capacity) {
@@ -79,7 +69,7 @@ std::vector<TrainingSet::Change> TrainingSet::learn(std::vector<Candidate> candi
         references_[channel] = from.subset(kept.back());
         changes.push_back({before.back(), from.size() - before.back(), references_[channel].size()});
     }
-    rows_.update(column_update(kept, before), std::move(added));
+    rows_->update(column_update(kept, before), std::move(added));
     return changes;
 }
 
@@ -108,11 +98,11 @@ ColumnUpdate TrainingSet::column_update(const std::vector<std::vector<Index>>& k
 }
 
 ForceField TrainingSet::fit(const RegressionOptions& options, Provenance provenance) const {
-    return mlff::fit(rows_.factors(), descriptor_, kernel_power_, references_, options, std::move(provenance));
+    return mlff::fit(rows_->factors(), descriptor_, kernel_power_, references_, options, std::move(provenance));
 }
 
 VectorXd TrainingSet::force_errors(const VectorXd& weights) const {
-    const Eigen::Matrix2Xd sums = rows_.force_errors(weights);
+    const Eigen::Matrix2Xd sums = rows_->force_errors(weights);
     return (sums.row(0).array() / sums.row(1).array().max(1.0)).sqrt().transpose();
 }
 

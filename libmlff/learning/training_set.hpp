@@ -3,29 +3,11 @@
 #include <memory>
 #include <vector>
 
-#include "bayes/selection.hpp"
+#include "libmlff/regression/executor.hpp"
 #include "libmlff/regression/regression.hpp"
-#include "libmlff/regression/training_rows.hpp"
+#include "libmlff/regression/selection.hpp"
 
 namespace mlff {
-
-/// How local references are chosen from candidates.
-enum class SelectionMethod {
-    cur,       ///< leverage scores on the low eigenvectors of K_BB (VASP's)
-    cholesky,  ///< pivoted Cholesky: those that are worst described by the ones before
-};
-
-struct SelectionOptions {
-    SelectionMethod method = SelectionMethod::cur;
-    double tolerance = 1e-9;  ///< cur: ε_low (ML_EPS_LOW), cholesky: smallest spilling factor that is accepted
-
-    /// @throws std::invalid_argument naming the field, its value and the bound
-    void validate() const;
-};
-
-/// Indices of the columns of `features` to keep, ascending, at most `capacity`.
-[[nodiscard]] std::vector<Eigen::Index> select(const Eigen::MatrixXd& features, int kernel_power,
-                                               const SelectionOptions& options, Eigen::Index capacity);
 
 /// A structure that waits to be learned: what the reference said, and the atoms that may become local references.
 struct Candidate {
@@ -36,9 +18,11 @@ struct Candidate {
 /// Labelled structures, local references chosen from their atoms, and the design rows that tie them.
 class TrainingSet {
  public:
-    /// @param world  ranks that share the design rows among them, or null
+    /// @param executor  who keeps the design rows; must outlive this
     TrainingSet(std::shared_ptr<const descriptors::Descriptor> descriptor, int kernel_power, std::vector<int> species,
-                Communicator* world = nullptr);
+                Executor& executor = this_process());
+    /// @throws std::logic_error if other processes hold design rows
+    TrainingSet(const TrainingSet& other);
 
     /// What `learn` did to one species.
     struct Change {
@@ -58,7 +42,7 @@ class TrainingSet {
     [[nodiscard]] const std::vector<int>& species() const { return species_; }
     [[nodiscard]] const descriptors::Descriptor& descriptor() const { return *descriptor_; }
     [[nodiscard]] Eigen::Index n_references() const { return count_references(references_); }
-    [[nodiscard]] std::size_t bytes() const { return rows_.bytes(); }  ///< held by the design rows (of rank 0)
+    [[nodiscard]] std::size_t bytes() const { return rows_->bytes(); }  ///< held by the design rows (of rank 0)
 
     /// Training error of the forces by channel [eV/Å], rms over components, for given weights.
     [[nodiscard]] Eigen::VectorXd force_errors(const Eigen::VectorXd& weights) const;
@@ -72,7 +56,7 @@ class TrainingSet {
     std::vector<int> species_;
     std::vector<LabeledStructure> structures_;
     std::vector<LocalReferences> references_;
-    SharedTrainingRows rows_;
+    std::unique_ptr<TrainingRows> rows_;
 };
 
 }  // namespace mlff

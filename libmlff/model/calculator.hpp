@@ -11,6 +11,7 @@ namespace mlff {
 struct Request {
     bool uncertainty = false;  ///< Bayesian error estimates; InputError from a calculator that has none
     bool spilling = false;     ///< spilling factors, much cheaper than the error estimates; likewise
+    bool virials = false;      ///< nine-component virial of each atom; left empty by a calculator that has none
 };
 
 /// Bayesian error estimates of one structure (method.md section 3): standard deviations of the epistemic part,
@@ -36,7 +37,19 @@ struct Evaluation {
     Eigen::VectorXd atom_energies;  ///< [eV], n_atoms; empty if the calculator cannot divide its energy
     std::optional<Uncertainty> uncertainty;
     Eigen::VectorXd spilling;  ///< spilling factor of each atom in [0, 1], n_atoms; empty unless asked for
+    /// virial of each atom W_j = Σ_i (r_i − r_j) ⊗ ∂E_i/∂r_j [eV], 9 × n_atoms, rows xx xy xz yx yy yz zx zy zz with
+    /// the position first; their sum is −V · stress (before it is made symmetric). Empty unless asked for
+    Eigen::MatrixXd atom_virials;
 };
+
+/// Labels as the answer of a calculator; energy and forces must be there.
+[[nodiscard]] inline Evaluation answer_of(const Labels& labels) {
+    Evaluation answer;
+    answer.energy = labels.energy.value();
+    answer.forces = labels.forces.value();
+    answer.stress = labels.stress;
+    return answer;
+}
 
 /// The one noun of the program. The force field, every reference backend and the on-the-fly learner are calculators,
 /// so that molecular dynamics never learns the difference.

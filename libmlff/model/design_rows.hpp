@@ -3,6 +3,8 @@
 #include <vector>
 
 #include "descriptors/descriptor.hpp"
+#include "libmlff/model/environments.hpp"
+#include "libmlff/model/environments.hpp"
 #include "libmlff/model/force_field.hpp"
 
 namespace mlff {

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <numeric>
 
 #include "libmlff/atoms/elements.hpp"
 #include "libmlff/atoms/errors.hpp"
@@ -62,15 +63,13 @@ void Environments::update(const Structure& structure) {
         pair_channel_[p] = atom_channel_[static_cast<std::size_t>(neighbors_.neighbor(static_cast<Index>(p)))];
 }
 
-descriptors::Environment Environments::environment(Index i, Pairs& pairs) const {
+descriptors::Environment Environments::environment(Index i, LocalPairs& pairs) const {
     neighbors_.pairs(i, pairs);
     const auto count = static_cast<std::size_t>(pairs.size);
     if (pairs.channels.size() < count) pairs.channels.resize(pairs.neighbor.size());
     for (std::size_t p = 0; p < count; ++p)
         pairs.channels[p] = atom_channel_[static_cast<std::size_t>(pairs.neighbor[p])];
-    return {{pairs.vectors.data(), 3, pairs.size},
-            std::span(pairs.distances).first(count),
-            std::span(pairs.channels).first(count)};
+    return pairs.environment();
 }
 
 descriptors::Environment Environments::environment(Index i) const {
@@ -82,5 +81,25 @@ descriptors::Environment Environments::environment(Index i) const {
 }
 
 std::span<const Index> Environments::atoms(int channel) const { return atoms_[static_cast<std::size_t>(channel)]; }
+
+Eigen::MatrixXd compute_features(const descriptors::Descriptor& descriptor, const Environments& environments,
+                                 std::span<const Index> atoms) {
+    Eigen::MatrixXd features(descriptor.size(), static_cast<Index>(atoms.size()));
+#pragma omp parallel
+    {
+        descriptors::Descriptor::Workspace work;
+        LocalPairs pairs;
+#pragma omp for schedule(static)
+        for (std::size_t k = 0; k < atoms.size(); ++k)
+            descriptor.value(environments.environment(atoms[k], pairs), work, features.col(static_cast<Index>(k)));
+    }
+    return features;
+}
+
+Eigen::MatrixXd compute_features(const descriptors::Descriptor& descriptor, const Environments& environments) {
+    std::vector<Index> all(static_cast<std::size_t>(environments.n_atoms()));
+    std::iota(all.begin(), all.end(), Index{0});
+    return compute_features(descriptor, environments, all);
+}
 
 }  // namespace mlff

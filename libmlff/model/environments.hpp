@@ -3,15 +3,15 @@
 #include <span>
 #include <vector>
 
-#include "descriptors/environment.hpp"
-#include "libmlff/atoms/neighbor_list.hpp"
+#include "descriptors/descriptor.hpp"
 #include "libmlff/atoms/share.hpp"
+#include "libmlff/model/neighbor_source.hpp"
 
 namespace mlff {
 
 /// The surroundings of every atom of a structure in the terms of the descriptors: neighbour vectors and species
 /// channels instead of cells and atomic numbers.
-class Environments {
+class Environments final : public NeighborSource {
  public:
     /// @param species  atomic number of each channel
     /// @param cutoff, skin  [Å], as in NeighborList
@@ -29,20 +29,16 @@ class Environments {
     /// @throws InputError if the structure holds a species without a channel
     void prepare(const Structure& structure);
 
-    /// The neighbours of one atom and their channels.
-    struct Pairs : NeighborList::Pairs {
-        std::vector<int> channels;
-    };
-    /// After `prepare` or `update`: a view of `pairs`, which it fills.
-    [[nodiscard]] descriptors::Environment environment(Eigen::Index i, Pairs& pairs) const;
+    /// After `prepare` or `update`.
+    descriptors::Environment environment(Eigen::Index i, LocalPairs& pairs) const override;
 
-    [[nodiscard]] Eigen::Index n_atoms() const { return static_cast<Eigen::Index>(atom_channel_.size()); }
+    [[nodiscard]] Eigen::Index n_atoms() const override { return static_cast<Eigen::Index>(atom_channel_.size()); }
     [[nodiscard]] int channel(Eigen::Index i) const { return atom_channel_[static_cast<std::size_t>(i)]; }
     [[nodiscard]] const NeighborList& neighbors() const { return neighbors_; }
     [[nodiscard]] descriptors::Environment environment(Eigen::Index i) const;  ///< after `update`
 
     /// Atoms of one channel (those of this rank), ascending.
-    [[nodiscard]] std::span<const Eigen::Index> atoms(int channel) const;
+    [[nodiscard]] std::span<const Eigen::Index> atoms(int channel) const override;
 
  private:
     void assign_channels(const Structure& structure);
@@ -55,5 +51,12 @@ class Environments {
     std::vector<std::vector<Eigen::Index>> atoms_;
     std::vector<char> own_;  ///< whether an atom is of this rank; empty: all are
 };
+
+/// x̂ of every atom, D × n_atoms, in the order of the atoms.
+[[nodiscard]] Eigen::MatrixXd compute_features(const descriptors::Descriptor& descriptor,
+                                               const Environments& environments);
+/// The same of some atoms.
+[[nodiscard]] Eigen::MatrixXd compute_features(const descriptors::Descriptor& descriptor,
+                                               const Environments& environments, std::span<const Eigen::Index> atoms);
 
 }  // namespace mlff

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <algorithm>
 #include <memory>
 #include <optional>
 #include <string>
@@ -8,13 +7,9 @@
 
 #include "bayes/posterior.hpp"
 #include "descriptors/descriptor.hpp"
-#include "libmlff/model/calculator.hpp"
-#include "libmlff/model/environments.hpp"
+#include "libmlff/model/production_form.hpp"
 
 namespace mlff {
-
-class Communicator;
-struct DesignRows;
 
 /// How the kernel compares surroundings.
 enum class Metric {
@@ -68,47 +63,6 @@ struct LabelScales {
 /// standard deviation that agrees with the errors on validation data (regression/calibration.hpp). 1: not calibrated.
 struct Calibration {
     double energy = 1.0, force = 1.0, stress = 1.0;
-};
-
-/// One species of a production form: the energy expanded about a centre m, the constant and the linear part exactly,
-/// the rest by fewer terms, and maybe in fewer components:
-///
-///   E_i = e0 + a + g·y + Σ_k v_k φ(c_k, Pᵀy · t_k),   y = x̂_i − m,   φ(c, d) = (c + d)^ζ − c^ζ − ζ c^(ζ−1) d
-///
-/// What is left to the terms is small where surroundings are like the centre, so that they need no more than single
-/// precision: Σ_b w_b (x̂·x̂_b)^ζ itself is a small difference of large numbers.
-template <class Real>
-struct Expansion {
-    double constant = 0.0;              ///< a [eV]
-    Eigen::VectorX<Real> centre;        ///< m, D
-    Eigen::VectorX<Real> slope;         ///< g [eV], D
-    Eigen::MatrixX<Real> projection;    ///< P, D × D'; no columns: all components, D' = D
-    Eigen::MatrixX<Real> terms;         ///< t_k, one per column, D' × n_terms
-    Eigen::VectorX<Real> similarities;  ///< c_k, of the centre with the terms, n_terms
-    Eigen::VectorX<Real> weights;       ///< v_k [eV], n_terms
-
-    /// Of x̂ that the terms see.
-    [[nodiscard]] Eigen::Index n_components() const {
-        return projection.cols() > 0 ? projection.cols() : std::min(terms.rows(), terms.cols());
-    }
-    template <class Other>
-    [[nodiscard]] Expansion<Other> cast() const {
-        return {constant,
-                centre.template cast<Other>(),
-                slope.template cast<Other>(),
-                projection.template cast<Other>(),
-                terms.template cast<Other>(),
-                similarities.template cast<Other>(),
-                weights.template cast<Other>()};
-    }
-};
-
-/// A cheaper form of a force field for molecular dynamics (search/compile.hpp).
-struct ProductionForm {
-    std::vector<Expansion<double>> expansions;  ///< per channel
-    bool single_precision = true;  ///< of all that is computed for one atom; sums over atoms and terms are double
-    double loss = 0.0;             ///< growth of the force RMSE on the data named, as a share of it
-    std::string measured_on;       ///< these data
 };
 
 /// Where a force field comes from and how well it reproduces its training data.
@@ -183,56 +137,6 @@ class ForceField {
     Provenance provenance_;
     Calibration calibration_;
     std::optional<ProductionForm> production_;
-};
-
-/// x̂ of every atom, D × n_atoms, in the order of the atoms.
-[[nodiscard]] Eigen::MatrixXd compute_features(const descriptors::Descriptor& descriptor,
-                                               const Environments& environments);
-/// The same of some atoms.
-[[nodiscard]] Eigen::MatrixXd compute_features(const descriptors::Descriptor& descriptor,
-                                               const Environments& environments, std::span<const Eigen::Index> atoms);
-
-/// Evaluates a force field: two matrix products per batch of atoms of one species and one adjoint pass; the Jacobian of
-/// the descriptors is formed for error estimates only. Same thread count, same bits.
-class ForceFieldCalculator final : public Calculator {
- public:
-    /// @param skin [Å] of the neighbour list; saves searches when structures follow each other in small steps
-    /// @param world  shares the atoms among its ranks; null: all atoms are evaluated here. On rank 0 the other ranks
-    ///               get the force field and then help with each evaluation; on the others this is their copy
-    ///               (worker.cpp), and what they evaluate is of use to rank 0 only. Must outlive the calculator
-    explicit ForceFieldCalculator(ForceField force_field, double skin = 1.0, Communicator* world = nullptr);
-    ~ForceFieldCalculator() override;
-
-    [[nodiscard]] Evaluation evaluate(const Structure& structure, const Request& request = {}) override;
-    void check(const Structure& structure) const override;
-    [[nodiscard]] std::string description() const override;
-    [[nodiscard]] const ForceField& force_field() const { return force_field_; }
-    /// On another rank than 0: what error estimates need, sent when the first is asked for.
-    void receive_factor(Eigen::MatrixXd factor);
-
- private:
-    struct ThreadScratch;
-    template <class Real>
-    struct Products;
-    void predict_batch(int channel, std::span<const Eigen::Index> atoms, ThreadScratch& scratch,
-                       Evaluation& result) const;
-    template <class Real, class Model>
-    void predict_batch(int channel, std::span<const Eigen::Index> atoms, const Model& model, Products<Real>& products,
-                       ThreadScratch& scratch, Evaluation& result) const;
-    void evaluate_share(const Structure& structure, Evaluation& result, Matrix3& virial);
-    [[nodiscard]] bool shares_variances() const;
-    [[nodiscard]] Uncertainty uncertainty(DesignRows rows, const Structure& structure) const;
-    [[nodiscard]] Eigen::VectorXd spilling_factors();
-
-    ForceField force_field_;
-    std::vector<Expansion<float>> in_single_;  ///< a production form in single precision, per channel
-    Environments environments_;
-    std::vector<bayes::SpillingFactor> spilling_;  ///< per channel; made when first asked for
-    std::vector<ThreadScratch> scratch_;           ///< per thread
-    Communicator* world_;                          ///< null if there are no other ranks
-    int handle_ = 0;                               ///< what the other ranks know this by
-    bool factor_sent_ = false;                     ///< they can make error estimates
-    Eigen::VectorXd sums_;                         ///< what the ranks add up
 };
 
 }  // namespace mlff

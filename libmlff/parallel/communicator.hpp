@@ -1,6 +1,8 @@
 #pragma once
 
 #include <exception>
+#include <functional>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -11,48 +13,38 @@
 
 namespace mlff {
 
-/// What the ranks of an MPI job may be asked to do together; worker.hpp says who does it.
-enum class Task {
-    stop,
-    set_threads,
-    load_force_field,
-    load_factor,
-    drop_force_field,
-    evaluate,
-    gather_references,
-    accumulate_rows,
-    begin_training,
-    drop_training,
-    update_rows,
-    accumulate_training,
-    force_errors,
-    distributed_fit,
-};
-
 /// Thrown on the other ranks when a task has failed: rank 0 has the message, the others wait for the next task.
 struct TaskFailed {};
 
-/// The processes of one MPI job. Rank 0 runs the program: it alone reads, decides and writes. The others wait, at no
-/// cost to whoever shares their cores, until rank 0 starts a task, and then do their share of it:
+class Communicator;
+
+/// What a rank does when rank 0 starts a task, by the name of the task.
+using TaskHandlers = std::map<std::string, std::function<void(Communicator&, Message)>>;
+
+/// The processes of one MPI communicator. Rank 0 reads, decides and writes. The others wait in `serve`, at no cost to
+/// other programs on their cores, until rank 0 starts a task, and then do their share of it:
 ///
 ///     rank 0:  start(task, message)   share of the work   agree()   sum() ...   done()
-///     others:  next()                 share of the work   agree()   sum() ...
+///     others:  handler(message)       share of the work   agree()   sum() ...
 ///
 /// Nothing is exchanged between start and agree, so that a rank may fail there: agree() then throws everywhere.
-/// A process that ends in the middle of a task ends all.
+/// MPI itself is started and ended by the program.
 class Communicator {
  public:
-    /// Joins the MPI job if the process was started as part of one; else it is alone.
-    /// @throws std::runtime_error if it was, but this program was built without MPI
-    Communicator();
+    /// One process alone.
+    Communicator() = default;
+    /// @param fortran_handle  of an MPI communicator (MPI_Comm_c2f); MPI is initialised and outlives this
+    /// @throws std::runtime_error if the library was built without MPI
+    explicit Communicator(int fortran_handle);
     Communicator(const Communicator&) = delete;
     Communicator& operator=(const Communicator&) = delete;
-    /// Rank 0: sends the others home; in the middle of a task: ends the job.
+    /// Rank 0, between two tasks: tells the other ranks to leave serve().
     ~Communicator();
 
     [[nodiscard]] int rank() const { return rank_; }
     [[nodiscard]] int size() const { return size_; }
-    [[nodiscard]] bool joined() const { return joined_; }  ///< there is an MPI job, if only of one process
+    [[nodiscard]] bool joined() const { return joined_; }  ///< there is an MPI communicator, if only of one process
+    [[nodiscard]] int blacs_handle() const;                ///< of the communicator, for ScaLAPACK
     [[nodiscard]] bool alone() const { return size_ == 1; }
     [[nodiscard]] int ranks_on_node() const { return ranks_on_node_; }  ///< this one included
     [[nodiscard]] int cores_on_node() const { return cores_on_node_; }  ///< that they may use together; 0: alone
@@ -60,13 +52,12 @@ class Communicator {
     /// A number for something that all ranks will hold, such as a force field.
     [[nodiscard]] int new_handle() { return ++n_handles_; }
 
-    void start(Task task, const Message& message);  ///< rank 0
-    [[nodiscard]] Message next(Task& task);         ///< others
-    void done();                                    ///< rank 0
+    void start(const std::string& task, const Message& message);  ///< rank 0
+    void done();                                                  ///< rank 0
+    /// What the other ranks do: their share of every task that rank 0 starts, until it tells them to leave.
+    /// @throws what a handler throws in the middle of an exchange, where ranks cannot agree any more: the job must end
+    void serve(const TaskHandlers& handlers);
     [[nodiscard]] bool in_task() const { return in_task_; }
-
-    /// Ends the whole job with a message: for what cannot be agreed upon.
-    [[noreturn]] void fail(const std::string& message) const;
 
     /// Every rank says what became of its share (null: all is well). If any failed, rank 0 throws the failure of the
     /// lowest rank (InputError stays InputError), and the others TaskFailed.
@@ -128,6 +119,7 @@ class Communicator {
     int rank_ = 0, size_ = 1;
     int ranks_on_node_ = 1, cores_on_node_ = 0;
     int n_handles_ = 0;
+    int handle_ = 0;
     bool joined_ = false, in_task_ = false;
 };
 

@@ -10,7 +10,6 @@
 
 #ifdef MLFF_WITH_SCALAPACK
 extern "C" {
-void Cblacs_get(int context, int what, int* value);
 void Cblacs_gridinit(int* context, const char* order, int rows, int columns);
 void Cblacs_gridinfo(int context, int* rows, int* columns, int* row, int* column);
 void Cblacs_gridexit(int context);
@@ -77,12 +76,12 @@ bool DistributedFactor::available() { return true; }
 
 /// Ranks in a rectangle as near to a square as their number allows; in one column; and rank 0 by itself.
 struct DistributedFactor::Grid {
-    explicit Grid(int n_ranks) {
+    Grid(int n_ranks, int system_handle) {
         for (rows = static_cast<int>(std::sqrt(static_cast<double>(n_ranks))); n_ranks % rows != 0;) --rows;
         columns = n_ranks / rows;
-        context = make(rows, columns);
-        column_context = make(n_ranks, 1);
-        root_context = make(1, 1);
+        context = make(system_handle, rows, columns);
+        column_context = make(system_handle, n_ranks, 1);
+        root_context = make(system_handle, 1, 1);
         Cblacs_gridinfo(context, &rows, &columns, &row, &column);
     }
     ~Grid() {
@@ -93,9 +92,8 @@ struct DistributedFactor::Grid {
     Grid(const Grid&) = delete;
     Grid& operator=(const Grid&) = delete;
 
-    static int make(int n_rows, int n_columns) {
-        int made = 0;
-        Cblacs_get(-1, 0, &made);
+    static int make(int system_handle, int n_rows, int n_columns) {
+        int made = system_handle;
         Cblacs_gridinit(&made, "Row", n_rows, n_columns);
         return made;
     }
@@ -159,7 +157,7 @@ struct DistributedFactor::Matrix {
 DistributedFactor::DistributedFactor(Communicator& world, Index n_columns)
     : world_(world),
       n_(n_columns),
-      grid_(std::make_unique<Grid>(world.size())),
+      grid_(std::make_unique<Grid>(world.size(), world.blacs_handle())),
       R_(std::make_unique<Matrix>(*grid_, n_columns, n_columns)) {}
 
 DistributedFactor::~DistributedFactor() = default;

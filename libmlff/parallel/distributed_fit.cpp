@@ -6,8 +6,9 @@
 
 #include "libmlff/atoms/errors.hpp"
 #include "libmlff/data/error_report.hpp"
+#include "libmlff/model/environments.hpp"
+#include "libmlff/parallel/distributed_executor.hpp"
 #include "libmlff/parallel/distributed_factor.hpp"
-#include "libmlff/regression/row_accumulation.hpp"
 
 namespace mlff {
 namespace {
@@ -92,7 +93,7 @@ std::optional<bayes::Posterior> regress(Communicator& world, const Problem& prob
 }
 
 Message encode(const Problem& problem) {
-    Message message = encode(problem.model);
+    Message message = mlff::encode(problem.model);
     const auto& [model, weights, units, prior_sizes] = problem;
     return message << weights.energy << weights.force << weights.stress << units.scales.energy << units.scales.force
                    << units.scales.stress << units.e0 << prior_sizes;
@@ -120,14 +121,12 @@ FitForecast forecast_distributed(const std::vector<LabeledStructure>& training, 
 }
 
 DistributedFit fit_distributed(const std::vector<LabeledStructure>& training, const FitOptions& options,
-                               Provenance provenance, const Progress& progress) {
+                               Communicator& world, Provenance provenance, const Progress& progress) {
     options.validate();
     if (training.empty()) throw InputError("there are no training structures");
-    if (options.world == nullptr || !options.world->joined())
-        throw InputError("a distributed fit needs MPI; start it with mpirun");
+    if (!world.joined()) throw InputError("a distributed fit needs MPI; start it with mpirun");
     if (!DistributedFactor::available())
         throw InputError("a distributed fit needs ScaLAPACK, which this mlff was built without");
-    Communicator& world = *options.world;
     const std::vector<int> species = species_of(training);
     FitOptions within_memory = options;
     within_memory.max_references = forecast_distributed(training, options, world.size()).max_references;
@@ -151,7 +150,7 @@ DistributedFit fit_distributed(const std::vector<LabeledStructure>& training, co
         }))
         throw InputError("the training data hold no labels with a positive weight");
 
-    world.start(Task::distributed_fit, encode(problem));
+    world.start("distributed fit", encode(problem));
     const std::size_t n_own = world.scatter_by_cost(
         training.size(), [&](std::size_t k) { return training[k].structure.size(); },
         [&](Message& message, std::size_t k) { message << training[k]; });
@@ -165,21 +164,23 @@ DistributedFit fit_distributed(const std::vector<LabeledStructure>& training, co
                                 references, provenance);
     };
     // Without the factors of the kinds of labels, the errors come from predictions.
-    ForceFieldCalculator calculator(force_field({}), 1.0, options.world);
+    const auto calculator = DistributedExecutor(world).calculator(force_field({}));
     ErrorReport report;
     for (const auto& item : training) {
-        report.add(item, calculator.evaluate(item.structure));
+        report.add(item, calculator->evaluate(item.structure));
         progress(report.structures, static_cast<long>(training.size()), "errors on the training data");
     }
     return {force_field({.energy = report.energy.rmse(), .force = report.force.rmse(), .stress = report.stress.rmse()}),
             report};
 }
 
-void help_fit_distributed(Communicator& world, Message message) {
-    Message share = world.scatter({});
-    const Problem problem = decode(message);
-    const auto own = share.get<std::vector<LabeledStructure>>();
-    (void)regress(world, problem, own, {}, {}, no_progress);
+void add_fit_tasks(TaskHandlers& handlers) {
+    handlers["distributed fit"] = [](Communicator& world, Message message) {
+        Message share = world.scatter({});
+        const Problem problem = decode(message);
+        const auto own = share.get<std::vector<LabeledStructure>>();
+        (void)regress(world, problem, own, {}, {}, no_progress);
+    };
 }
 
 }  // namespace mlff

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "libmlff/data/error_report.hpp"
+#include "libmlff/parallel/communicator.hpp"
 #include "libmlff/regression/fit_data.hpp"
 
 namespace mlff {
@@ -17,13 +18,15 @@ struct DistributedFit {
     ErrorReport training_errors;
 };
 
-/// A force field whose triangular factor is spread over the ranks of `options.world` (ScaLAPACK), for more references
+/// A force field whose triangular factor is spread over the ranks of `world` (ScaLAPACK), for more references
 /// than one rank can hold the factors of. Unlike a TrainingPass it scales the rows as they come, so that there is one
 /// factor and not three, and keeps nothing to validate with: errors on unseen data need validation data.
 /// @throws InputError if there are no labels or no references, no MPI job or no ScaLAPACK; NumericalError if a
 ///         factorisation fails
 [[nodiscard]] DistributedFit fit_distributed(const std::vector<LabeledStructure>& training, const FitOptions& options,
-                                             Provenance provenance, const Progress& progress);
-void help_fit_distributed(Communicator& world, Message message);  ///< what the other ranks do meanwhile
+                                             Communicator& world, Provenance provenance, const Progress& progress);
+
+/// The tasks of the other ranks.
+void add_fit_tasks(TaskHandlers& handlers);
 
 }  // namespace mlff

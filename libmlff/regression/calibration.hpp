@@ -5,6 +5,8 @@
 #include <utility>
 #include <vector>
 
+#include "libmlff/model/calculator.hpp"
+#include "libmlff/model/calculator.hpp"
 #include "libmlff/model/force_field.hpp"
 
 /// How well error estimates agree with errors, on labelled data that the force field has not seen.

@@ -43,10 +43,6 @@ void PartedData::add(int part, const DesignRows& rows, const LabeledStructure& s
     parts_.at(static_cast<std::size_t>(part)).add(rows, structure);
 }
 
-void PartedData::merge_over(Communicator& world) {
-    for (auto& part : parts_) world.merge(part);
-}
-
 PartedData PartedData::restricted_to(const std::vector<Index>& references) const {
     std::vector<RegressionData> parts;
     for (const auto& part : parts_) parts.push_back(part.restricted_to(references));

@@ -1,9 +1,9 @@
 #pragma once
 
+#include <span>
 #include <utility>
 #include <vector>
 
-#include "libmlff/parallel/communicator.hpp"
 #include "libmlff/regression/regression.hpp"
 
 namespace mlff {
@@ -18,9 +18,6 @@ class PartedData {
     PartedData(Eigen::Index n_references, const std::vector<int>& species, int n_parts, bool held_out);
 
     void add(int part, const DesignRows& rows, const LabeledStructure& structure);
-
-    /// Adds the structures of all ranks, on rank 0; part by part, as a part is large.
-    void merge_over(Communicator& world);
 
     /// The same structures with some of the references only (ascending indices).
     [[nodiscard]] PartedData restricted_to(const std::vector<Eigen::Index>& references) const;
@@ -38,6 +35,7 @@ class PartedData {
     /// Whether there is anything that a fit has not seen: a held-out part, or at least two parts.
     [[nodiscard]] bool can_validate() const { return held_out_ || parts_.size() > 1; }
     [[nodiscard]] const RegressionData& part(int part) const { return parts_[static_cast<std::size_t>(part)]; }
+    [[nodiscard]] std::span<RegressionData> parts() { return parts_; }  ///< the held-out one last
 
  private:
     PartedData(std::vector<RegressionData> parts, bool held_out) : parts_(std::move(parts)), held_out_(held_out) {}

@@ -29,7 +29,7 @@ std::vector<Eigen::MatrixXd> learn_metrics(const std::vector<LabeledStructure>& 
     const Solution solution = pass.validate(plain.regression).solution;
     const auto points = gather_references(
         data, descriptor, species, spread_atoms(data, species, std::vector<Index>(species.size(), metric_points)),
-        options.world, progress);
+        options.workers(), progress);
     std::vector<Eigen::MatrixXd> metrics;
     Index first = 0;
     for (std::size_t channel = 0; channel < species.size(); ++channel) {
@@ -53,7 +53,7 @@ std::vector<LocalReferences> choose_references(const std::vector<LabeledStructur
     auto candidates = gather_references(
         data, descriptor, species,
         options.given.empty() ? spread_atoms(data, species, limits_of(shares, options.candidates())) : options.given,
-        options.world, progress);
+        options.workers(), progress);
     return sparsify(std::move(candidates), options.force_field.kernel_power, options.selection,
                     limits_of(shares, options.max_references), metrics);
 }
@@ -130,7 +130,7 @@ FitForecast forecast_fit(const std::vector<LabeledStructure>& training, const Fi
 
 FitForecast forecast_fit(const std::vector<LabeledStructure>& training, const std::vector<LabeledStructure>& validation,
                          const FitOptions& options) {
-    const bool alone = options.world == nullptr || options.world->alone();
+    const bool alone = options.workers().n_processes() == 1;
     struct FewRows {
         double energies = 0.0, stresses = 0.0;
     };
@@ -207,8 +207,8 @@ TrainingPass::TrainingPass(const std::vector<LabeledStructure>& training,
     std::vector<PartedStructure> items;
     for (std::size_t s = 0; s < training.size(); ++s) items.push_back({&training[s], static_cast<int>(s) % n_parts});
     for (const auto& item : validation) items.push_back({&item, n_parts});
-    data_ = accumulate_rows({descriptor_, kernel_power_, species, references_, n_parts, !validation.empty()}, items,
-                            options.world, progress);
+    data_ = options.workers().accumulate_rows(
+        {descriptor_, kernel_power_, species, references_, n_parts, !validation.empty()}, items, progress);
 }
 
 Index TrainingPass::max_references() const {

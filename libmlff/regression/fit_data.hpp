@@ -19,10 +19,12 @@ struct FitOptions {
     std::vector<ReferenceList> given;  ///< per channel: candidates in place of atoms from all over the data
     int folds = 5;            ///< parts for leave-out errors if there are no validation data; 1: no such errors, ≥ 1
     std::int64_t memory = 0;  ///< budget [bytes]; 0 is no limit
-    Communicator* world = nullptr;  ///< ranks that share the structures among them; null: none
+    Executor* executor = nullptr;  ///< who does the work; null: this process
 
     /// Candidates of the species that has most, if there are as many atoms; the others have theirs in proportion.
     [[nodiscard]] Eigen::Index candidates() const { return pool > 0 ? pool : 3 * max_references; }
+
+    [[nodiscard]] Executor& workers() const { return executor != nullptr ? *executor : this_process(); }
 
     /// @throws std::invalid_argument naming the field, its value and the bound
     void validate() const;

@@ -34,38 +34,6 @@ std::vector<Index> by_information(const MatrixXd& features, int kernel_power, do
     return order;
 }
 
-/// Some atoms of a structure.
-struct PickedAtoms {
-    const Structure* structure;
-    std::vector<int> atoms;
-};
-
-/// x̂ of picked atoms, one after the other, D × n, and whether they have neighbours.
-struct PickedFeatures {
-    MatrixXd features;
-    std::vector<char> has_neighbors;
-};
-
-PickedFeatures describe(std::span<const PickedAtoms> picked, const descriptors::Descriptor& descriptor,
-                        const std::vector<int>& species, const Progress& progress) {
-    std::size_t n = 0;
-    for (const auto& item : picked) n += item.atoms.size();
-    PickedFeatures out;
-    out.features.resize(descriptor.size(), static_cast<Index>(n));
-    Index column = 0;
-    for (std::size_t k = 0; k < picked.size(); ++k) {
-        Environments environments(species, descriptor.cutoff(), 0.0);
-        environments.update(*picked[k].structure);
-        const MatrixXd x = compute_features(descriptor, environments);
-        for (const int atom : picked[k].atoms) {
-            out.features.col(column++) = x.col(atom);
-            out.has_neighbors.push_back(environments.neighbors().count(atom) > 0);
-        }
-        progress(static_cast<long>(k) + 1, static_cast<long>(picked.size()), "choosing local references");
-    }
-    return out;
-}
-
 }  // namespace
 
 std::vector<int> species_of(const std::vector<LabeledStructure>& data) {
@@ -124,7 +92,7 @@ std::vector<ReferenceList> spread_atoms(const std::vector<LabeledStructure>& dat
 std::vector<LocalReferences> gather_references(const std::vector<LabeledStructure>& data,
                                                const descriptors::Descriptor& descriptor,
                                                const std::vector<int>& species,
-                                               const std::vector<ReferenceList>& wanted, Communicator* world,
+                                               const std::vector<ReferenceList>& wanted, Executor& executor,
                                                const Progress& progress) {
     std::vector<PickedAtoms> picked;                                       // structures with a wanted atom
     std::vector<std::vector<std::pair<std::size_t, std::size_t>>> places;  // (channel, number) of each atom of `picked`
@@ -152,38 +120,13 @@ std::vector<LocalReferences> gather_references(const std::vector<LabeledStructur
         }
     }
 
-    const bool shared = world && !world->alone();
-    std::size_t n_own = picked.size();
-    if (shared) {
-        world->start(Task::gather_references, Message::of(descriptor.options(), species));
-        n_own = world->scatter_by_cost(
-            picked.size(), [&](std::size_t k) { return picked[k].structure->size(); },
-            [&](Message& message, std::size_t k) { message << *picked[k].structure << picked[k].atoms; });
-    }
-    PickedFeatures own;
-    do_share(shared ? world : nullptr, [&] { own = describe({picked.data(), n_own}, descriptor, species, progress); });
-    std::vector<PickedFeatures> blocks;  // of the ranks, in order
-    if (shared) {
-        for (Message& message : world->gather(Message::of(own.features, own.has_neighbors))) {
-            blocks.emplace_back();
-            message >> blocks.back().features >> blocks.back().has_neighbors;
-        }
-        world->done();
-    } else {
-        blocks.push_back(std::move(own));
-    }
-
+    const PickedFeatures described = executor.describe(picked, descriptor, species, progress);
     std::vector<std::vector<Index>> usable(species.size());
-    auto block = blocks.begin();
     Index column = 0;
     for (const auto& atoms : places)
         for (const auto& [channel, k] : atoms) {
-            while (column == block->features.cols()) {
-                ++block;
-                column = 0;
-            }
-            references[channel].features.col(static_cast<Index>(k)) = block->features.col(column);
-            if (block->has_neighbors[static_cast<std::size_t>(column)])
+            references[channel].features.col(static_cast<Index>(k)) = described.features.col(column);
+            if (described.has_neighbors[static_cast<std::size_t>(column)])
                 usable[channel].push_back(static_cast<Index>(k));
             ++column;
         }
@@ -192,24 +135,6 @@ std::vector<LocalReferences> gather_references(const std::vector<LabeledStructur
         references[channel] = references[channel].subset(usable[channel]);
     }
     return references;
-}
-
-void help_gather_references(Communicator& world, Message message) {
-    const auto options = message.get<descriptors::DescriptorOptions>();
-    const auto species = message.get<std::vector<int>>();
-    Message share = world.scatter({});
-    PickedFeatures own;
-    do_share(&world, [&] {
-        std::vector<Structure> structures(share.get<std::size_t>());
-        std::vector<PickedAtoms> picked;
-        for (auto& structure : structures) {
-            share >> structure;
-            picked.push_back({&structure, share.get<std::vector<int>>()});
-        }
-        own =
-            describe(picked, descriptors::Descriptor(options, static_cast<int>(species.size())), species, no_progress);
-    });
-    (void)world.gather(Message::of(own.features, own.has_neighbors));
 }
 
 std::vector<LocalReferences> sparsify(std::vector<LocalReferences> candidates, int kernel_power,

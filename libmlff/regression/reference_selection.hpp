@@ -1,19 +1,14 @@
 #pragma once
 
-#include <functional>
 #include <string>
 #include <vector>
 
 #include "descriptors/descriptor.hpp"
-#include "libmlff/learning/training_set.hpp"
 #include "libmlff/model/force_field.hpp"
-#include "libmlff/parallel/communicator.hpp"
+#include "libmlff/regression/executor.hpp"
+#include "libmlff/regression/selection.hpp"
 
 namespace mlff {
-
-/// Told (done, total, what) now and then during long work.
-using Progress = std::function<void(long done, long total, const std::string& what)>;
-inline void no_progress(long /*done*/, long /*total*/, const std::string& /*what*/) {}
 
 /// Atomic numbers that occur in any of the structures, ascending.
 [[nodiscard]] std::vector<int> species_of(const std::vector<LabeledStructure>& data);
@@ -48,15 +43,14 @@ struct ReferenceList {
 
 /// These atoms as references, in the same order; atoms without neighbours are left out.
 /// @param wanted  per channel
-/// @param world   ranks that share the structures among them, or null
+/// @param executor  who computes the descriptors
 /// @throws InputError if there is no such atom or it is of another species
 [[nodiscard]] std::vector<LocalReferences> gather_references(const std::vector<LabeledStructure>& data,
                                                              const descriptors::Descriptor& descriptor,
                                                              const std::vector<int>& species,
                                                              const std::vector<ReferenceList>& wanted,
-                                                             Communicator* world = nullptr,
+                                                             Executor& executor = this_process(),
                                                              const Progress& progress = no_progress);
-void help_gather_references(Communicator& world, Message message);  ///< what the other ranks do meanwhile
 
 /// Local references out of candidates. They come in the order of a pivoted Cholesky factorisation, whatever the method:
 /// the first m of them are the m most informative, so that smaller models are nested in larger ones.

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "libmlff/regression/cross_validation.hpp"
-#include "libmlff/regression/reference_selection.hpp"
+#include "libmlff/regression/progress.hpp"
 
 namespace mlff {
 
@@ -19,18 +19,13 @@ struct RowModel {
     bool held_out;
 };
 
-[[nodiscard]] Message encode(const RowModel& model);  ///< for another rank
-[[nodiscard]] RowModel decode_row_model(Message& message);
-
 struct PartedStructure {
     const LabeledStructure* structure;
     int part;
 };
 
-/// Design rows structure by structure, worked into triangular factors and forgotten. Ranks take consecutive structures
-/// of about equally many atoms, and their factors are merged by a binary tree (TSQR).
+/// Design rows structure by structure, worked into triangular factors and forgotten.
 [[nodiscard]] PartedData accumulate_rows(const RowModel& model, std::span<const PartedStructure> items,
-                                         Communicator* world, const Progress& progress);
-void help_accumulate_rows(Communicator& world, Message message);  ///< what the other ranks do meanwhile
+                                         const Progress& progress);
 
 }  // namespace mlff

@@ -4,6 +4,8 @@
 #include <numeric>
 #include <stdexcept>
 
+#include "libmlff/model/environments.hpp"
+
 namespace mlff {
 namespace {
 
@@ -21,32 +23,13 @@ void copy_rows(MatrixXd& target, const MatrixXd& source, const std::vector<Index
         for (std::size_t k = 0; k < from.size(); ++k) target(to[k], column) = source(from[k], column);
 }
 
-Message encode(int handle, const ColumnUpdate& columns) {
-    Message message = Message::of(handle, columns.from, columns.to, columns.fresh_to);
-    for (const auto* references : {&columns.fresh, &columns.all}) {
-        message << references->size();
-        for (const auto& set : *references) message << set.features;
-    }
-    return message;
-}
-
-ColumnUpdate decode(Message& message) {
-    ColumnUpdate columns;
-    message >> columns.from >> columns.to >> columns.fresh_to;
-    for (auto* references : {&columns.fresh, &columns.all}) {
-        references->resize(message.get<std::size_t>());
-        for (auto& set : *references) message >> set.features;
-    }
-    return columns;
-}
-
 }  // namespace
 
-TrainingRows::TrainingRows(std::shared_ptr<const descriptors::Descriptor> descriptor, int kernel_power,
-                           std::vector<int> species)
+LocalTrainingRows::LocalTrainingRows(std::shared_ptr<const descriptors::Descriptor> descriptor, int kernel_power,
+                                     std::vector<int> species)
     : descriptor_(std::move(descriptor)), kernel_power_(kernel_power), species_(std::move(species)) {}
 
-void TrainingRows::update(const ColumnUpdate& columns, std::vector<LabeledStructure> added) {
+void LocalTrainingRows::update(const ColumnUpdate& columns, std::vector<LabeledStructure> added) {
     // What can throw (surroundings) comes before anything changes, and before the threads.
     std::vector<Environments> environments;
     for (const auto* structures : {&structures_, &added})
@@ -67,7 +50,7 @@ void TrainingRows::update(const ColumnUpdate& columns, std::vector<LabeledStruct
     add_rows(columns.all, environments);
 }
 
-void TrainingRows::keep_columns(const ColumnUpdate& columns) {
+void LocalTrainingRows::keep_columns(const ColumnUpdate& columns) {
     // Columns of the factor: those that stay, in their old order, and the new ones behind them.
     std::vector<Index> staying(columns.from.size()), column_of(static_cast<std::size_t>(n_references_));
     for (std::size_t k = 0; k < staying.size(); ++k) staying[k] = column_of_[static_cast<std::size_t>(columns.from[k])];
@@ -82,7 +65,7 @@ void TrainingRows::keep_columns(const ColumnUpdate& columns) {
     forces_.keep_columns(ascending);
 }
 
-void TrainingRows::add_columns(const ColumnUpdate& columns, const std::vector<Environments>& environments) {
+void LocalTrainingRows::add_columns(const ColumnUpdate& columns, const std::vector<Environments>& environments) {
     std::vector<Index> fresh_from(columns.fresh_to.size());
     std::iota(fresh_from.begin(), fresh_from.end(), Index{0});
     std::vector<MatrixXd> force_columns(structures_.size());
@@ -107,8 +90,8 @@ void TrainingRows::add_columns(const ColumnUpdate& columns, const std::vector<En
     forces_.add_columns(std::move(labeled));
 }
 
-void TrainingRows::add_rows(const std::vector<LocalReferences>& references,
-                            const std::vector<Environments>& environments) {
+void LocalTrainingRows::add_rows(const std::vector<LocalReferences>& references,
+                                 const std::vector<Environments>& environments) {
     const std::size_t first = rows_.size();
     rows_.resize(structures_.size());
 #pragma omp parallel for schedule(static, 1)
@@ -125,14 +108,14 @@ void TrainingRows::add_rows(const std::vector<LocalReferences>& references,
     }
 }
 
-RegressionData TrainingRows::factors() const {
+RegressionData LocalTrainingRows::factors() const {
     RegressionData data(n_references_, species_);
     for (std::size_t s = 0; s < structures_.size(); ++s) data.add_without_forces(rows_[s], structures_[s]);
     data.set_forces(bayes::TriangularFactor(forces_.R(column_of_), forces_.n_rows()));
     return data;
 }
 
-Eigen::Matrix2Xd TrainingRows::force_errors(const VectorXd& weights) const {
+Eigen::Matrix2Xd LocalTrainingRows::force_errors(const VectorXd& weights) const {
     if (weights.size() != n_references_)
         throw std::invalid_argument("weights do not belong to the references of these design rows");
     Eigen::Matrix2Xd sums = Eigen::Matrix2Xd::Zero(2, static_cast<Index>(species_.size()));
@@ -154,94 +137,11 @@ Eigen::Matrix2Xd TrainingRows::force_errors(const VectorXd& weights) const {
     return sums;
 }
 
-std::size_t TrainingRows::bytes() const {
+std::size_t LocalTrainingRows::bytes() const {
     std::size_t n = 0;
     for (const auto& rows : rows_)
         n += static_cast<std::size_t>(rows.energy.size() + rows.stress.size()) * sizeof(double);
     return n + forces_.bytes();
-}
-
-SharedTrainingRows::SharedTrainingRows(std::shared_ptr<const descriptors::Descriptor> descriptor, int kernel_power,
-                                       std::vector<int> species, Communicator* world)
-    : own_(descriptor, kernel_power, species), world_(world && !world->alone() ? world : nullptr) {
-    if (!world_) return;
-    handle_ = world_->new_handle();
-    world_->start(Task::begin_training, Message::of(handle_, kernel_power, species, descriptor->options()));
-    world_->done();
-}
-
-SharedTrainingRows::SharedTrainingRows(const SharedTrainingRows& other)
-    : own_(other.own_), world_(nullptr), n_structures_(other.n_structures_) {
-    if (other.world_) throw std::logic_error("design rows on several ranks cannot be copied");
-}
-
-SharedTrainingRows::~SharedTrainingRows() {
-    if (!world_ || world_->in_task()) return;
-    world_->start(Task::drop_training, Message::of(handle_));
-    world_->done();
-}
-
-void SharedTrainingRows::update(const ColumnUpdate& columns, std::vector<LabeledStructure> added) {
-    std::vector<LabeledStructure> own;
-    if (world_) {
-        world_->start(Task::update_rows, encode(handle_, columns));
-        std::vector<std::vector<LabeledStructure>> shares(static_cast<std::size_t>(world_->size()));
-        for (auto& item : added) shares[n_structures_++ % shares.size()].push_back(std::move(item));
-        std::vector<Message> messages;
-        for (const auto& share : shares) messages.push_back(Message::of(share));
-        (void)world_->scatter(messages);
-        added = std::move(shares.front());
-    }
-    do_share(world_, [&] { own_.update(columns, std::move(added)); });
-    if (world_) world_->done();
-}
-
-RegressionData SharedTrainingRows::factors() const {
-    if (!world_) return own_.factors();
-    world_->start(Task::accumulate_training, Message::of(handle_));
-    RegressionData data(0, {});
-    do_share(world_, [&] { data = own_.factors(); });
-    world_->merge(data);
-    world_->done();
-    return data;
-}
-
-Eigen::Matrix2Xd SharedTrainingRows::force_errors(const Eigen::VectorXd& weights) const {
-    if (world_) world_->start(Task::force_errors, Message::of(handle_, weights));
-    Eigen::Matrix2Xd sums;
-    do_share(world_, [&] { sums = own_.force_errors(weights); });
-    if (world_) {
-        world_->sum(sums);
-        world_->done();
-    }
-    return sums;
-}
-
-void help_with_training(Communicator& world, Task task, Message message, std::map<int, TrainingRows>& rows) {
-    const int handle = message.get<int>();
-    if (task == Task::begin_training) {
-        const int kernel_power = message.get<int>();
-        auto species = message.get<std::vector<int>>();
-        auto descriptor = std::make_shared<descriptors::Descriptor>(message.get<descriptors::DescriptorOptions>(),
-                                                                    static_cast<int>(species.size()));
-        rows.emplace(handle, TrainingRows(std::move(descriptor), kernel_power, std::move(species)));
-    } else if (task == Task::drop_training) {
-        rows.erase(handle);
-    } else if (task == Task::update_rows) {
-        Message share = world.scatter({});
-        do_share(&world, [&] {
-            const ColumnUpdate columns = decode(message);
-            rows.at(handle).update(columns, share.get<std::vector<LabeledStructure>>());
-        });
-    } else if (task == Task::accumulate_training) {
-        RegressionData data(0, {});
-        do_share(&world, [&] { data = rows.at(handle).factors(); });
-        world.merge(data);
-    } else if (task == Task::force_errors) {
-        Eigen::Matrix2Xd sums;
-        do_share(&world, [&] { sums = rows.at(handle).force_errors(message.get<Eigen::VectorXd>()); });
-        world.sum(sums);
-    }
 }
 
 }  // namespace mlff

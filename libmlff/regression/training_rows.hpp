@@ -1,11 +1,10 @@
 #pragma once
 
-#include <map>
 #include <memory>
 #include <vector>
 
 #include "bayes/updatable_factor.hpp"
-#include "libmlff/parallel/communicator.hpp"
+#include "libmlff/model/environments.hpp"
 #include "libmlff/regression/regression.hpp"
 
 namespace mlff {
@@ -18,23 +17,40 @@ struct ColumnUpdate {
     std::vector<LocalReferences> all;    ///< all references as they are now, per channel
 };
 
-/// Labelled structures of one rank with their design rows, kept so that a change of the references costs only what is
-/// new: rows of new structures, and new columns of the others. Those of forces, nearly all there are, are kept in
-/// factorised form, which follows as structures and references come and go.
+/// Labelled structures with their design rows, which follow as structures and references come and go.
 class TrainingRows {
  public:
-    TrainingRows(std::shared_ptr<const descriptors::Descriptor> descriptor, int kernel_power, std::vector<int> species);
+    virtual ~TrainingRows() = default;
+    /// @throws std::logic_error if rows are held by other processes
+    [[nodiscard]] virtual std::unique_ptr<TrainingRows> clone() const = 0;
 
-    /// @throws InputError for surroundings that cannot be described; nothing is changed then (on this rank)
-    void update(const ColumnUpdate& columns, std::vector<LabeledStructure> added);
+    /// @throws InputError for local environments that cannot be described; nothing is changed then (in this process)
+    virtual void update(const ColumnUpdate& columns, std::vector<LabeledStructure> added) = 0;
 
     /// All rows, worked into triangular factors.
-    [[nodiscard]] RegressionData factors() const;
+    [[nodiscard]] virtual RegressionData factors() const = 0;
 
     /// Of the forces that weights predict, per channel: sum of squared errors, and number of components.
-    [[nodiscard]] Eigen::Matrix2Xd force_errors(const Eigen::VectorXd& weights) const;
+    [[nodiscard]] virtual Eigen::Matrix2Xd force_errors(const Eigen::VectorXd& weights) const = 0;
 
-    [[nodiscard]] std::size_t bytes() const;  ///< held by the design rows, factorised or not
+    [[nodiscard]] virtual std::size_t bytes() const = 0;  ///< held by the design rows, factorised or not
+};
+
+/// Labelled structures of one process with their design rows, kept so that a change of the references costs only what
+/// is new: rows of new structures, and new columns of the others. Those of forces, nearly all there are, are kept in
+/// factorised form, which follows as structures and references come and go.
+class LocalTrainingRows final : public TrainingRows {
+ public:
+    LocalTrainingRows(std::shared_ptr<const descriptors::Descriptor> descriptor, int kernel_power,
+                      std::vector<int> species);
+
+    [[nodiscard]] std::unique_ptr<TrainingRows> clone() const override {
+        return std::make_unique<LocalTrainingRows>(*this);
+    }
+    void update(const ColumnUpdate& columns, std::vector<LabeledStructure> added) override;
+    [[nodiscard]] RegressionData factors() const override;
+    [[nodiscard]] Eigen::Matrix2Xd force_errors(const Eigen::VectorXd& weights) const override;
+    [[nodiscard]] std::size_t bytes() const override;
 
  private:
     void keep_columns(const ColumnUpdate& columns);
@@ -50,31 +66,5 @@ class TrainingRows {
     bayes::UpdatableFactor forces_;        ///< force rows of the structures that have labels for them
     std::vector<Eigen::Index> column_of_;  ///< column of `forces_` of each reference
 };
-
-/// The same of all ranks, seen from rank 0. Structures go to the ranks in turn.
-class SharedTrainingRows {
- public:
-    /// @param world  null: one rank. Must outlive this
-    SharedTrainingRows(std::shared_ptr<const descriptors::Descriptor> descriptor, int kernel_power,
-                       std::vector<int> species, Communicator* world);
-    /// @throws std::logic_error if there are other ranks: what they hold cannot be copied
-    SharedTrainingRows(const SharedTrainingRows& other);
-    SharedTrainingRows& operator=(const SharedTrainingRows&) = delete;
-    ~SharedTrainingRows();
-
-    void update(const ColumnUpdate& columns, std::vector<LabeledStructure> added);
-    [[nodiscard]] RegressionData factors() const;
-    [[nodiscard]] Eigen::Matrix2Xd force_errors(const Eigen::VectorXd& weights) const;
-    [[nodiscard]] std::size_t bytes() const { return own_.bytes(); }  ///< on rank 0
-
- private:
-    TrainingRows own_;
-    Communicator* world_;  ///< null if there are no other ranks
-    int handle_ = 0;
-    std::size_t n_structures_ = 0;
-};
-
-/// What the other ranks do meanwhile: `rows` are theirs, by handle.
-void help_with_training(Communicator& world, Task task, Message message, std::map<int, TrainingRows>& rows);
 
 }  // namespace mlff

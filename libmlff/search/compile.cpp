@@ -8,6 +8,7 @@
 #include <stdexcept>
 
 #include "libmlff/atoms/errors.hpp"
+#include "libmlff/model/force_field_calculator.hpp"
 #include "libmlff/search/model_search.hpp"
 
 namespace mlff {

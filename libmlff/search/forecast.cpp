@@ -1,4 +1,5 @@
 #include "libmlff/search/forecast.hpp"
+#include "libmlff/model/environments.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -6,6 +7,7 @@
 #include <random>
 
 #include "bayes/triangular_factor.hpp"
+#include "libmlff/model/force_field_calculator.hpp"
 #include "libmlff/search/thread_time.hpp"
 
 namespace mlff {

@@ -12,6 +12,7 @@
 
 #include "libmlff/atoms/errors.hpp"
 #include "libmlff/data/structure_weights.hpp"
+#include "libmlff/model/force_field_calculator.hpp"
 #include "libmlff/regression/component_selection.hpp"
 
 namespace mlff {

@@ -203,6 +203,25 @@ class MpiTest(ProgramTest):
         self.assertIn("0.05 Å apart", said[0])
         self.assertFalse((self.folder / "out.xyz").exists())
 
+    def test_a_program_that_a_rank_starts_is_not_a_rank(self):
+        # Two ranks of somebody else's job, each of which calls mlff once, as a workflow under mpirun does.
+        self.make_model()
+        script = "import subprocess, sys; sys.exit(subprocess.run(sys.argv[1:]).returncode)"
+        done = subprocess.run([MPIRUN, "-np", "2", sys.executable, "-c", script, PROGRAM, "info", "model.h5"],
+                              cwd=self.folder, env=ENVIRONMENT, capture_output=True, text=True, timeout=60)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        alone = self.mlff("info", "model.h5")[0]
+        self.assertEqual(done.stdout.count(alone.splitlines()[0]), 2, done.stdout)
+
+    def test_ranks_started_by_a_job_script_are_ranks(self):
+        self.make_model()
+        script = f"'{PROGRAM}' info model.h5; exit $?"  # the shell stays between the launcher and the rank
+        done = subprocess.run([MPIRUN, "-np", "2", "sh", "-c", script], cwd=self.folder, env=ENVIRONMENT,
+                              capture_output=True, text=True, timeout=60)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        alone = self.mlff("info", "model.h5")[0]
+        self.assertEqual(done.stdout.count(alone.splitlines()[0]), 1, done.stdout)
+
     def test_wrong_input_is_told_once(self):
         _, err = self.on_ranks(2, "run", "absent.yaml", status=2)
         self.assertEqual(sum(line.startswith("mlff: ") for line in err.splitlines()), 1, err)

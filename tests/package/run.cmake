@@ -1,5 +1,5 @@
-# Installs the build tree BUILD, builds the project SRC against the installed package, and runs it.
-# Run with: cmake -DBUILD=… -DSRC=… -DGENERATOR=… -DCXX=… -DFLAGS=… -DTYPE=… -P run.cmake
+# Installs the build tree BUILD, builds the project SRC against the installed package, and runs it with the force field
+# MODEL.   Run with: cmake -DBUILD=… -DSRC=… -DMODEL=… -DGENERATOR=… -DCXX=… -DFLAGS=… -DTYPE=… -P run.cmake
 set(prefix ${BUILD}/package-test)
 file(REMOVE_RECURSE ${prefix})
 foreach(command IN ITEMS
@@ -9,3 +9,17 @@ foreach(command IN ITEMS
   execute_process(COMMAND ${CMAKE_COMMAND} ${command} COMMAND_ERROR_IS_FATAL ANY)
 endforeach()
 execute_process(COMMAND ${prefix}/build/consumer COMMAND_ERROR_IS_FATAL ANY)
+execute_process(COMMAND ${prefix}/build/consumer_model ${MODEL} COMMAND_ERROR_IS_FATAL ANY)
+execute_process(COMMAND ${prefix}/build/consumer_c ${MODEL} COMMAND_ERROR_IS_FATAL ANY)
+
+# The shared library exports the functions of its header and nothing else.
+file(GLOB library ${prefix}/install/lib/libmlff.so)
+execute_process(COMMAND nm -D --defined-only ${library} OUTPUT_VARIABLE symbols COMMAND_ERROR_IS_FATAL ANY)
+string(REGEX MATCHALL "[^ \n]+\n" exported "${symbols}")
+file(READ ${prefix}/install/include/mlff.h header)
+foreach(name IN LISTS exported)
+  string(STRIP "${name}" name)
+  if(NOT header MATCHES "MLFF_API [^;]*[ *]${name}\\(")
+    message(FATAL_ERROR "the shared library exports ${name}, which mlff.h does not declare")
+  endif()
+endforeach()

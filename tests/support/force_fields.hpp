@@ -15,6 +15,7 @@
 
 #include "libmlff/model/design_rows.hpp"
 #include "libmlff/model/force_field.hpp"
+#include "libmlff/model/force_field_calculator.hpp"
 
 namespace mlff::testing {
 

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "libmlff/parallel/communicator.hpp"
+#include "libmlff/parallel/descriptor_message.hpp"
 
 namespace mlff {
 namespace {

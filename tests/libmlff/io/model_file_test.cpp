@@ -7,6 +7,7 @@
 #include "libmlff/atoms/errors.hpp"
 #include "libmlff/io/hdf5_reader.hpp"
 #include "libmlff/io/hdf5_writer.hpp"
+#include "libmlff/model/force_field_calculator.hpp"
 #include "support/files.hpp"
 #include "support/force_fields.hpp"
 

@@ -1,4 +1,5 @@
 #include "libmlff/model/design_rows.hpp"
+#include "libmlff/model/force_field_calculator.hpp"
 
 #include <gtest/gtest.h>
 

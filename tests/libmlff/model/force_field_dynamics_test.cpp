@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "libmlff/model/force_field_calculator.hpp"
 #include "libmlff/search/compile.hpp"
 #include "md/runs.hpp"
 #include "support/silicon.hpp"

@@ -1,4 +1,4 @@
-#include "libmlff/model/force_field.hpp"
+#include "libmlff/model/force_field_calculator.hpp"
 
 #include <gtest/gtest.h>
 

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "libmlff/atoms/errors.hpp"
+#include "libmlff/model/force_field_calculator.hpp"
 #include "support/files.hpp"
 #include "support/force_fields.hpp"
 

@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "libmlff/data/error_report.hpp"
+#include "libmlff/model/force_field_calculator.hpp"
 #include "libmlff/regression/fit_data.hpp"
 #include "support/silicon.hpp"
 

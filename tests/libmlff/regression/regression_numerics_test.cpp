@@ -15,6 +15,7 @@
 #include "bayes/triangular_factor.hpp"
 #include "libmlff/io/extxyz.hpp"
 #include "libmlff/learning/training_set.hpp"
+#include "libmlff/model/force_field_calculator.hpp"
 #include "libmlff/regression/regression.hpp"
 #include "support/extended_precision.hpp"
 #include "support/files.hpp"

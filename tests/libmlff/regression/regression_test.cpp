@@ -11,6 +11,7 @@
 
 #include "bayes/kernel.hpp"
 #include "libmlff/atoms/errors.hpp"
+#include "libmlff/model/force_field_calculator.hpp"
 #include "support/force_fields.hpp"
 
 namespace mlff {

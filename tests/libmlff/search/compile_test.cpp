@@ -7,6 +7,7 @@
 
 #include "libmlff/atoms/errors.hpp"
 #include "libmlff/io/model_file.hpp"
+#include "libmlff/model/force_field_calculator.hpp"
 #include "support/files.hpp"
 #include "support/force_fields.hpp"
 
