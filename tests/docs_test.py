@@ -37,7 +37,7 @@ def check_sections(root):
     n_cited = 0
     for folder in SOURCES:
         for path in [p for p in (root / folder).rglob("*") if p.suffix in (".hpp", ".cpp", ".h")]:
-            text = re.sub(r"\n\s*///?", "\n   ", path.read_text())  # a citation may be broken over two lines of comment
+            text = re.sub(r"^\s*///?", "", path.read_text(), flags=re.M)  # a citation may span two lines of comment
             for match in re.finditer(r"method\.md(\s+sections?\s+(\d+(?:(?:,|\s+and|\s+to)\s+\d+)*))?", text):
                 where = f"{path.relative_to(root)}:{text.count(chr(10), 0, match.start()) + 1}"
                 if not match[1]:
