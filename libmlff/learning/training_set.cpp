@@ -5,6 +5,7 @@
 #include <stdexcept>
 
 #include "bayes/kernel.hpp"
+#include "libmlff/model/shortest_distances.hpp"
 
 namespace mlff {
 namespace {
@@ -37,6 +38,7 @@ TrainingSet::TrainingSet(std::shared_ptr<const descriptors::Descriptor> descript
       kernel_power_(kernel_power),
       species_(std::move(species)),
       references_(species_.size()),
+      distances_(no_distances(species_.size())),
       rows_(descriptor_, kernel_power_, species_, world) {
     for (auto& set : references_) set.features.resize(descriptor_->size(), 0);
 }
@@ -48,6 +50,7 @@ std::vector<TrainingSet::Change> TrainingSet::learn(std::vector<Candidate> candi
     for (auto& [item, atoms] : candidates) {
         Environments environments(species_, descriptor_->cutoff(), 0.0);
         environments.update(item.structure);
+        add_distances(distances_, environments);
         const MatrixXd features = compute_features(*descriptor_, environments);
         for (std::size_t channel = 0; channel < species_.size(); ++channel) {
             LocalReferences& set = pool[channel];
@@ -108,7 +111,8 @@ ColumnUpdate TrainingSet::column_update(const std::vector<std::vector<Index>>& k
 }
 
 ForceField TrainingSet::fit(const RegressionOptions& options, Provenance provenance) const {
-    return mlff::fit(rows_.factors(), descriptor_, kernel_power_, references_, options, std::move(provenance));
+    return mlff::fit(rows_.factors(), descriptor_, kernel_power_, references_, options, std::move(provenance),
+                     distances_);
 }
 
 VectorXd TrainingSet::force_errors(const VectorXd& weights) const {

@@ -72,6 +72,7 @@ class TrainingSet {
     std::vector<int> species_;
     std::vector<LabeledStructure> structures_;
     std::vector<LocalReferences> references_;
+    Eigen::MatrixXd distances_;  ///< shortest in the structures, as in ForceField
     SharedTrainingRows rows_;
 };
 

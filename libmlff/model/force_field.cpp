@@ -14,6 +14,7 @@
 #include "libmlff/atoms/errors.hpp"
 #include "libmlff/io/model_file.hpp"
 #include "libmlff/model/design_rows.hpp"
+#include "libmlff/model/shortest_distances.hpp"
 #include "libmlff/parallel/communicator.hpp"
 
 namespace mlff {
@@ -167,7 +168,8 @@ void ForceFieldOptions::validate() const {
 
 ForceField::ForceField(std::shared_ptr<const descriptors::Descriptor> descriptor, int kernel_power,
                        std::vector<int> species, std::vector<LocalReferences> references, Eigen::VectorXd e0,
-                       bayes::Posterior posterior, LabelScales scales, Provenance provenance, Calibration calibration)
+                       bayes::Posterior posterior, LabelScales scales, Provenance provenance, Calibration calibration,
+                       Eigen::MatrixXd shortest_distances)
     : descriptor_(std::move(descriptor)),
       kernel_power_(kernel_power),
       species_(std::move(species)),
@@ -177,7 +179,8 @@ ForceField::ForceField(std::shared_ptr<const descriptors::Descriptor> descriptor
       posterior_(std::move(posterior)),
       scales_(scales),
       provenance_(std::move(provenance)),
-      calibration_(calibration) {
+      calibration_(calibration),
+      shortest_distances_(std::move(shortest_distances)) {
     if (references_.size() != species_.size() || e0_.size() != n_channels())
         throw std::invalid_argument("a force field needs references and e0 for each of its species");
     if (kernel_power_ < 1) throw std::invalid_argument(fmt::format("kernel power {} of a force field", kernel_power_));
@@ -188,6 +191,12 @@ ForceField::ForceField(std::shared_ptr<const descriptors::Descriptor> descriptor
     for (const double factor : {calibration_.energy, calibration_.force, calibration_.stress})
         if (!(factor > 0.0 && std::isfinite(factor)))
             throw std::invalid_argument(fmt::format("calibration factor {} of a force field is not positive", factor));
+    if (shortest_distances_.size() > 0) {
+        if (shortest_distances_.rows() != n_channels() || shortest_distances_.cols() != n_channels() ||
+            shortest_distances_ != shortest_distances_.transpose() || !(shortest_distances_.array() > 0.0).all())
+            throw std::invalid_argument(
+                "shortest distances of a force field must be positive, symmetric, and one for each pair of species");
+    }
     for (const auto& set : references_) {
         if (!set.features.allFinite()) throw std::invalid_argument("local references are not finite");
         if (static_cast<Index>(set.structure.size()) != set.size() || set.atom.size() != set.structure.size())
@@ -213,7 +222,7 @@ Metric ForceField::metric() const {
 
 ForceField ForceField::with_calibration(const Calibration& calibration) const {
     ForceField result(descriptor_, kernel_power_, species_, references_, e0_, posterior_, scales_, provenance_,
-                      calibration);
+                      calibration, shortest_distances_);
     result.production_ = production_;
     return result;
 }
@@ -294,6 +303,7 @@ struct ForceFieldCalculator::ThreadScratch {
     std::vector<Environments::Pairs> pairs{static_cast<std::size_t>(batch_size)};
     std::vector<descriptors::Environment> environments;  ///< of one batch, views of its pairs
     bool too_close = false;                              ///< two atoms are, somewhere
+    std::optional<ClosePair> closest;
     Matrix3X forces;
     Matrix3 virial;  ///< Σ r_ij ⊗ dE/dr_ij [eV]
 };
@@ -302,6 +312,7 @@ ForceFieldCalculator::ForceFieldCalculator(ForceField force_field, double skin, 
     : force_field_(std::move(force_field)),
       environments_(force_field_.species(), force_field_.descriptor().cutoff(), skin,
                     world ? Share{world->rank(), world->size()} : Share{}),
+      inverse_distances_(force_field_.shortest_distances().cwiseInverse()),
       world_(world && !world->alone() ? world : nullptr) {
     if (const auto& form = force_field_.production(); form && form->single_precision)
         for (const auto& expansion : form->expansions) in_single_.push_back(expansion.cast<float>());
@@ -346,6 +357,8 @@ void ForceFieldCalculator::predict_batch(int channel, std::span<const Index> ato
         const auto place = static_cast<std::size_t>(k);
         scratch.environments.push_back(environments_.environment(atoms[place], scratch.pairs[place]));
         scratch.too_close |= scratch.pairs[place].too_close;
+        look_for_close_pair(inverse_distances_, atoms[place], channel, scratch.environments.back(),
+                            scratch.pairs[place].neighbor, scratch.closest);
         descriptor.value(scratch.environments.back(), work, features.col(k));
         work.swap(coefficients[place]);
     }
@@ -395,6 +408,7 @@ void ForceFieldCalculator::evaluate_share(const Structure& structure, Evaluation
         scratch.forces.setZero(3, structure.size());
         scratch.virial.setZero();
         scratch.too_close = false;
+        scratch.closest.reset();
         // Static shares and a reduction in the order of the threads: same thread count, same bits.
 #pragma omp for schedule(static)
         for (std::size_t b = 0; b < batches.size(); ++b)
@@ -408,6 +422,7 @@ void ForceFieldCalculator::evaluate_share(const Structure& structure, Evaluation
     for (int t = 0; t < n_threads; ++t) {
         result.forces += scratch_[static_cast<std::size_t>(t)].forces;
         virial += scratch_[static_cast<std::size_t>(t)].virial;
+        if (const auto& pair = scratch_[static_cast<std::size_t>(t)].closest) keep_closer(result.closest, *pair);
     }
 }
 
@@ -433,15 +448,29 @@ Evaluation ForceFieldCalculator::evaluate(const Structure& structure, const Requ
         if (request.spilling) result.spilling = spilling_factors();
     });
     if (world_) {
-        sums_.resize(3 * structure.size() + structure.size() + 9 + result.spilling.size());
-        sums_ << result.forces.reshaped(), result.atom_energies, virial.reshaped(), result.spilling;
+        // The closest pair of each rank has a column of its own: the sum collects them, without another exchange.
+        Eigen::Matrix4Xd closest = Eigen::Matrix4Xd::Zero(4, world_->size());
+        if (const auto& pair = result.closest)
+            closest.col(world_->rank()) << 1.0 + static_cast<double>(pair->i), static_cast<double>(pair->j),
+                pair->distance, pair->ratio;
+        sums_.resize(3 * structure.size() + structure.size() + 9 + result.spilling.size() + closest.size());
+        sums_ << result.forces.reshaped(), result.atom_energies, virial.reshaped(), result.spilling, closest.reshaped();
         world_->sum(sums_);
         const Index n = structure.size();
         result.forces.reshaped() = sums_.head(3 * n);
         result.atom_energies = sums_.segment(3 * n, n);
         virial.reshaped() = sums_.segment(4 * n, 9);
-        result.spilling = sums_.tail(result.spilling.size());
+        result.spilling = sums_.segment(4 * n + 9, result.spilling.size()).eval();
+        closest.reshaped() = sums_.tail(closest.size());
+        result.closest.reset();
+        for (const auto& pair : closest.colwise())
+            if (pair[0] > 0.0)
+                keep_closer(result.closest,
+                            {static_cast<Index>(pair[0]) - 1, static_cast<Index>(pair[1]), pair[2], 0.0, pair[3]});
     }
+    if (auto& pair = result.closest)
+        pair->trained =
+            force_field_.shortest_distances()(environments_.channel(pair->i), environments_.channel(pair->j));
     result.energy = result.atom_energies.sum();
     if (structure.has_volume()) result.stress = to_voigt(virial) / structure.volume();
     if (request.uncertainty) result.uncertainty = uncertainty(std::move(rows), structure);
@@ -463,6 +492,7 @@ Uncertainty ForceFieldCalculator::uncertainty(DesignRows rows, const Structure& 
     out.noise_energy = noise * scales.energy;
     out.noise_force = noise * scales.force;
     out.noise_stress = noise * scales.stress;
+    const double isolated = isolated_variance();
     if (world_) {
         world_->sum(rows.energy);
         world_->sum(rows.stress);
@@ -483,7 +513,7 @@ Uncertainty ForceFieldCalculator::uncertainty(DesignRows rows, const Structure& 
         phi /= scale;
         return posterior.variance(std::move(phi)).cwiseSqrt() * scale;
     };
-    out.energy = deviation(std::move(rows.energy), scales.energy)[0];
+    out.energy = std::hypot(deviation(std::move(rows.energy), scales.energy)[0], std::sqrt(isolated));
     Eigen::VectorXd forces = deviation(std::move(rows.forces), scales.force);
     if (world_ && shares_variances()) {
         const auto all = world_->gather(Message::of(forces));
@@ -498,6 +528,18 @@ Uncertainty ForceFieldCalculator::uncertainty(DesignRows rows, const Structure& 
     out.forces = Eigen::Map<const Matrix3X>(forces.data(), 3, structure.size());
     if (rows.stress.cols() == 6) out.stress = deviation(std::move(rows.stress), scales.stress);
     return out;
+}
+
+/// Variance that atoms without neighbours add to the energy per atom [eV²]: x̂ is zero and the weights say nothing of
+/// them. Each has the prior's variance of an energy with K(x̂, x̂) = 1, and those of one species err alike.
+double ForceFieldCalculator::isolated_variance() const {
+    Eigen::VectorXd n_isolated = Eigen::VectorXd::Zero(force_field_.n_channels());
+    for (int channel = 0; channel < force_field_.n_channels(); ++channel)
+        for (const Index i : environments_.atoms(channel))
+            if (environments_.neighbors().count(i) == 0) n_isolated[channel] += 1.0;
+    if (world_) world_->sum(n_isolated);
+    const auto n_atoms = static_cast<double>(environments_.n_atoms());
+    return (n_isolated / n_atoms).squaredNorm() / force_field_.posterior().evidence().weight_precision;
 }
 
 Eigen::VectorXd ForceFieldCalculator::spilling_factors() {
