@@ -1,12 +1,35 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <cmath>
+
 #include "app/verbs.hpp"
 #include "libmlff/atoms/elements.hpp"
 #include "libmlff/atoms/units.hpp"
 #include "libmlff/io/model_file.hpp"
 
 namespace mlff::app {
+namespace {
+
+/// The shortest distance of each pair of species, one row per species.
+std::string distances_text(const ForceField& model) {
+    const Eigen::MatrixXd& shortest = model.shortest_distances();
+    const auto symbol = [&](Eigen::Index s) { return element_symbol(model.species()[static_cast<std::size_t>(s)]); };
+    if (shortest.size() == 0)
+        return "distances        not kept by the mlff that made this model; guard.distance needs them\n";
+    std::string text =
+        "distances        shortest in the training data [Å]; -: no such pair within the cutoff\n                 ";
+    for (Eigen::Index s = 0; s < shortest.cols(); ++s) text += fmt::format("{:>9}", symbol(s));
+    for (Eigen::Index r = 0; r < shortest.rows(); ++r) {
+        text += fmt::format("\n                 {:<2}", symbol(r));
+        for (Eigen::Index c = 0; c < shortest.cols(); ++c)
+            text += std::isfinite(shortest(r, c)) ? fmt::format("{:>{}.3f}", shortest(r, c), c == 0 ? 7 : 9)
+                                                  : fmt::format("{:>{}}", "-", c == 0 ? 7 : 9);
+    }
+    return text + "\n";
+}
+
+}  // namespace
 
 void info(const std::string& path, const Console& console) {
     const ForceField model = read_model(path);
@@ -55,6 +78,7 @@ void info(const std::string& path, const Console& console) {
             "{:.3g}, "
             "stress × {:.3g}\n",
             factors.force, factors.energy, factors.stress);
+    text += distances_text(model);
     text += fmt::format("reference        {}\n", origin.reference);
     text += "settings\n";
     std::string indented = "  ";

@@ -163,7 +163,8 @@ class Report {
             if (fs::exists(part / "status.json")) {
                 const ordered_json status = read_json(part / "status.json");
                 std::vector<std::vector<std::string>> rows = {{"", "value"}};
-                for (const char* key : {"state", "steps", "reference_calls", "threshold", "beef_max", "temperature"})
+                for (const char* key :
+                     {"state", "reason", "steps", "reference_calls", "threshold", "beef_max", "temperature"})
                     if (status.contains(key)) rows.push_back({words_of(key), text_of(status[key])});
                 for (const char* key : {"local_references", "force_rmse"})
                     if (status.contains(key) && status[key].is_object())
@@ -330,10 +331,13 @@ class Report {
 
     void speed() {
         std::vector<std::vector<std::string>> rows = {{"run", "atoms", "steps", "µs per atom and step", "state"}};
+        std::vector<std::string> reasons;
         for (const fs::path& part : parts_) {
             if (!fs::exists(part / "status.json")) continue;
             const ordered_json status = read_json(part / "status.json");
             if (!status.contains("microseconds_per_atom_step")) continue;
+            if (status.contains("reason"))
+                reasons.push_back(fmt::format("{}: {}.", name_of(part, root_), text_of(status["reason"])));
             rows.push_back({name_of(part, root_), text_of(status["atoms"]), text_of(status["steps"]),
                             text_of(status["microseconds_per_atom_step"]), text_of(status["state"])});
         }
@@ -341,6 +345,7 @@ class Report {
         n_parts_ += 1;
         page_.section("Speed");
         page_.table(rows);
+        for (const std::string& reason : reasons) page_.paragraph(reason);
     }
 
     void settings() {

@@ -39,8 +39,9 @@ RunSettings read_run_settings(const std::string& path, const Console& console, b
 }
 
 std::vector<std::string> RunSettings::may_change() const {
-    if (dynamics.temperature_start == dynamics.temperature_end) return {"steps"};
-    return {};
+    std::vector<std::string> keys = {"guard"};  // it changes no step, it only ends the run
+    if (dynamics.temperature_start == dynamics.temperature_end) keys.emplace_back("steps");
+    return keys;
 }
 
 void run(const std::string& config_path, const Console& console, Communicator& world) {
@@ -63,6 +64,15 @@ void run(const std::string& config_path, const Console& console, Communicator& w
     console.info("calculator: " + calculator->description());
 
     std::unique_ptr<Calculator> watched;
+    std::string guard = "off";
+    if (const auto* model = dynamic_cast<const ForceFieldCalculator*>(calculator.get())) {
+        if (settings.guard) guard = describe(*settings.guard);
+        console.info("guard: " + guard);
+        if (settings.guard && settings.guard->distance > 0.0 && model->force_field().shortest_distances().size() == 0)
+            console.warn(settings.model +
+                         ": an older mlff made it and did not keep the shortest distances of its training data, which "
+                         "guard.distance needs; only spilling factors are watched. Fit it again to have both");
+    }
     if (settings.guard)
         watched = std::make_unique<GuardedCalculator>(*calculator, *settings.guard,
                                                       [&](const std::string& message) { console.warn(message); });
@@ -78,8 +88,9 @@ void run(const std::string& config_path, const Console& console, Communicator& w
     } else {
         session.begin();
         session.log(fmt::format("# mlff {} run\n# calculator: {}\n", version, calculator->description()));
+        if (!settings.model.empty()) session.log(fmt::format("# guard: {}\n", guard));
     }
-    const auto write_status = [&](const char* state) {
+    const auto write_status = [&](const char* state, const std::string& reason = {}) {
         nlohmann::ordered_json status;
         status["step"] = session.driver().state().step;
         status["steps"] = dynamics.steps;
@@ -87,6 +98,7 @@ void run(const std::string& config_path, const Console& console, Communicator& w
         status["atoms"] = n_atoms;
         status["microseconds_per_atom_step"] = 1e6 * session.seconds_per_step() / static_cast<double>(n_atoms);
         status["state"] = state;
+        if (!reason.empty()) status["reason"] = reason;
         write_file_atomically(directory.file("status.json"), status.dump(2) + "\n");
     };
     const auto save = [&] {
@@ -100,8 +112,10 @@ void run(const std::string& config_path, const Console& console, Communicator& w
         console.info(
             fmt::format("interrupted at step {}; run the same command again to go on", session.driver().state().step));
         throw;
-    } catch (...) {
-        write_status("failed");
+    } catch (const std::exception& error) {
+        const std::string reason = fmt::format("ended after step {}: {}", session.driver().state().step, error.what());
+        session.log("# " + reason + "\n");
+        write_status("failed", reason);
         throw;
     }
     Checkpoint complete = session.checkpoint();

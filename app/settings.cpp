@@ -164,6 +164,7 @@ LearningSettings read_learning(ConfigSection& section) {
     section.read_positive("block", options.decision.block);
     section.read_positive("interval", options.decision.interval);
     section.read_positive("critical_factor", options.decision.critical_factor);
+    section.read_in_range("distance", options.decision.distance, 0.0, 1.0);
     section.read_in_range("candidate_factor", options.candidate_factor, 0.0, 1.0);
     section.read_positive("min_references", options.min_references);
     long most = static_cast<long>(options.max_references);
@@ -236,14 +237,14 @@ md::TrajectoryOptions read_trajectory(ConfigSection& section) {
 }
 
 std::optional<GuardOptions> read_guard(ConfigSection& config) {
-    if (!config.has("guard")) return GuardOptions{};
-    if (!config.is_map("guard")) {
+    if (config.has("guard") && !config.is_map("guard")) {
         bool on = true;
         config.read("guard", on);
         return on ? std::optional(GuardOptions{}) : std::nullopt;
     }
     ConfigSection& section = config.section("guard");
     GuardOptions options;
+    section.read_in_range("distance", options.distance, 0.0, 1.0);
     section.read_positive("spilling", options.spilling);
     section.read_positive("every", options.every);
     section.read_choice("action", options.action, {{"stop", GuardAction::stop}, {"warn", GuardAction::warn}});

@@ -159,9 +159,13 @@ StudyPlan read_study(const std::string& path, bool quick) {
     std::string of_production;
     if (!own.contains("structure")) of_production += blocks["structure"];
     if (!own.contains("supercell") && !own.contains("structure")) of_production += blocks["supercell"];
+    // The reference knows no guard: it is right wherever the atoms are.
+    std::string without_guard = of_production;
+    for (const auto& [key, block] : own)
+        if (key != "guard") without_guard += block;
     of_production += production;
     plan.reference =
-        fmt::format("output: {}/reference\nseed: 100\n{}{}", plan.output, blocks["reference"], of_production);
+        fmt::format("output: {}/reference\nseed: 100\n{}{}", plan.output, blocks["reference"], without_guard);
     const char* trajectory =
         md::trajectory_name(read_trajectory(config.section("production").section("trajectory")).format);
     plan.reference_frames = fmt::format("{}/reference/{}", plan.output, trajectory);

@@ -39,7 +39,7 @@ TrainSettings read_train_settings(const std::string& path, const Console& consol
 
 std::vector<std::string> TrainSettings::may_change() const {
     // Of the reference only what it is has to stay, not how it is run; the line `# reference` sees to that.
-    std::vector<std::string> keys = {"memory", "reference", "# reference"};
+    std::vector<std::string> keys = {"memory", "reference", "# reference", "distance"};
     if (dynamics.temperature_start == dynamics.temperature_end) keys.emplace_back("steps");
     return keys;
 }
@@ -159,7 +159,9 @@ void train(const std::string& config_path, const Console& console, Communicator&
         console.info(
             fmt::format("interrupted at step {}; run the same command again to go on", session.driver().state().step));
         throw;
-    } catch (...) {
+    } catch (const std::exception& error) {
+        progress.reason = fmt::format("ended after step {}: {}", session.driver().state().step, error.what());
+        session.log("# " + progress.reason + "\n");
         finish("failed");
         throw;
     }

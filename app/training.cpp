@@ -34,6 +34,7 @@ void write_status(const RunDirectory& directory, const Learner& learner, const P
     status["beef_max"] = progress.beef_max;
     status["temperature"] = progress.temperature;
     status["state"] = progress.state;
+    if (!progress.reason.empty()) status["reason"] = progress.reason;
     status["force_rmse"] = errors;
     write_file_atomically(directory.file("status.json"), status.dump(2) + "\n");
 }

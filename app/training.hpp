@@ -14,7 +14,8 @@ struct Progress {
     long step = 0, steps = 0;
     double temperature = 0.0;
     double beef_max = 0.0;
-    std::string state;  ///< running, done, failed, interrupted
+    std::string state;        ///< running, done, failed, interrupted
+    std::string reason = {};  ///< why it failed
 };
 
 /// Writes status.json, atomically.

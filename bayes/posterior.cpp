@@ -134,7 +134,7 @@ Eigen::VectorXd SpillingFactor::operator()(Eigen::MatrixXd kernels,
     Eigen::VectorXd spilling(self.size());
     for (Index i = 0; i < self.size(); ++i) {
         const double explained = kernels.col(i).squaredNorm();
-        spilling[i] = self[i] > 0.0 ? std::clamp(1.0 - explained / self[i], 0.0, 1.0) : 0.0;
+        spilling[i] = self[i] > 0.0 ? std::clamp(1.0 - explained / self[i], 0.0, 1.0) : 1.0;
     }
     return spilling;
 }

@@ -78,7 +78,7 @@ class SpillingFactor {
     [[nodiscard]] Eigen::Index size() const { return factor_.L.rows(); }  ///< N_B
 
     /// For m environments: kernels (N_B × m), which serves as scratch (move it in), and k_ii (m).
-    /// k_ii = 0, an atom without neighbours, gives 0: its energy does not depend on the fit. Cost N_B² m.
+    /// k_ii = 0, an atom without neighbours, gives 1: no reference says anything of it. Cost N_B² m.
     /// @throws std::invalid_argument if the sizes disagree
     [[nodiscard]] Eigen::VectorXd operator()(Eigen::MatrixXd kernels,
                                              const Eigen::Ref<const Eigen::VectorXd>& self) const;

@@ -97,6 +97,12 @@ void write(Hdf5Writer& file, const ForceField& model, bool with_factor = true) {
         file.write(group + "/atom", set.atom);
     }
 
+    if (model.shortest_distances().size() > 0) {
+        file.write("shortest_distances", model.shortest_distances());
+        file.attribute("shortest_distances", "unit", "angstrom");
+        file.attribute("shortest_distances", "shape", "species x species");
+    }
+
     const bayes::Evidence& evidence = model.posterior().evidence();
     if (with_factor) {
         file.write("posterior/factor", model.posterior().factor());
@@ -228,10 +234,12 @@ ForceField read(const Hdf5Reader& file, bool with_factor = true) {
             calibration = {.energy = file.read<double>("calibration/energy"),
                            .force = file.read<double>("calibration/force"),
                            .stress = file.read<double>("calibration/stress")};
+        Eigen::MatrixXd shortest_distances;  // likewise
+        if (file.has("shortest_distances")) file.read("shortest_distances", shortest_distances);
         auto descriptor = std::make_shared<descriptors::Descriptor>(options, static_cast<int>(species.size()));
         ForceField model(std::move(descriptor), file.read<int>("kernel/power"), std::move(species),
                          std::move(references), file.read<Eigen::VectorXd>("e0"), std::move(posterior), scales,
-                         std::move(origin), calibration);
+                         std::move(origin), calibration, std::move(shortest_distances));
         if (!file.has("production")) return model;
         ProductionForm form;
         for (const auto& symbol : symbols) {

@@ -25,7 +25,8 @@ const char* name(Action action) {
 }
 
 Action decide(const Situation& now, const DecisionOptions& options) {
-    if (!now.has_model || now.beef_max > options.critical_factor * now.threshold) return Action::critical;
+    if (!now.has_model || too_close(now, options) || now.beef_max > options.critical_factor * now.threshold)
+        return Action::critical;
     if (now.beef_max > now.threshold && now.steps_since_sample >= options.interval)
         return now.n_candidates + 1 >= options.block ? Action::learning : Action::threshold;
     return Action::accurate;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <Eigen/Core>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,9 @@ struct DecisionOptions {
     double critical_factor = 2.0;  ///< retrain at once above this multiple of the threshold (ML_CDOUB), ≥ 1
     int interval = 10;             ///< steps between samples (ML_NMDINT), ≥ 1
     int block = 5;                 ///< structures per retraining (ML_MCONF_NEW), ≥ 1
+    /// retrain at once where a pair is closer than this factor times the shortest distance of its species in the
+    /// training data; 0 to 1, 0: never
+    double distance = 0.9;
 };
 
 /// All that the decision depends on.
@@ -28,10 +32,16 @@ struct Situation {
     double threshold = 0.0;       ///< [eV/Å]
     long steps_since_sample = 0;  ///< steps since the last structure was sampled
     int n_candidates = 0;         ///< structures that wait for the next retraining
+    /// ClosePair::ratio of the closest pair
+    double closeness = std::numeric_limits<double>::infinity();
 };
 
 /// The decision procedure of method.md section 5 (VASP's), a pure function.
 [[nodiscard]] Action decide(const Situation& situation, const DecisionOptions& options);
+/// A pair of atoms is closer than the training data cover.
+[[nodiscard]] inline bool too_close(const Situation& situation, const DecisionOptions& options) {
+    return situation.has_model && situation.closeness < options.distance;
+}
 
 enum class ThresholdMode {
     adaptive,        ///< from the history of errors after each retraining (ML_ICRITERIA 1)

@@ -8,6 +8,7 @@
 #include <stdexcept>
 
 #include "libmlff/atoms/errors.hpp"
+#include "libmlff/model/shortest_distances.hpp"
 
 namespace mlff {
 namespace {
@@ -39,6 +40,7 @@ void LearnerOptions::validate() const {
     require(decision.critical_factor >= 1.0, "critical_factor", decision.critical_factor, "at least 1");
     require(decision.interval >= 1, "interval", decision.interval, "at least 1");
     require(decision.block >= 1, "block", decision.block, "at least 1");
+    require(decision.distance >= 0.0 && decision.distance <= 1.0, "distance", decision.distance, "0 to 1");
     require(candidate_factor >= 0.0 && candidate_factor <= 1.0, "candidate_factor", candidate_factor, "0 to 1");
     require(min_references >= 1, "min_references", min_references, "at least 1");
     require(max_references >= min_references, "max_references", static_cast<double>(max_references),
@@ -157,10 +159,16 @@ Evaluation Learner::take_step(const Structure& structure, const Request& request
         const double factor = options_.calibrated && ratio() > 0.0 ? ratio() : 1.0;
         beef = factor * prediction->uncertainty->force_norms();
         situation.beef_max = beef.maxCoeff();
-        if (!std::isfinite(situation.beef_max) || !prediction->forces.allFinite())
+        // Of every number, not of the largest: a comparison with NaN is false.
+        if (!beef.allFinite() || !prediction->forces.allFinite() || !std::isfinite(prediction->energy) ||
+            !prediction->spilling.allFinite() || !std::isfinite(prediction->uncertainty->energy))
             throw std::runtime_error(
                 fmt::format("step {}: the force field predicts numbers that are not finite", step_));
         event.prediction = &*prediction;
+        if (prediction->closest) situation.closeness = prediction->closest->ratio;
+        if (too_close(situation, options_.decision))
+            event.close_pair = fmt::format("{} (learning.distance {})", describe(*prediction->closest, structure),
+                                           options_.decision.distance);
     }
 
     // A call that the journal knows is repeated as it was, whatever a last bit may say now.
@@ -172,8 +180,12 @@ Evaluation Learner::take_step(const Structure& structure, const Request& request
     if (event.action == Action::accurate) {
         result = *prediction;
         if (!request.uncertainty) result.uncertainty.reset();
+        if (!request.spilling) result.spilling.resize(0);
     } else {
         result = call_reference(structure, event.action, event);
+        if (request.uncertainty) result.uncertainty = Uncertainty{.forces = Matrix3X::Zero(3, structure.size())};
+        if (request.spilling)
+            result.spilling = prediction ? prediction->spilling : Eigen::VectorXd::Ones(structure.size()).eval();
         event.truth = &result;
         Candidate candidate{{structure, {result.energy, result.forces, result.stress}, fmt::format("step {}", step_)},
                             {}};

@@ -46,6 +46,7 @@ struct LearningEvent {
     const Eigen::VectorXd* force_errors = nullptr;  ///< its training error of the forces by channel [eV/Å]
     bool threshold_moved = false;
     const Threshold* threshold_state = nullptr;
+    std::string close_pair;    ///< the pair of atoms that is closer than learning.distance allows; "": there is none
     bool at_capacity = false;  ///< references were dropped to stay within capacity or memory
 };
 
@@ -76,7 +77,9 @@ class Learner final : public Calculator {
     /// itself from its state. With `everything` the last one is replayed too (the caller goes on after it).
     void resume(bool everything);
 
-    /// A prediction, or the answer of the reference if it was called.
+    /// A prediction, or the answer of the reference if it was called. Error estimates, if asked for, are those of what
+    /// is returned: 0 where the reference answered. Spilling factors are those of the model before it learned, 1
+    /// where there was none.
     [[nodiscard]] Evaluation evaluate(const Structure& structure, const Request& request = {}) override;
     [[nodiscard]] std::string description() const override;
 

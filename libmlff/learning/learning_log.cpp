@@ -53,6 +53,7 @@ std::string learning_log_lines(const LearningEvent& event, const std::vector<int
         const Eigen::VectorXd& spilling = event.prediction->spilling;
         line("SF", "{:.8e} {:.8e} {:.8e}", spilling.maxCoeff(), spilling.minCoeff(), spilling.mean());
     }
+    if (!event.close_pair.empty()) line("MSG", "reference called and learned at once: {}", event.close_pair);
     if (event.prediction && event.truth) {
         const Evaluation &p = *event.prediction, &t = *event.truth;
         const auto n_atoms = static_cast<double>(t.forces.cols());

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <stdexcept>
 
+#include "libmlff/model/shortest_distances.hpp"
+
 namespace mlff {
 namespace {
 
@@ -19,6 +21,7 @@ TrainingSet::TrainingSet(std::shared_ptr<const descriptors::Descriptor> descript
       kernel_power_(kernel_power),
       species_(std::move(species)),
       references_(species_.size()),
+      distances_(no_distances(species_.size())),
       rows_(executor.training_rows(descriptor_, kernel_power_, species_)) {
     for (auto& set : references_) set.features.resize(descriptor_->size(), 0);
 }
@@ -29,6 +32,7 @@ TrainingSet::TrainingSet(const TrainingSet& other)
       species_(other.species_),
       structures_(other.structures_),
       references_(other.references_),
+      distances_(other.distances_),
       rows_(other.rows_->clone()) {}
 
 std::vector<TrainingSet::Change> TrainingSet::learn(std::vector<Candidate> candidates, const SelectionOptions& options,
@@ -38,6 +42,7 @@ std::vector<TrainingSet::Change> TrainingSet::learn(std::vector<Candidate> candi
     for (auto& [item, atoms] : candidates) {
         Environments environments(species_, descriptor_->cutoff(), 0.0);
         environments.update(item.structure);
+        add_distances(distances_, environments);
         const MatrixXd features = compute_features(*descriptor_, environments);
         for (std::size_t channel = 0; channel < species_.size(); ++channel) {
             LocalReferences& set = pool[channel];
@@ -98,7 +103,8 @@ ColumnUpdate TrainingSet::column_update(const std::vector<std::vector<Index>>& k
 }
 
 ForceField TrainingSet::fit(const RegressionOptions& options, Provenance provenance) const {
-    return mlff::fit(rows_->factors(), descriptor_, kernel_power_, references_, options, std::move(provenance));
+    return mlff::fit(rows_->factors(), descriptor_, kernel_power_, references_, options, std::move(provenance),
+                     distances_);
 }
 
 VectorXd TrainingSet::force_errors(const VectorXd& weights) const {

@@ -56,6 +56,7 @@ class TrainingSet {
     std::vector<int> species_;
     std::vector<LabeledStructure> structures_;
     std::vector<LocalReferences> references_;
+    Eigen::MatrixXd distances_;  ///< shortest in the structures, as in ForceField
     std::unique_ptr<TrainingRows> rows_;
 };
 

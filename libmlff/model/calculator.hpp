@@ -16,7 +16,8 @@ struct Request {
 
 /// Bayesian error estimates of one structure (method.md section 3): standard deviations of the epistemic part,
 /// sqrt(φ Σ φᵀ), in the units of the quantity. With the noise term it is the full predictive deviation:
-/// sqrt(noise² + epistemic²).
+/// sqrt(noise² + epistemic²). An atom without neighbours adds the prior's deviation of an atom's energy, 1/sqrt(s_w),
+/// to the energy; its force is 0 whatever the weights, so that the deviation of the force is 0 too.
 struct Uncertainty {
     double energy = 0.0;           ///< per atom [eV/atom]
     Matrix3X forces;               ///< per component [eV/Å], 3 × n_atoms
@@ -29,6 +30,14 @@ struct Uncertainty {
     [[nodiscard]] Eigen::VectorXd force_norms() const { return forces.colwise().norm().transpose(); }
 };
 
+/// Two atoms, and how near such atoms come in the training data of a force field.
+struct ClosePair {
+    Eigen::Index i = 0, j = 0;  ///< i ≤ j; equal: an atom and its own periodic image
+    double distance = 0.0;      ///< [Å]
+    double trained = 0.0;       ///< shortest distance of these species in the training data [Å]; infinite: none
+    double ratio = 0.0;         ///< distance / trained; below 1: closer than any such pair in the training data
+};
+
 /// The answer of a calculator.
 struct Evaluation {
     double energy = 0.0;            ///< total potential energy [eV]
@@ -36,10 +45,13 @@ struct Evaluation {
     std::optional<Voigt> stress;    ///< (1/V) dE/dε [eV/Å³]; absent if the structure has no volume
     Eigen::VectorXd atom_energies;  ///< [eV], n_atoms; empty if the calculator cannot divide its energy
     std::optional<Uncertainty> uncertainty;
-    Eigen::VectorXd spilling;  ///< spilling factor of each atom in [0, 1], n_atoms; empty unless asked for
+    Eigen::VectorXd spilling = {};  ///< spilling factor of each atom in [0, 1], n_atoms; empty unless asked for
+    /// Of all pairs within the cutoff that with the smallest `ratio`; none if there is no pair or nothing is known of
+    /// the training data.
+    std::optional<ClosePair> closest = {};
     /// virial of each atom W_j = Σ_i (r_i − r_j) ⊗ ∂E_i/∂r_j [eV], 9 × n_atoms, rows xx xy xz yx yy yz zx zy zz with
     /// the position first; their sum is −V · stress (before it is made symmetric). Empty unless asked for
-    Eigen::MatrixXd atom_virials;
+    Eigen::MatrixXd atom_virials = {};
 };
 
 /// Labels as the answer of a calculator; energy and forces must be there.

@@ -72,7 +72,8 @@ void ForceFieldOptions::validate() const {
 
 ForceField::ForceField(std::shared_ptr<const descriptors::Descriptor> descriptor, int kernel_power,
                        std::vector<int> species, std::vector<LocalReferences> references, Eigen::VectorXd e0,
-                       bayes::Posterior posterior, LabelScales scales, Provenance provenance, Calibration calibration)
+                       bayes::Posterior posterior, LabelScales scales, Provenance provenance, Calibration calibration,
+                       Eigen::MatrixXd shortest_distances)
     : descriptor_(std::move(descriptor)),
       kernel_power_(kernel_power),
       species_(std::move(species)),
@@ -82,7 +83,8 @@ ForceField::ForceField(std::shared_ptr<const descriptors::Descriptor> descriptor
       posterior_(std::move(posterior)),
       scales_(scales),
       provenance_(std::move(provenance)),
-      calibration_(calibration) {
+      calibration_(calibration),
+      shortest_distances_(std::move(shortest_distances)) {
     if (references_.size() != species_.size() || e0_.size() != n_channels())
         throw std::invalid_argument("a force field needs references and e0 for each of its species");
     if (kernel_power_ < 1) throw std::invalid_argument(fmt::format("kernel power {} of a force field", kernel_power_));
@@ -93,6 +95,12 @@ ForceField::ForceField(std::shared_ptr<const descriptors::Descriptor> descriptor
     for (const double factor : {calibration_.energy, calibration_.force, calibration_.stress})
         if (!(factor > 0.0 && std::isfinite(factor)))
             throw std::invalid_argument(fmt::format("calibration factor {} of a force field is not positive", factor));
+    if (shortest_distances_.size() > 0) {
+        if (shortest_distances_.rows() != n_channels() || shortest_distances_.cols() != n_channels() ||
+            shortest_distances_ != shortest_distances_.transpose() || !(shortest_distances_.array() > 0.0).all())
+            throw std::invalid_argument(
+                "shortest distances of a force field must be positive, symmetric, and one for each pair of species");
+    }
     for (const auto& set : references_) {
         if (!set.features.allFinite()) throw std::invalid_argument("local references are not finite");
         if (static_cast<Index>(set.structure.size()) != set.size() || set.atom.size() != set.structure.size())
@@ -118,7 +126,7 @@ Metric ForceField::metric() const {
 
 ForceField ForceField::with_calibration(const Calibration& calibration) const {
     ForceField result(descriptor_, kernel_power_, species_, references_, e0_, posterior_, scales_, provenance_,
-                      calibration);
+                      calibration, shortest_distances_);
     result.production_ = production_;
     return result;
 }

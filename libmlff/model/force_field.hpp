@@ -88,10 +88,13 @@ class ForceField {
     /// @param references  per channel
     /// @param e0          composition baseline per channel [eV]
     /// @param posterior   of all weights, channel after channel [eV]
-    /// @throws std::invalid_argument if the sizes disagree, a number is not finite, or a scale or factor not positive
+    /// @param shortest_distances  of the training data (shortest_distances.hpp); 0 × 0: not known
+    /// @throws std::invalid_argument if the sizes disagree, a number is not finite, or a scale, factor or distance not
+    ///         positive
     ForceField(std::shared_ptr<const descriptors::Descriptor> descriptor, int kernel_power, std::vector<int> species,
                std::vector<LocalReferences> references, Eigen::VectorXd e0, bayes::Posterior posterior,
-               LabelScales scales, Provenance provenance, Calibration calibration = {});
+               LabelScales scales, Provenance provenance, Calibration calibration = {},
+               Eigen::MatrixXd shortest_distances = {});
 
     /// The same force field with these factors. What it evaluates does not change: an Uncertainty is the raw estimate.
     /// @throws std::invalid_argument if a factor is not positive
@@ -124,6 +127,9 @@ class ForceField {
     [[nodiscard]] const LabelScales& scales() const { return scales_; }
     [[nodiscard]] const Calibration& calibration() const { return calibration_; }
     [[nodiscard]] const Provenance& provenance() const { return provenance_; }
+    /// Of each pair of channels in the training data [Å], symmetric; infinite where there is no such pair within the
+    /// cutoff. 0 × 0: not known (older models).
+    [[nodiscard]] const Eigen::MatrixXd& shortest_distances() const { return shortest_distances_; }
 
  private:
     std::shared_ptr<const descriptors::Descriptor> descriptor_;
@@ -136,6 +142,7 @@ class ForceField {
     LabelScales scales_;
     Provenance provenance_;
     Calibration calibration_;
+    Eigen::MatrixXd shortest_distances_;
     std::optional<ProductionForm> production_;
 };
 

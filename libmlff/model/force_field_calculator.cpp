@@ -34,6 +34,7 @@ Evaluation assemble(PartialEvaluation whole, const Structure& structure) {
     result.atom_energies = std::move(whole.atom_energies);
     result.atom_virials = std::move(whole.atom_virials);
     result.spilling = std::move(whole.spilling);
+    result.closest = whole.closest;
     if (structure.has_volume()) result.stress = to_voigt(whole.strain) / structure.volume();
     return result;
 }
@@ -41,6 +42,11 @@ Evaluation assemble(PartialEvaluation whole, const Structure& structure) {
 Eigen::VectorXd deviations(const bayes::Posterior& posterior, Eigen::MatrixXd phi, double scale) {
     phi /= scale;
     return posterior.variance(std::move(phi)).cwiseSqrt() * scale;
+}
+
+double isolated_deviation(const ForceField& force_field, const Eigen::VectorXd& isolated, Index n_atoms) {
+    return (isolated / static_cast<double>(n_atoms)).norm() /
+           std::sqrt(force_field.posterior().evidence().weight_precision);
 }
 
 Uncertainty noise_of(const ForceField& force_field) {
@@ -77,10 +83,15 @@ PartialEvaluation ForceFieldCalculator::evaluate_share(const Structure& structur
         workspace_, omp_get_max_threads(), request.spilling ? &*spilling_ : nullptr);
     if (sums.too_close) environments_.update(structure);  // throws, and names the atoms
     part.strain = sums.strain;
+    part.closest = sums.closest;
     if (request.uncertainty) {
         environments_.update(structure);
         part.rows = design_rows(force_field().descriptor(), force_field().kernel_power(), force_field().references(),
                                 environments_, structure);
+        part.isolated.setZero(force_field().n_channels());
+        for (int channel = 0; channel < force_field().n_channels(); ++channel)
+            for (const Index i : environments_.atoms(channel))
+                if (environments_.neighbors().count(i) == 0) part.isolated[channel] += 1.0;
     }
     return part;
 }
@@ -88,12 +99,14 @@ PartialEvaluation ForceFieldCalculator::evaluate_share(const Structure& structur
 Evaluation ForceFieldCalculator::evaluate(const Structure& structure, const Request& request) {
     PartialEvaluation whole = evaluate_share(structure, request);
     DesignRows rows = std::move(whole.rows);
+    const Eigen::VectorXd isolated = std::move(whole.isolated);
     Evaluation result = assemble(std::move(whole), structure);
     if (!request.uncertainty) return result;
     const LabelScales& scales = force_field().scales();
     const bayes::Posterior& posterior = force_field().posterior();
     Uncertainty& out = result.uncertainty.emplace(noise_of(force_field()));
-    out.energy = deviations(posterior, std::move(rows.energy), scales.energy)[0];
+    out.energy = std::hypot(deviations(posterior, std::move(rows.energy), scales.energy)[0],
+                            isolated_deviation(force_field(), isolated, structure.size()));
     out.forces = deviations(posterior, std::move(rows.forces), scales.force).reshaped(3, structure.size());
     if (rows.stress.cols() == 6) out.stress = deviations(posterior, std::move(rows.stress), scales.stress);
     return result;

@@ -28,7 +28,9 @@ struct PartialEvaluation {
     Matrix3 strain = Matrix3::Zero();  ///< ∂E/∂ε [eV]
     Eigen::MatrixXd atom_virials;      ///< [eV], 9 × n_atoms; empty unless asked for
     Eigen::VectorXd spilling;          ///< n_atoms; empty unless asked for
+    std::optional<ClosePair> closest;  ///< as in Evaluation
     DesignRows rows;                   ///< empty unless uncertainty was asked for
+    Eigen::VectorXd isolated;  ///< atoms without neighbours, per channel; empty unless uncertainty was asked for
 };
 
 /// The evaluation that complete contributions amount to, without error estimates.
@@ -37,6 +39,12 @@ struct PartialEvaluation {
 /// Standard deviations of a label kind whose rows are the columns of `phi` (N_B × n, in physical units), in the units
 /// of the label; `scale` is that of the kind (LabelScales).
 [[nodiscard]] Eigen::VectorXd deviations(const bayes::Posterior& posterior, Eigen::MatrixXd phi, double scale);
+
+/// Deviation that atoms without neighbours add to the energy per atom [eV]. Their x̂ is zero and the weights say nothing
+/// about them: each has the prior's deviation of an energy with K(x̂, x̂) = 1, and those of one species err alike.
+/// @param isolated  number of such atoms, per channel;  @param n_atoms  of the structure
+[[nodiscard]] double isolated_deviation(const ForceField& force_field, const Eigen::VectorXd& isolated,
+                                        Eigen::Index n_atoms);
 
 /// The noise part of the error estimates of a force field; the epistemic part is zero.
 [[nodiscard]] Uncertainty noise_of(const ForceField& force_field);

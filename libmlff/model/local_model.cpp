@@ -9,6 +9,7 @@
 #include <type_traits>
 
 #include "bayes/kernel.hpp"
+#include "libmlff/model/shortest_distances.hpp"
 
 namespace mlff {
 namespace {
@@ -176,6 +177,7 @@ struct LocalModel::Workspace::Thread {
     double* forces = nullptr;                            ///< 3 n_atoms
     double* virials = nullptr;                           ///< 9 n_atoms; null: not wanted
     Matrix3 strain = Matrix3::Zero();
+    std::optional<ClosePair> closest;
     bool too_close = false;
     std::exception_ptr failure;
 };
@@ -185,7 +187,8 @@ LocalModel::Workspace::Workspace(Workspace&&) noexcept = default;
 LocalModel::Workspace& LocalModel::Workspace::operator=(Workspace&&) noexcept = default;
 LocalModel::Workspace::~Workspace() = default;
 
-LocalModel::LocalModel(ForceField force_field) : force_field_(std::move(force_field)) {
+LocalModel::LocalModel(ForceField force_field)
+    : force_field_(std::move(force_field)), inverse_distances_(force_field_.shortest_distances().cwiseInverse()) {
     if (const auto& form = force_field_.production(); form && form->single_precision)
         for (const auto& expansion : form->expansions) in_single_.push_back(expansion.cast<float>());
 }
@@ -218,6 +221,8 @@ void LocalModel::evaluate_batch(const Job& job, const Batch& batch, const Model&
         const auto place = static_cast<std::size_t>(k);
         thread.environments.push_back(job.source.environment(atoms[place], thread.pairs[place]));
         thread.too_close |= thread.pairs[place].too_close;
+        look_for_close_pair(inverse_distances_, atoms[place], batch.channel, thread.environments.back(),
+                            thread.pairs[place].neighbor, thread.closest);
         descriptor.value(thread.environments.back(), work, features.col(k));
         work.swap(coefficients[place]);
     }
@@ -304,6 +309,7 @@ LocalSums LocalModel::evaluate(const NeighborSource& source, const LocalOutput& 
     for (std::size_t t = 0; t < wanted; ++t) {
         Workspace::Thread& thread = *workspace.threads_[t];
         thread.strain.setZero();
+        thread.closest.reset();
         thread.too_close = false;
         thread.failure = nullptr;
         if (!alone) {  // before the threads start: what cannot be had is said here
@@ -357,6 +363,7 @@ LocalSums LocalModel::evaluate(const NeighborSource& source, const LocalOutput& 
         if (thread.failure) std::rethrow_exception(thread.failure);
         sums.strain += thread.strain;
         sums.too_close |= thread.too_close;
+        if (thread.closest) keep_closer(sums.closest, *thread.closest);
     }
     for (const Batch& batch : job.batches)
         for (std::size_t k = 0; k < batch.atoms.size(); ++k) {

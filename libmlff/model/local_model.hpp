@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "libmlff/model/calculator.hpp"
 #include "libmlff/model/force_field.hpp"
 #include "libmlff/model/neighbor_source.hpp"
 
@@ -42,6 +43,7 @@ struct LocalOutput {
 struct LocalSums {
     double energy = 0.0;               ///< [eV]
     Matrix3 strain = Matrix3::Zero();  ///< ∂E/∂ε [eV], the position first; its symmetric part over V is the stress
+    std::optional<ClosePair> closest;  ///< as in Evaluation
     bool too_close = false;            ///< two atoms are nearer than NeighborList::too_close: the results are of no use
 };
 
@@ -93,6 +95,7 @@ class LocalModel {
 
     ForceField force_field_;
     std::vector<Expansion<float>> in_single_;  ///< a production form in single precision, per channel
+    Eigen::MatrixXd inverse_distances_;        ///< 1 / shortest distances [1/Å]; 0 × 0: not known
 };
 
 }  // namespace mlff

@@ -1,8 +1,10 @@
 #include "libmlff/parallel/distributed_calculator.hpp"
 
+#include <cmath>
 #include <map>
 
 #include "libmlff/io/model_file.hpp"
+#include "libmlff/model/shortest_distances.hpp"
 
 namespace mlff {
 namespace {
@@ -19,6 +21,11 @@ Share share_of(const Communicator& world) { return {world.rank(), world.size()};
 
 /// Sums the contributions of all ranks on rank 0.
 void sum(PartialEvaluation& part, Communicator& world) {
+    // The closest pair of each rank has a column of its own: the sum collects them, without another exchange.
+    Eigen::MatrixXd closest = Eigen::MatrixXd::Zero(5, world.size());
+    if (const auto& pair = part.closest)
+        closest.col(world.rank()) << 1.0 + static_cast<double>(pair->i), static_cast<double>(pair->j), pair->distance,
+            pair->trained, pair->ratio;
     const auto segments = [&](auto&& apply) {
         Index first = 0;
         const auto next = [&](auto&& array) {
@@ -30,12 +37,19 @@ void sum(PartialEvaluation& part, Communicator& world) {
         next(part.strain.reshaped());
         next(part.atom_virials.reshaped());
         next(part.spilling);
+        next(part.isolated);
+        next(closest.reshaped());
         return first;
     };
     Eigen::VectorXd sums(segments([](Index, auto&&) {}));
     segments([&](Index first, auto&& array) { sums.segment(first, array.size()) = array; });
     world.sum(sums);
     segments([&](Index first, auto&& array) { array = sums.segment(first, array.size()); });
+    part.closest.reset();
+    for (const auto& pair : closest.colwise())
+        if (pair[0] > 0.0)
+            keep_closer(part.closest,
+                        {static_cast<Index>(pair[0]) - 1, static_cast<Index>(pair[1]), pair[2], pair[3], pair[4]});
 }
 
 /// Sums the design rows of all ranks, and computes the deviations of the forces where the factor of the posterior is.
@@ -106,9 +120,13 @@ Evaluation DistributedCalculator::evaluate(const Structure& structure, const Req
     world_.start("evaluate", Message::of(handle_, structure, request.uncertainty, request.spilling, request.virials));
     PartialEvaluation whole = evaluate_and_sum(own_, structure, request, world_);
     DesignRows rows = std::move(whole.rows);
+    const Eigen::VectorXd isolated = std::move(whole.isolated);
     Evaluation result = assemble(std::move(whole), structure);
-    if (request.uncertainty)
+    if (request.uncertainty) {
         result.uncertainty = estimate_errors(std::move(rows), force_field(), world_, structure.size());
+        double& energy = result.uncertainty->energy;
+        energy = std::hypot(energy, isolated_deviation(force_field(), isolated, structure.size()));
+    }
     world_.done();
     return result;
 }

@@ -7,6 +7,7 @@
 #include "libmlff/atoms/errors.hpp"
 #include "libmlff/data/error_report.hpp"
 #include "libmlff/model/environments.hpp"
+#include "libmlff/model/shortest_distances.hpp"
 #include "libmlff/parallel/distributed_executor.hpp"
 #include "libmlff/parallel/distributed_factor.hpp"
 
@@ -158,10 +159,11 @@ DistributedFit fit_distributed(const std::vector<LabeledStructure>& training, co
         regress(world, problem, std::span(training).first(n_own), options.regression.evidence, prior, progress);
     world.done();
 
+    const Eigen::MatrixXd distances = shortest_distances(training, species, descriptor->cutoff());
     Solution solution{std::move(*posterior), problem.units.e0, problem.units.scales};
     const auto force_field = [&](const LabelErrors& errors) {
         return make_force_field(labels, errors, species, solution, descriptor, options.force_field.kernel_power,
-                                references, provenance);
+                                references, provenance, distances);
     };
     // Without the factors of the kinds of labels, the errors come from predictions.
     const auto calculator = DistributedExecutor(world).calculator(force_field({}));

@@ -279,23 +279,26 @@ Solution solve_with_precisions(RegressionData data, const std::vector<bayes::Cho
 
 ForceField make_force_field(const LabelStatistics& labels, const LabelErrors& errors, const std::vector<int>& species,
                             Solution solution, std::shared_ptr<const descriptors::Descriptor> descriptor,
-                            int kernel_power, std::vector<LocalReferences> references, Provenance provenance) {
+                            int kernel_power, std::vector<LocalReferences> references, Provenance provenance,
+                            Eigen::MatrixXd distances) {
     provenance.n_structures = labels.n_structures();
     provenance.n_atoms = labels.n_atoms();
     provenance.rmse_energy = errors.energy;
     provenance.rmse_force = errors.force;
     provenance.rmse_stress = errors.stress;
-    return {std::move(descriptor), kernel_power,         species,
-            std::move(references), solution.e0,          std::move(solution.posterior),
-            solution.scales,       std::move(provenance)};
+    return {std::move(descriptor), kernel_power,          species,
+            std::move(references), solution.e0,           std::move(solution.posterior),
+            solution.scales,       std::move(provenance), {},
+            std::move(distances)};
 }
 
 ForceField fit(const RegressionData& data, std::shared_ptr<const descriptors::Descriptor> descriptor, int kernel_power,
-               std::vector<LocalReferences> references, const RegressionOptions& options, Provenance provenance) {
+               std::vector<LocalReferences> references, const RegressionOptions& options, Provenance provenance,
+               Eigen::MatrixXd distances) {
     Solution solution = solve(data, factor_prior(options.prior, references, kernel_power), options);
     const LabelErrors errors = data.errors(solution.posterior.weights(), solution.e0);
     return make_force_field(data.labels(), errors, data.species(), std::move(solution), std::move(descriptor),
-                            kernel_power, std::move(references), std::move(provenance));
+                            kernel_power, std::move(references), std::move(provenance), std::move(distances));
 }
 
 }  // namespace mlff

@@ -136,14 +136,16 @@ struct Solution {
 
 /// The force field of a solution. Fills the counts and training errors of `provenance`.
 /// @param labels  of the training data;  @param errors  on them
+/// @param distances  shortest in the training data, as in ForceField
 [[nodiscard]] ForceField make_force_field(const LabelStatistics& labels, const LabelErrors& errors,
                                           const std::vector<int>& species, Solution solution,
                                           std::shared_ptr<const descriptors::Descriptor> descriptor, int kernel_power,
-                                          std::vector<LocalReferences> references, Provenance provenance);
+                                          std::vector<LocalReferences> references, Provenance provenance,
+                                          Eigen::MatrixXd distances);
 
 /// Both in one.
 [[nodiscard]] ForceField fit(const RegressionData& data, std::shared_ptr<const descriptors::Descriptor> descriptor,
                              int kernel_power, std::vector<LocalReferences> references,
-                             const RegressionOptions& options, Provenance provenance);
+                             const RegressionOptions& options, Provenance provenance, Eigen::MatrixXd distances = {});
 
 }  // namespace mlff

@@ -45,8 +45,9 @@ EmbeddedPotential::EmbeddedPotential(std::string name, std::string description, 
 }
 
 Evaluation EmbeddedPotential::evaluate(const Structure& structure, const Request& request) {
-    if (request.uncertainty)
-        throw InputError(fmt::format("embedded potential '{}' has no uncertainty; a force field has", name_));
+    if (request.uncertainty || request.spilling)
+        throw InputError(fmt::format("embedded potential '{}' has no {}; a force field has", name_,
+                                     request.uncertainty ? "uncertainty" : "spilling factors"));
     prepare(structure);
     sum(terms_);
     Evaluation result;

@@ -54,7 +54,8 @@ class EmbeddedPotential final : public Calculator {
                       std::vector<std::unique_ptr<Term>> terms, double skin = 1.0);
 
     /// @throws InputError if the potential has no parameters for an element (the message names it and those it has),
-    ///         if two atoms are closer than 0.1 Å, if the structure is not valid, or if uncertainty is asked for
+    ///         if two atoms are closer than 0.1 Å, if the structure is not valid, or if uncertainty or spilling
+    ///         factors are asked for
     [[nodiscard]] Evaluation evaluate(const Structure& structure, const Request& request = {}) override;
 
     /// @throws InputError if there are no parameters for an element

@@ -282,6 +282,7 @@ train:
 production:
   dynamics: {temperature: 350, timestep: 2.0, steps: 4000}
   trajectory: {every: 4, velocities: true, forces: true}
+  guard: {every: 25}
 analysis:
   observables:
     - {type: rdf, r_max: 6.0, width: 0.2}
@@ -343,6 +344,8 @@ class StudyTest(ProgramTest):
         self.assertIn("production.h5", out)
         self.assertIn("force_field: study-quick/production.h5", (self.folder / "study-quick" / "run-1.yaml").read_text())
         folder = self.folder / "study-quick"
+        self.assertIn("guard: {every: 25}", (folder / "run-1.yaml").read_text())
+        self.assertNotIn("guard", (folder / "reference.yaml").read_text())  # which has none
         for run, steps in [("train", 800), ("reference", 400), ("run-1", 400), ("run-2", 400)]:
             status = json.loads((folder / run / "status.json").read_text())
             self.assertEqual((status["step"], status["state"]), (steps, "done"))

@@ -226,6 +226,17 @@ class MpiTest(ProgramTest):
         _, err = self.on_ranks(2, "run", "absent.yaml", status=2)
         self.assertEqual(sum(line.startswith("mlff: ") for line in err.splitlines()), 1, err)
 
+    def test_the_guard_sees_the_pairs_of_all_ranks(self):
+        self.make_model()
+        hot = RUN.replace("temperature: 500", "temperature: 4000").replace("guard: off\n", "")
+        messages = []
+        for ranks in [1, *RANKS]:
+            folder = self.new_folder(f"hot-{ranks}", run=hot)
+            shutil.copy(self.folder / "agi.xyz", folder)
+            messages.append(self.on_ranks(ranks, "run", "run.yaml", "--quiet", status=3, cwd=folder)[1])
+            self.assertIn("(guard.distance 0.9)", messages[-1])
+        self.assertEqual(len(set(messages)), 1, messages)
+
     def test_a_rank_that_dies_ends_all(self):
         self.make_model()
         folder = self.new_folder("run", run=RUN.replace("steps: 40", "steps: 1000000"))

@@ -76,6 +76,8 @@ SETTINGS = [
     ("run", RUN + "reference: {type: embedded, potential: agi}\n", 5, "exactly one"),
     ("run", replaced(RUN, "force_field: model.h5\n", ""), 0, "force_field"),
     ("run", RUN + "guard: {spilling: 2}\n", 5, "spilling"),
+    ("run", RUN + "guard: {distance: 1.5}\n", 5, "guard.distance"),
+    ("run", RUN + "guard: {distances: 0.8}\n", 5, "did you mean 'distance'"),
     ("run", RUN + "guard: {action: panic}\n", 5, "stop"),
     ("run", replaced(RUN, "temperature: 400, ", ""), 0, "temperature"),
     ("run", replaced(RUN, "{temperature", "{velocities: file, temperature"), 0, "velocities"),

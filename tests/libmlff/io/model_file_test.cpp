@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 
 #include "libmlff/atoms/errors.hpp"
 #include "libmlff/io/hdf5_reader.hpp"
@@ -34,10 +35,27 @@ ForceField with_decay() {
     return random_force_field(options, {47, 53});
 }
 
+ForceField with_distances() {
+    const ForceField made = random_force_field(testing::small_descriptor(), {47, 53});
+    Eigen::MatrixXd shortest(2, 2);
+    shortest << 2.7, 2.1, 2.1, std::numeric_limits<double>::infinity();
+    return {std::make_shared<descriptors::Descriptor>(made.descriptor().options(), 2),
+            made.kernel_power(),
+            made.species(),
+            made.references(),
+            made.e0(),
+            made.posterior(),
+            made.scales(),
+            made.provenance(),
+            made.calibration(),
+            shortest};
+}
+
 TEST(ModelFile, BringsBackEveryBit) {
     const TemporaryDirectory folder;
-    for (const ForceField& written : {random_force_field(testing::small_descriptor(), {47, 53}), with_all_options(),
-                                      testing::with_random_metric(with_all_options()), with_decay()}) {
+    for (const ForceField& written :
+         {random_force_field(testing::small_descriptor(), {47, 53}), with_all_options(),
+          testing::with_random_metric(with_all_options()), with_decay(), with_distances()}) {
         write_model(folder.file("model.h5"), written);
         const ForceField read = read_model(folder.file("model.h5"));
         EXPECT_EQ(read.species(), written.species());
@@ -59,6 +77,8 @@ TEST(ModelFile, BringsBackEveryBit) {
         EXPECT_EQ(read.scales().energy, written.scales().energy);
         EXPECT_EQ(read.scales().force, written.scales().force);
         EXPECT_EQ(read.scales().stress, written.scales().stress);
+        EXPECT_EQ(read.shortest_distances(), written.shortest_distances());
+        EXPECT_EQ(decode_model(encode_model(written, false)).shortest_distances(), written.shortest_distances());
         EXPECT_EQ(read.calibration().energy, written.calibration().energy);
         EXPECT_EQ(read.calibration().force, written.calibration().force);
         EXPECT_EQ(read.calibration().stress, written.calibration().stress);
@@ -164,6 +184,13 @@ TEST(ModelFile, RefusesAFileWithDamagedContent) {
         const std::string message = error_of<InputError>([&] { (void)read_model(path); });
         EXPECT_NE(message.find(path), std::string::npos) << damage << ": " << message;
     }
+}
+
+TEST(ModelFile, OfAnEarlierProgramKnowsNoShortestDistances) {
+    const TemporaryDirectory folder;
+    write_model(folder.file("model.h5"), random_force_field(testing::small_descriptor(), {47, 53}));
+    EXPECT_FALSE(Hdf5Reader(folder.file("model.h5")).has("shortest_distances"));
+    EXPECT_EQ(read_model(folder.file("model.h5")).shortest_distances().size(), 0);
 }
 
 TEST(ModelFile, OfAnEarlierProgramIsNotCalibrated) {

@@ -34,6 +34,10 @@ TEST(Decision, Table) {
     for (const auto& row : table) EXPECT_EQ(decide(row.now, options), row.expected) << row.what;
     EXPECT_EQ(decide({true, 0.11, 0.1, 1, 0}, {.critical_factor = 2.0, .interval = 1, .block = 1}), Action::learning);
     EXPECT_EQ(decide({true, 0.11, 0.1, 1, 0}, {.critical_factor = 1.0}), Action::critical);
+    // Closer than the training data, whatever the error estimates say.
+    EXPECT_EQ(decide({true, 0.0, 0.1, 1, 0, 0.89}, {.distance = 0.9}), Action::critical);
+    EXPECT_EQ(decide({true, 0.0, 0.1, 1, 0, 0.9}, {.distance = 0.9}), Action::accurate);
+    EXPECT_EQ(decide({true, 0.0, 0.1, 1, 0, 0.0}, {.distance = 0.0}), Action::accurate);
 }
 
 TEST(Decision, Names) {

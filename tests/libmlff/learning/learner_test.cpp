@@ -9,6 +9,8 @@
 #include <stdexcept>
 
 #include "libmlff/atoms/errors.hpp"
+#include "libmlff/learning/learning_log.hpp"
+#include "libmlff/model/shortest_distances.hpp"
 #include "md/runs.hpp"
 #include "reference/embedded/catalogue.hpp"
 #include "support/files.hpp"
@@ -275,6 +277,71 @@ TEST(Learner, BeginsWithStructuresThatAreKnown) {
     EXPECT_FALSE(prediction.uncertainty);
     EXPECT_TRUE(learner.evaluate(known[2].structure, {.uncertainty = true}).uncertainty);
     EXPECT_LT((prediction.forces - *known[2].labels.forces).norm(), 0.5 * known[2].labels.forces->norm());
+}
+
+/// Two atoms closer than any in the training data: the reference is called at once, though the model is sure; from then
+/// on that distance is known.
+TEST(Learner, LearnsAtOnceWhereAtomsAreCloserThanItKnows) {
+    CountingReference reference;
+    LearnerOptions options = small_options();
+    options.threshold.start = 100.0;
+    std::string log;
+    std::vector<LearningEvent> events;
+    Learner learner(reference, options, species, {}, nullptr, {}, [&](const LearningEvent& event) {
+        events.push_back(event);
+        log += learning_log_lines(event, species);
+    });
+    const Structure start = silver_iodide();
+    (void)learner.evaluate(start);
+    ASSERT_NE(learner.model(), nullptr);
+    Environments environments(species, learner.model()->descriptor().cutoff(), 0.0);
+    environments.update(start);
+    Eigen::MatrixXd expected = no_distances(2);
+    add_distances(expected, environments);
+    EXPECT_EQ(learner.model()->shortest_distances(), expected);
+
+    (void)learner.evaluate(start);
+    EXPECT_EQ(reference.n_calls, 1);
+    Structure squeezed = start;
+    squeezed.positions.col(1) += 0.4 * (start.positions.col(0) - start.positions.col(1));  // two silver atoms
+    (void)learner.evaluate(squeezed);
+    EXPECT_EQ(reference.n_calls, 2);
+    EXPECT_EQ(events.back().action, Action::critical);
+    EXPECT_NE(log.find("reference called and learned at once: atoms 1 (Ag) and 2 (Ag) are "), std::string::npos) << log;
+    EXPECT_NE(log.find("(learning.distance 0.9)"), std::string::npos) << log;
+    EXPECT_LT(learner.model()->shortest_distances()(0, 0), expected(0, 0));
+    (void)learner.evaluate(squeezed);
+    EXPECT_EQ(reference.n_calls, 2);
+    EXPECT_EQ(events.back().action, Action::accurate);
+
+    options.decision.distance = 0.0;
+    Learner trusting(reference, options, species, {}, nullptr, {}, {});
+    (void)trusting.evaluate(start);
+    (void)trusting.evaluate(squeezed);
+    EXPECT_EQ(reference.n_calls, 3);
+}
+
+/// What is asked for is there, whoever answers.
+TEST(Learner, AnswersEveryRequestAlsoWhereTheReferenceAnswers) {
+    CountingReference reference;
+    LearnerOptions options = small_options();
+    options.threshold.start = 1e-9;
+    options.decision.interval = 1;
+    Learner learner(reference, options, species, {}, nullptr, {}, {});
+    Structure moving = silver_iodide();
+    for (int k = 0; k < 3; ++k) {
+        moving.positions.col(2)[0] += 0.05;
+        const Evaluation answer = learner.evaluate(moving, {.uncertainty = true, .spilling = true});
+        EXPECT_EQ(reference.n_calls, 2 * k + 1);
+        ASSERT_TRUE(answer.uncertainty);
+        EXPECT_EQ(answer.uncertainty->forces, Matrix3X(Matrix3X::Zero(3, 16)));
+        ASSERT_EQ(answer.spilling.size(), 16);
+        if (k == 0)
+            EXPECT_EQ(answer.spilling, VectorXd(VectorXd::Ones(16)));
+        else
+            EXPECT_TRUE(answer.spilling.maxCoeff() > 0.0 && answer.spilling.maxCoeff() < 1.0);
+        EXPECT_EQ(learner.evaluate(moving).spilling.size(), 0);
+    }
 }
 
 TEST(Learner, KeepsToCapacityAndMemory) {

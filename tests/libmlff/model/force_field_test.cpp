@@ -248,14 +248,23 @@ TEST(ForceField, AnAtomWithoutNeighboursHasItsOwnEnergyAndNoForce) {
             EXPECT_EQ(result.atom_energies[2], force_field.e0()[1]);
             EXPECT_EQ(result.forces.col(2), Vector3(Vector3::Zero()));
             EXPECT_EQ(result.uncertainty->forces.col(2), Vector3(Vector3::Zero()));
-            EXPECT_EQ(result.spilling[2], 0.0);
+            EXPECT_EQ(result.spilling[2], 1.0);  // the least known of all
+            EXPECT_LT(result.spilling.head(2).maxCoeff(), 1.0);
             EXPECT_TRUE(result.forces.allFinite() && result.uncertainty->forces.allFinite());
             EXPECT_GT(result.forces.col(0).norm(), 1e-3);
             EXPECT_EQ(result.stress.has_value(), periodic);
         }
         const Evaluation alone = calculator.evaluate(cluster({53}, Matrix3X::Zero(3, 1)), {.uncertainty = true});
         EXPECT_EQ(alone.energy, force_field.e0()[1]);
-        EXPECT_EQ(alone.uncertainty->energy, 0.0);
+        // The prior's deviation of the energy of an atom; two of one species err alike, others on their own.
+        const double prior = 1.0 / std::sqrt(force_field.posterior().evidence().weight_precision);
+        EXPECT_DOUBLE_EQ(alone.uncertainty->energy, prior);
+        Matrix3X far = Matrix3X::Zero(3, 3);
+        far(0, 1) = 40.0;
+        far(0, 2) = 80.0;
+        const Evaluation three = calculator.evaluate(cluster({53, 53, 47}, far), {.uncertainty = true});
+        EXPECT_DOUBLE_EQ(three.uncertainty->energy, prior * std::sqrt(5.0) / 3.0);
+        EXPECT_EQ(three.uncertainty->forces, Matrix3X(Matrix3X::Zero(3, 3)));
     }
 }
 

@@ -213,6 +213,8 @@ TEST(EmbeddedPotential, RefusesWhatItCannotAnswer) {
     EXPECT_EQ(message_of(*potential, s), "no error");
     EXPECT_EQ(message_of(*potential, s, {.uncertainty = true}),
               "embedded potential 'agi' has no uncertainty; a force field has");
+    EXPECT_EQ(message_of(*potential, s, {.spilling = true}),
+              "embedded potential 'agi' has no spilling factors; a force field has");
     s.species[5] = 17;
     EXPECT_EQ(message_of(*potential, s), "embedded potential 'agi' has no parameters for Cl; it has them for Ag, I");
     s.species[5] = 1234;

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <Eigen/Core>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "libmlff/model/calculator.hpp"
+#include "libmlff/model/environments.hpp"
+
+namespace mlff {
+
+/// Of no structure: all infinite, channels × channels.
+[[nodiscard]] Eigen::MatrixXd no_distances(std::size_t n_channels);
+/// Takes one more structure into account, whose local environments were updated.
+void add_distances(Eigen::MatrixXd& shortest, const Environments& environments);
+
+/// Shortest distance of each pair of species in some structures [Å], channels × channels, symmetric; infinite where
+/// there is no such pair within the cutoff. Periodic images count.
+/// @param cutoff  [Å]
+/// @throws InputError as NeighborList::update.   Cost: one neighbour search for each structure
+[[nodiscard]] Eigen::MatrixXd shortest_distances(std::span<const LabeledStructure> data,
+                                                 const std::vector<int>& species, double cutoff);
+
+/// In words: the atoms, counted from 1, their distance and the shortest of their species in the training data.
+[[nodiscard]] std::string describe(const ClosePair& pair, const Structure& structure);
+
+/// Keeps the closer of two pairs, measured by the training data.
+void keep_closer(std::optional<ClosePair>& best, const ClosePair& other);
+
+/// Looks through the pairs of atom i for one that is closer than the best so far.
+/// @param inverse   1 / shortest distance in the training data [1/Å], channels × channels; 0 × 0: not known
+/// @param neighbor  the other atom of each pair of `environment`
+inline void look_for_close_pair(const Eigen::MatrixXd& inverse, Eigen::Index i, int channel,
+                                const descriptors::Environment& environment, std::span<const std::int32_t> neighbor,
+                                std::optional<ClosePair>& best) {
+    if (inverse.size() == 0) return;
+    const double* const of_channel = inverse.col(channel).data();
+    for (std::size_t p = 0; p < environment.distances.size(); ++p) {
+        const double distance = environment.distances[p], ratio = distance * of_channel[environment.channels[p]];
+        if (!best || ratio <= best->ratio)
+            keep_closer(best, {i, neighbor[p], distance, 1.0 / of_channel[environment.channels[p]], ratio});
+    }
+}
+
+}  // namespace mlff
