@@ -36,7 +36,8 @@ std::string verb_of(const std::string& path) {
     if (config.has("production"))
         throw InputError(path + ": is a study; check looks at files of train, fit, run, select and analyze");
     if (config.has("data")) return config.has("learning") ? "select" : "fit";
-    if (config.has("learning") || config.has("regression") || config.is_map("force_field")) return "train";
+    const bool learns = config.has("force_field") && config.has("reference");  // force_field: vasp
+    if (config.has("learning") || config.has("regression") || config.is_map("force_field") || learns) return "train";
     if (config.has("force_field")) return "run";
     if (config.has("structure") && config.has("reference")) return "train";
     throw InputError(fmt::format("{}: the keys fit none of {}; say which with --for", path, fmt::join(verbs, ", ")));

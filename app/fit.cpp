@@ -31,25 +31,27 @@ using Eigen::Index;
 /// Atoms whose error estimates are compared with errors: each costs a Jacobian.
 constexpr Index calibration_atoms = 2000;
 
-/// force_field: auto, or {auto: {time: 15 min}}, or the settings themselves.
-void read_force_field_or_auto(ConfigSection& config, FitSettings& settings) {
-    if (config.has("force_field") && !config.is_map("force_field")) {
-        std::string word;
-        config.read("force_field", word);
-        if (word != "auto") config.fail("force_field", "must be auto, or a map of settings such as angular");
+/// force_field: auto, or vasp, or {auto: {time: 15 min}}, or the settings themselves. What is in force without.
+ModelDefaults read_force_field_or_auto(ConfigSection& config, FitSettings& settings) {
+    const std::string word = config.word_for_map("force_field", {"auto", "vasp"});
+    ModelDefaults defaults;
+    if (word == "vasp") defaults = {vasp_force_field(), vasp_regression()};
+    if (word == "auto") {
+        config.resolve("force_field", word);
         settings.automatic = true;
-        return;
+        return defaults;
     }
     ConfigSection& section = config.section("force_field");
     if (!section.has("auto")) {
-        settings.options.force_field = read_force_field(section, true);
-        return;
+        settings.options.force_field = read_force_field(section, defaults.force_field, true);
+        return defaults;
     }
     settings.automatic = true;
     if (section.is_map("auto"))
         section.section("auto").read_duration("time", settings.search.seconds);
     else
         section.fail("auto", "must be a map such as {time: 15 min}; or write force_field: auto");
+    return defaults;
 }
 
 /// Local references that the files list become the candidates.
@@ -204,7 +206,7 @@ FitSettings read_fit_settings(const std::string& path) {
     data.read("validation", settings.validation);
     data.read_positive("folds", settings.options.folds);
     settings.keys = read_keys(data);
-    read_force_field_or_auto(config, settings);
+    const ModelDefaults defaults = read_force_field_or_auto(config, settings);
     data.read_in_range("balance", settings.balance, 0.0, 1.0);
     ConfigSection& weights = data.section("weights");
     settings.weighted_at = weights.place();
@@ -216,7 +218,7 @@ FitSettings read_fit_settings(const std::string& path) {
         regression.read("weights", word);
         if (word != "auto") regression.fail("weights", "must be auto, or a map such as {energy: 30}");
     }
-    const RegressionSettings read = read_regression(regression, !settings.choose_weight);
+    const RegressionSettings read = read_regression(regression, defaults.regression, !settings.choose_weight);
     settings.options.regression = read.options;
     settings.options.memory = read.memory;
     settings.memory_given = read.memory_given;

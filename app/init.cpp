@@ -60,10 +60,7 @@ reference:
   time_limit: 2 h                  # of one call
   stress: on                       # learn it; verified at the start with a strained cell (stress_check: off to skip)
   audit: 0                         # 50: every 50th call is repeated from scratch and compared
-force_field:
-  radial: {{cutoff: 6.0, width: 0.5, functions: 8}}                # Å, Å, number
-  angular: {{cutoff: 5.0, width: 0.5, functions: 6, l_max: 3}}
-  kernel_power: 4
+# force_field: its defaults are the best known for all kinds of materials; vasp takes VASP's
 learning:
   threshold: {{mode: adaptive, start: 0.002}}                      # eV/Å
 dynamics:

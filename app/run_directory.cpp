@@ -73,9 +73,9 @@ void require_same_settings(const std::string& path, const std::string& resolved,
         };
         if (trimmed(a) != trimmed(b))
             throw InputError(
-                fmt::format("{}: a run with other settings stands here ('{}' before, '{}' now); give it back its "
-                            "settings to go on, or choose another output",
-                            path, trimmed(a), trimmed(b)));
+                fmt::format("{}: a run with other settings stands here ('{}' before, '{}' now); run {} to go on with "
+                            "its own, which may be the defaults of an earlier version, or choose another output",
+                            path, trimmed(a), trimmed(b), settings));
     }
 }
 

@@ -40,8 +40,9 @@ SelectSettings read_select_settings(const std::string& path) {
     ConfigSection& data = config.section("data");
     data.require("train", settings.data);
     settings.keys = read_keys(data);
-    const ForceFieldOptions force_field = read_force_field(config.section("force_field"));
-    const RegressionSettings regression = read_regression(config.section("regression"));
+    const ModelDefaults defaults = read_model_defaults(config);
+    const ForceFieldOptions force_field = read_force_field(config.section("force_field"), defaults.force_field);
+    const RegressionSettings regression = read_regression(config.section("regression"), defaults.regression);
     ConfigSection& learning = config.section("learning");
     settings.learning = read_learning(learning);
     LearnerOptions& options = settings.learning.options;

@@ -14,9 +14,11 @@
 namespace mlff::app {
 namespace {
 
-void read_basis(ConfigSection& section, descriptors::RadialBasisOptions& options) {
-    section.read_positive("cutoff", options.cutoff);
-    section.read_positive("width", options.width);
+/// @param functions  how many of them go with a cutoff and a width that are given
+void read_basis(ConfigSection& section, descriptors::RadialBasisOptions& options, int (*functions)(double, double)) {
+    bool given = section.read_positive("cutoff", options.cutoff);
+    given |= section.read_positive("width", options.width);
+    if (given) options.functions = functions(options.cutoff, options.width);
     section.read_positive("functions", options.functions);
     section.read_non_negative("decay", options.decay);
 }
@@ -62,12 +64,17 @@ md::State load_state(const StructureSettings& settings, bool with_velocities) {
     return md::make_state(structure, with_velocities ? Matrix3X(unit_velocities.replicate(1, copies)) : Matrix3X(3, 0));
 }
 
-ForceFieldOptions read_force_field(ConfigSection& section, bool data_at_hand) {
-    ForceFieldOptions options;
+ModelDefaults read_model_defaults(ConfigSection& config) {
+    if (config.word_for_map("force_field", {"vasp"}).empty()) return {};
+    return {vasp_force_field(), vasp_regression()};
+}
+
+ForceFieldOptions read_force_field(ConfigSection& section, const ForceFieldOptions& defaults, bool data_at_hand) {
+    ForceFieldOptions options = defaults;
     auto& d = options.descriptor;
-    read_basis(section.section("radial"), d.radial);
+    read_basis(section.section("radial"), d.radial, descriptors::radial_functions);
     ConfigSection& angular = section.section("angular");
-    read_basis(angular, d.angular);
+    read_basis(angular, d.angular, descriptors::angular_functions);
     bool filtered = true;  // "filter: off" and a number are both ways to say it
     std::string text;
     if (angular.has("filter")) {
@@ -80,10 +87,7 @@ ForceFieldOptions read_force_field(ConfigSection& section, bool data_at_hand) {
     } else {
         angular.read("filter", d.angular.filter);
     }
-    if (!filtered) {
-        d.angular.filter = 0.0;
-        d.angular.l_max = 6;
-    }
+    if (!filtered) d.angular.filter = 0.0;
     angular.read_in_range("l_max", d.angular.l_max, 0, 20);
     if (data_at_hand || angular.has("keep")) angular.read_in_range("keep", options.keep, 0.0, 1.0);
     if (options.keep < 1.0 && !data_at_hand)
@@ -117,8 +121,8 @@ std::string format_force_field(const ForceFieldOptions& options) {
         options.kernel_power, name_of(d.normalization), name_of(d.compression), name_of(options.metric));
 }
 
-RegressionSettings read_regression(ConfigSection& section, bool with_weights) {
-    RegressionSettings settings;
+RegressionSettings read_regression(ConfigSection& section, const RegressionOptions& defaults, bool with_weights) {
+    RegressionSettings settings{.options = defaults};
     auto& options = settings.options;
     section.read_choice("prior", options.prior, {{"identity", Prior::identity}, {"kernel", Prior::kernel}});
     if (with_weights) {

@@ -26,9 +26,18 @@ struct StructureSettings {
 /// The structure itself, checked: valid, no atoms closer than 0.1 Å.
 [[nodiscard]] md::State load_state(const StructureSettings& settings, bool with_velocities);
 
+/// What is in force where the sections force_field and regression say nothing: our defaults, or VASP's if the word vasp
+/// stands in place of the section force_field.
+struct ModelDefaults {
+    ForceFieldOptions force_field = {};
+    RegressionOptions regression = {};
+};
+[[nodiscard]] ModelDefaults read_model_defaults(ConfigSection& config);
+
 /// @param data_at_hand  the data to learn from are known beforehand, so that angular.keep can be resolved
 ///                      (resolve_components); refused otherwise
-[[nodiscard]] ForceFieldOptions read_force_field(ConfigSection& section, bool data_at_hand = false);
+[[nodiscard]] ForceFieldOptions read_force_field(ConfigSection& section, const ForceFieldOptions& defaults,
+                                                 bool data_at_hand = false);
 /// The section as a YAML flow map, to be read back.
 [[nodiscard]] std::string format_force_field(const ForceFieldOptions& options);
 struct RegressionSettings {
@@ -37,7 +46,8 @@ struct RegressionSettings {
     bool memory_given = false;
 };
 /// @param with_weights  false where `weights` is not a map of numbers
-[[nodiscard]] RegressionSettings read_regression(ConfigSection& section, bool with_weights = true);
+[[nodiscard]] RegressionSettings read_regression(ConfigSection& section, const RegressionOptions& defaults,
+                                                 bool with_weights = true);
 /// Learning options; force field, regression and memory are filled in by the caller.
 struct LearningSettings {
     LearnerOptions options;

@@ -15,7 +15,8 @@ namespace mlff::app {
 void similarity(const SimilarityArguments& arguments, const Console& console) {
     // Any fit.yaml or train.yaml serves: only its force field matters here.
     auto config = ConfigSection::from_file(arguments.config);
-    const ForceFieldOptions options = read_force_field(config.section("force_field"));
+    const ModelDefaults defaults = read_model_defaults(config);
+    const ForceFieldOptions options = read_force_field(config.section("force_field"), defaults.force_field);
     config.section("force_field").finish();
     require_writable(arguments.output);
     const auto data = load_data({arguments.data});

@@ -106,7 +106,8 @@ std::string estimate_cost(const StudyPlan& plan, const Console& console) {
         const Structure start = load_state(read_structure_settings(config), false).structure;
         const LearningSettings learning = read_learning(config.section("learning"));
         const auto steps = static_cast<double>(read_dynamics(config.section("dynamics"), 1).steps);
-        model = stand_in(start, read_force_field(config.section("force_field")),
+        const ModelDefaults defaults = read_model_defaults(config);
+        model = stand_in(start, read_force_field(config.section("force_field"), defaults.force_field),
                          std::min<Eigen::Index>(learning.options.max_references, 10 * start.size()));
         ForceFieldCalculator calculator(*model);
         add(fmt::format("learning, {:.0f} steps", steps),

@@ -21,8 +21,9 @@ TrainSettings read_train_settings(const std::string& path, const Console& consol
     long seed = 1;
     config.read_non_negative("seed", seed);
     settings.seed = static_cast<std::uint64_t>(seed);
-    const ForceFieldOptions force_field = read_force_field(config.section("force_field"));
-    const RegressionSettings regression = read_regression(config.section("regression"));
+    const ModelDefaults defaults = read_model_defaults(config);
+    const ForceFieldOptions force_field = read_force_field(config.section("force_field"), defaults.force_field);
+    const RegressionSettings regression = read_regression(config.section("regression"), defaults.regression);
     if (!config.has("reference"))
         config.fail("reference", "is missing; e.g. reference: {type: embedded, potential: agi}");
     settings.reference = read_reference(config.section("reference"), settings.output, console, use);

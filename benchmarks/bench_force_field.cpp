@@ -50,7 +50,7 @@ Structure structure_of(System system, int n, unsigned seed) {
 std::vector<int> species_of(System system) { return system == carbide ? std::vector{14, 6} : std::vector{47, 53}; }
 
 descriptors::DescriptorOptions descriptor_options(System system) {
-    descriptors::DescriptorOptions options;
+    descriptors::DescriptorOptions options = vasp_force_field().descriptor;
     if (system == carbide) {
         options.radial = {.cutoff = 5.0, .width = 0.5, .functions = 8, .l_max = 0, .filter = 0.0};
         options.angular.filter = 0.0;

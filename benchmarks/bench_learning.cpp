@@ -62,10 +62,10 @@ const SelectionOptions selection{.method = SelectionMethod::cur, .tolerance = 1e
 /// The training set before the step, made once.
 const TrainingSet& before() {
     static const TrainingSet set = [] {
-        TrainingSet made(std::make_shared<descriptors::Descriptor>(descriptors::DescriptorOptions{}, 2), 4, species);
+        TrainingSet made(std::make_shared<descriptors::Descriptor>(vasp_force_field().descriptor, 2), 4, species);
         (void)made.learn(candidates(0, n_old, 3), {.method = SelectionMethod::cholesky, .tolerance = 1e-13},
                          per_species);
-        (void)made.fit({}, {});
+        (void)made.fit(vasp_regression(), {});
         return made;
     }();
     return set;
@@ -82,7 +82,7 @@ void retraining(benchmark::State& state) {
         auto fresh = candidates(1000, n_new, 4);
         state.ResumeTiming();
         const auto changes = set.learn(std::move(fresh), selection, state.range(0));
-        benchmark::DoNotOptimize(set.fit({}, {}));
+        benchmark::DoNotOptimize(set.fit(vasp_regression(), {}));
         state.counters["references"] = static_cast<double>(set.n_references());
         state.counters["candidates"] = static_cast<double>(changes[0].candidates);
     }
@@ -92,7 +92,7 @@ BENCHMARK(retraining)->Arg(520)->Arg(500)->Iterations(1)->Repetitions(3)->Unit(b
 /// Prediction with error estimates and spilling factors, as every training step makes it.
 void prediction_with_beef(benchmark::State& state) {
     one_core();
-    ForceFieldCalculator calculator(before().fit({}, {}));
+    ForceFieldCalculator calculator(before().fit(vasp_regression(), {}));
     const Structure structure = labeled_agi(999).structure;
     for (auto _ : state)
         benchmark::DoNotOptimize(calculator.evaluate(structure, {.uncertainty = true, .spilling = true}));

@@ -27,7 +27,7 @@ def fit(mlff, folder, data, references):
     with open(settings, "w", encoding="utf-8") as file:
         file.write(f"data: {{train: [{data}], folds: 1}}\n"
                    "force_field:\n"
-                   "  radial: {cutoff: 6.5, width: 0.7, functions: 10}\n"
+                   "  radial: {cutoff: 6.5, width: 0.7, functions: 10, decay: 0}\n"
                    "  angular: {cutoff: 5.0, width: 0.9, functions: 5, l_max: 3, filter: off}\n"
                    "  radial_weight: 0.7\n  kernel_power: 2\n"
                    f"regression: {{prior: kernel}}\nreferences: {{max: {references}}}\ntrade_off: false\n"

@@ -50,8 +50,9 @@ cat > fit.yaml <<END
 data: {train: train/trajectory.xyz, validation: validation/trajectory.xyz}
 force_field:
   kernel_power: 4
-  radial: {cutoff: 5.0, functions: 8}
-  angular: {cutoff: 5.0, functions: 8, l_max: 3}
+  radial_weight: 0.1
+  radial: {cutoff: 5.0, width: 0.5, functions: 8, decay: 0}
+  angular: {cutoff: 5.0, width: 0.5, functions: 8, l_max: 3}
 regression: {prior: kernel, weights: {energy: 10}}
 references: {max: 1000}
 trade_off: false

@@ -18,7 +18,14 @@ void validate_part(const RadialBasisOptions& options, const char* name) {
     }
 }
 
+int functions(double cutoff, double width, double per_width, int least, int most) {
+    return std::clamp(static_cast<int>(std::lround(per_width * cutoff / width)), least, most);
+}
+
 }  // namespace
+
+int radial_functions(double cutoff, double width) { return functions(cutoff, width, 1.0, 5, 20); }
+int angular_functions(double cutoff, double width) { return functions(cutoff, width, 0.9, 4, 12); }
 
 void DescriptorOptions::validate() const {
     if (!(radial_weight >= 0.0 && radial_weight <= 1.0))

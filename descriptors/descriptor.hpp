@@ -26,10 +26,16 @@ enum class Normalization {
     return compression == Compression::none ? "none" : "element";
 }
 
+/// Numbers of radial functions that go with a cutoff and a width [Å]: what is narrower than the width of the Gaussians
+/// is not in the density. R/σ, 5 to 20, for the two-body part; 0.9 R/σ, 4 to 12, for the three-body part.
+[[nodiscard]] int radial_functions(double cutoff, double width);
+[[nodiscard]] int angular_functions(double cutoff, double width);
+
+/// The defaults were chosen by errors on unseen data (docs/accuracy.md).
 struct DescriptorOptions {
-    RadialBasisOptions radial{.cutoff = 8.0, .width = 0.5, .functions = 12, .l_max = 0, .filter = 0.0};
-    RadialBasisOptions angular{.cutoff = 5.0, .width = 0.5, .functions = 8, .l_max = 3, .filter = 0.002};
-    double radial_weight = 0.1;  ///< β (ML_W1); 0: three-body only, 1: two-body only
+    RadialBasisOptions radial{.cutoff = 8.0, .width = 0.8, .functions = 10, .l_max = 0, .filter = 0.0, .decay = 3.0};
+    RadialBasisOptions angular{.cutoff = 5.0, .width = 0.8, .functions = 6, .l_max = 4, .filter = 0.002};
+    double radial_weight = 0.8;  ///< β (ML_W1); 0: three-body only, 1: two-body only
     Normalization normalization = Normalization::joint;
     Compression compression = Compression::none;
     /// three-body components that are kept (ML_LSPARSDES), in the order of ThreeBody from 0, ascending; empty: all.

@@ -1,6 +1,7 @@
 #include "libmlff/io/config.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
@@ -350,6 +351,20 @@ const std::string& ConfigSection::name() const { return state_->name; }
 std::string ConfigSection::place(const std::string& key) const {
     const int line = has(key) ? state_->value.line_of(key) : state_->line;
     return line > 0 ? fmt::format("{}:{}", state_->file, line) : state_->file;
+}
+
+std::string ConfigSection::word_for_map(const std::string& key, const std::vector<std::string>& words) {
+    const Value* found = state_->value.find(key);
+    if (found == nullptr || found->kind == Value::Kind::map || found->kind == Value::Kind::nothing) return "";
+    if (found->kind != Value::Kind::scalar || std::find(words.begin(), words.end(), found->text) == words.end())
+        fail(key, fmt::format("must be {}, or a map of 'key: value' lines, got {}{}", fmt::join(words, ", "),
+                              found->shown(), did_you_mean(found->text, words)));
+    (void)state_->claim(key);
+    State::Entry& entry = state_->entry(key);
+    entry.kind = State::Entry::Kind::section;
+    entry.sections.push_back(
+        std::make_unique<ConfigSection>(state_->child(nullptr, state_->full(key), state_->value.line_of(key))));
+    return found->text;
 }
 
 ConfigSection& ConfigSection::section(const std::string& key) {

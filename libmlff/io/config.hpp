@@ -43,6 +43,10 @@ class ConfigSection {
     [[nodiscard]] const std::string& name() const;                       ///< "force_field.radial"; "" for the root
     [[nodiscard]] std::string place(const std::string& key = {}) const;  ///< "file:line" of key, else of the section
 
+    /// The one of the words that stands under `key` in place of a map; "" if there is a map or nothing. Ask before the
+    /// section is opened: it is then empty, with every setting at its default.
+    [[nodiscard]] std::string word_for_map(const std::string& key, const std::vector<std::string>& words);
+
     /// The map under `key`, empty if absent; the same object each time.
     [[nodiscard]] ConfigSection& section(const std::string& key);
     /// The maps of the list under `key`, none if absent.

@@ -62,6 +62,13 @@ Index count_references(const std::vector<LocalReferences>& references) {
     return n;
 }
 
+ForceFieldOptions vasp_force_field() {
+    return {.descriptor = {.radial = {.cutoff = 8.0, .width = 0.5, .functions = 12},
+                           .angular = {.cutoff = 5.0, .width = 0.5, .functions = 8, .l_max = 3, .filter = 0.002},
+                           .radial_weight = 0.1},
+            .kernel_power = 4};
+}
+
 void ForceFieldOptions::validate() const {
     descriptor.validate();
     if (kernel_power < 1 || kernel_power > 16)

@@ -20,7 +20,7 @@ enum class Metric {
 
 struct ForceFieldOptions {
     descriptors::DescriptorOptions descriptor;
-    int kernel_power = 4;  ///< ζ (ML_NHYP), 1 to 16
+    int kernel_power = 2;  ///< ζ (ML_NHYP), 1 to 16
     /// share of the three-body components that a fit keeps (ML_RDES_SPARSDES), (0, 1]; `resolve_components` makes
     /// descriptor.components of it
     double keep = 1.0;
@@ -29,6 +29,9 @@ struct ForceFieldOptions {
     /// @throws std::invalid_argument naming the field, its value and the bound
     void validate() const;
 };
+
+/// The settings of VASP's machine-learned force fields.
+[[nodiscard]] ForceFieldOptions vasp_force_field();
 
 /// Local reference configurations of one species, B(s).
 struct LocalReferences {

@@ -10,9 +10,9 @@
 namespace mlff {
 
 struct LabelWeights {
-    double energy = 1.0;  ///< ML_WTOTEN, ≥ 0; 0 leaves the kind out
-    double force = 1.0;   ///< ML_WTIFOR
-    double stress = 1.0;  ///< ML_WTSIF
+    double energy = 10.0;  ///< ML_WTOTEN, ≥ 0; 0 leaves the kind out. One energy stands beside 3 N forces
+    double force = 1.0;    ///< ML_WTIFOR
+    double stress = 1.0;   ///< ML_WTSIF
     /// @throws std::invalid_argument naming the field, its value and the bound
     void validate() const;
 };

@@ -98,6 +98,13 @@ ScaledProblem scaled_problem(RegressionData data, const RegressionOptions& optio
 
 }  // namespace
 
+RegressionOptions vasp_regression() {
+    RegressionOptions options;
+    options.weights = {.energy = 1.0, .force = 1.0, .stress = 1.0};
+    options.prior = Prior::identity;
+    return options;
+}
+
 void RegressionOptions::validate() const {
     weights.validate();
     evidence.validate();

@@ -19,13 +19,16 @@ enum class Prior {
 
 struct RegressionOptions {
     LabelWeights weights;
-    Prior prior = Prior::identity;
+    Prior prior = Prior::kernel;
     bayes::EvidenceOptions evidence;
     std::map<int, double> atom_energies;  ///< e0 by atomic number [eV]; empty: from the training data
 
     /// @throws std::invalid_argument naming the field, its value and the bound
     void validate() const;
 };
+
+/// The prior and the weights of VASP's machine-learned force fields.
+[[nodiscard]] RegressionOptions vasp_regression();
 
 /// Number of labels of each kind, each counted with the weight of its structure.
 struct LabelCounts {

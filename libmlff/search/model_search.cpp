@@ -58,19 +58,15 @@ struct Settings {
     auto operator<=>(const Settings&) const = default;
 
     [[nodiscard]] ForceFieldOptions options() const {
-        // What is narrower than the width of the Gaussians is not in the density: π R/σ/2.2 functions, about.
-        const auto functions = [](double cutoff, double width, double per_width, int least, int most) {
-            return std::clamp(static_cast<int>(std::lround(per_width * cutoff / width)), least, most);
-        };
         ForceFieldOptions result;
         auto& d = result.descriptor;
         d.radial.cutoff = radial_cutoff;
         d.radial.width = radial_width;
         d.radial.decay = radial_decay;
-        d.radial.functions = functions(radial_cutoff, radial_width, 1.0, 5, 20);
+        d.radial.functions = descriptors::radial_functions(radial_cutoff, radial_width);
         d.angular.cutoff = angular_cutoff;
         d.angular.width = angular_width;
-        d.angular.functions = functions(angular_cutoff, angular_width, 0.9, 4, 12);
+        d.angular.functions = descriptors::angular_functions(angular_cutoff, angular_width);
         d.angular.l_max = l_max;
         d.angular.filter = 0.0;
         d.radial_weight = radial_weight;

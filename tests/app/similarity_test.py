@@ -139,9 +139,10 @@ class SimilarityTest(ProgramTest):
             write_structure(self.folder / "data.xyz", symbols, positions, cell)
         (self.folder / "fit.yaml").write_text(f"""\
 force_field:
-  radial: {{cutoff: {radial[0]}, width: {radial[1]}, functions: {radial[2]}}}
+  radial: {{cutoff: {radial[0]}, width: {radial[1]}, functions: {radial[2]}, decay: 0}}
   angular: {{cutoff: {angular[0]}, width: {angular[1]}, functions: {angular[2]}, l_max: {angular[3]}{filter_yaml}}}
   kernel_power: {power}
+  radial_weight: {options.get('weight', 0.1)}
 {yaml}""")
         self.mlff("similarity", "fit.yaml", "data.xyz", "--out", "K.csv")
         K = np.loadtxt(self.folder / "K.csv", delimiter=",", ndmin=2)
@@ -166,7 +167,7 @@ force_field:
         random = np.random.default_rng(8)
         frames = [(["Li", "Ge", "P", "S", "S", "S"], random_atoms(TRICLINIC, 6, 2.0, random), TRICLINIC)]
         frames.append((["S", "P", "Li", "S"], random_atoms(TRICLINIC, 4, 2.0, random), TRICLINIC))
-        self.compare(frames, (4.5, 0.6, 5), (4.0, 0.4, 4, 2, 0.002), 2, "  radial_weight: 0.3\n", weight=0.3)
+        self.compare(frames, (4.5, 0.6, 5), (4.0, 0.4, 4, 2, 0.002), 2, weight=0.3)
 
     def test_cell_smaller_than_the_cutoff(self):
         random = np.random.default_rng(9)

@@ -2,6 +2,7 @@
 import csv
 import json
 import re
+import shutil
 import signal
 import subprocess
 import unittest
@@ -110,6 +111,53 @@ class VerbsTest(ProgramTest):
         for atoms in selected:
             np.testing.assert_array_equal(atoms.get_forces(), frames[atoms.positions.tobytes()].get_forces())
         self.mlff("evaluate", "selection/model.h5", "out/training.xyz")
+
+    def settings_of(self, extra):
+        """settings.yaml of a training of the four lines that are required, and some more."""
+        self.write("train.yaml", "structure: agi.xyz\noutput: out\nreference: {type: embedded, potential: agi-6.5}\n"
+                   "dynamics: {temperature: 400, steps: 1}\n" + extra)
+        self.mlff("train", "train.yaml")
+        text = (self.folder / "out" / "settings.yaml").read_text()
+        shutil.rmtree(self.folder / "out")
+        return text
+
+    def test_settings_of_vasp(self):
+        """`force_field: vasp` is VASP's force field and regression; what regression says itself is in force."""
+        ours, vasp = self.settings_of(""), self.settings_of("force_field: vasp\n")
+        written_out = self.settings_of(
+            "force_field:\n"
+            "  radial: {cutoff: 8, width: 0.5, functions: 12, decay: 0}\n"
+            "  angular: {cutoff: 5, width: 0.5, functions: 8, decay: 0, filter: 0.002, l_max: 3}\n"
+            "  radial_weight: 0.1\n  kernel_power: 4\n"
+            "regression: {prior: identity, weights: {energy: 1}}\n")
+        self.assertEqual(vasp, written_out)
+        self.assertNotEqual(vasp, ours)
+        rest = ours.split("regression:")[1].replace("prior: kernel", "prior: identity")
+        self.assertEqual(rest.replace("energy: 10\n", "energy: 1\n"), vasp.split("regression:")[1])
+        own = self.settings_of("force_field: vasp\nregression: {weights: {energy: 5}}\n")
+        self.assertEqual(own, vasp.replace("energy: 1\n", "energy: 5\n"))
+        self.assertIn("train", self.mlff("check", self.write("train.yaml", "structure: agi.xyz\nforce_field: vasp\n"
+                      "reference: {type: embedded, potential: agi-6.5}\ndynamics: {temperature: 400, steps: 1}\n"))[0])
+
+    def test_other_defaults_do_not_continue_a_training(self):
+        """What began with the defaults of an earlier version is told so, and goes on from its own settings."""
+        settings = self.settings_of("force_field: vasp\n")
+        four_lines = ("structure: agi.xyz\noutput: out\nreference: {type: embedded, potential: agi-6.5}\n"
+                      "dynamics: {temperature: 400, steps: 1}\n")
+        (self.folder / "out").mkdir()
+        (self.folder / "out" / "settings.yaml").write_text(settings)
+        _, error = self.mlff("train", self.write("train.yaml", four_lines), status=2)
+        self.assertEqual(error.count("\n"), 1)
+        self.assertIn("'width: 0.5' before, 'width: 0.8' now", error)
+        self.assertIn("run out/settings.yaml to go on", error)
+        self.mlff("train", "out/settings.yaml")
+        self.mlff("train", self.write("train.yaml", four_lines + "force_field: vasp\n"))
+
+    def test_functions_follow_cutoff_and_width(self):
+        text = self.settings_of("force_field: {radial: {cutoff: 6, width: 0.5}, angular: {width: 0.5}}\n")
+        self.assertEqual(re.findall(r"functions: (\d+)", text), ["12", "9"])
+        text = self.settings_of("force_field: {radial: {cutoff: 6, functions: 7}, angular: {decay: 3}}\n")
+        self.assertEqual(re.findall(r"functions: (\d+)", text), ["7", "6"])
 
     def test_compile(self):
         """A production form: its loss as stated, its errors those of evaluate, known to info and to run."""

@@ -86,6 +86,8 @@ SETTINGS = [
     ("fit", replaced(FIT, "output:", "ouput:"), 7, "did you mean 'output'"),
     ("fit", replaced(FIT, "train: data.xyz", "train: data.xyz, energy_key: enrgy"), 0, "enrgy"),
     ("fit", replaced(FIT, FORCE_FIELD, "force_field: automatic\n"), 2, "auto"),
+    ("train", replaced(TRAIN, FORCE_FIELD, "force_field: auto\n"), 4, "must be vasp, or a map"),
+    ("fit", replaced(FIT, FORCE_FIELD, "force_field: vsap\n"), 2, "did you mean 'vasp'"),
     ("fit", replaced(FIT, FORCE_FIELD, "force_field: {auto: fast}\n"), 2, "time: 15 min"),
     ("fit", replaced(FIT, FORCE_FIELD, "force_field: {auto: {time: -1}}\n"), 2, "time"),
     ("fit", replaced(FIT, "data.xyz", "data.xyz, folds: 0"), 1, "folds"),
@@ -241,7 +243,8 @@ class WrongInputTest(ProgramTest):
         self.refuses(folder, "train", "train.yaml", place="out")
 
     def test_damaged_journal(self):
-        folder = self.case()
+        folder = self.case()  # with several calls: only the last entry of a journal may be unfinished
+        (folder / "train.yaml").write_text(replaced(TRAIN, "start: 0.02", "start: 0.002"))
         self.mlff("train", "train.yaml", cwd=folder)
         journal = (folder / "out" / "journal").read_text()
         (folder / "out" / "journal").write_text(journal.replace("Ag ", "I ", 1))

@@ -41,6 +41,8 @@ inline std::vector<LabeledStructure> silicon_data(int n, unsigned seed) {
 /// A small force field of silicon: 60 references, a cutoff beyond that of the potential (3.77 Å).
 inline FitOptions silicon_options() {
     FitOptions options;
+    options.regression = vasp_regression();
+    options.force_field.kernel_power = 4;
     options.force_field.descriptor = {
         .radial = {.cutoff = 4.4, .width = 0.5, .functions = 6, .l_max = 0, .filter = 0.0},
         .angular = {.cutoff = 4.2, .width = 0.5, .functions = 6, .l_max = 3, .filter = 0.002},

@@ -1,5 +1,6 @@
 #include "libmlff/io/config.hpp"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <stdexcept>
@@ -122,6 +123,34 @@ TEST(Config, AKeyMayBeAWordOrAMap) {
         root.finish();
         EXPECT_TRUE(model == "model.h5" || time == 900.0);
         EXPECT_EQ(root.resolved(), time > 0.0 ? "force_field:\n  auto:\n    time: 900 s\n" : "force_field: model.h5\n");
+    }
+}
+
+/// Or a word that stands for all the settings of a section.
+TEST(Config, AWordInPlaceOfAMapLeavesTheSectionEmpty) {
+    const std::vector<std::string> words = {"auto", "vasp"};
+    for (const std::string yaml :
+         {"force_field: vasp\n", "force_field: {kernel_power: 4}\n", "force_field:\n", "a: 1\n"}) {
+        ConfigSection root = config(yaml + "b: 2\n");
+        const std::string word = root.word_for_map("force_field", words);
+        EXPECT_EQ(word, yaml == "force_field: vasp\n" ? "vasp" : "");
+        int power = word.empty() ? 2 : 4, b = 0;
+        root.section("force_field").read("kernel_power", power);
+        root.read("b", b);
+        EXPECT_EQ(power, yaml.starts_with("f") && yaml.size() > 14 ? 4 : 2);
+        int a = 0;
+        root.read("a", a);
+        EXPECT_NO_THROW(root.finish());
+        EXPECT_EQ(root.resolved(), fmt::format("force_field:\n  kernel_power: {}\nb: 2\na: {}\n", power, a));
+    }
+    for (const std::string yaml : {"force_field: vsap", "force_field: [vasp]"}) {
+        try {
+            (void)config(yaml).word_for_map("force_field", words);
+            FAIL();
+        } catch (const InputError& error) {
+            EXPECT_EQ(std::string(error.what()).find("train.yaml:1: force_field must be auto, vasp, or a map of"), 0U)
+                << error.what();
+        }
     }
 }
 

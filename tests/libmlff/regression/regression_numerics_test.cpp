@@ -46,7 +46,7 @@ MatrixXd with_labels(const MatrixXd& columns, const VectorXd& labels) {
 struct Silicon {
     std::vector<LabeledStructure> train, unseen;
     std::shared_ptr<const descriptors::Descriptor> descriptor =
-        std::make_shared<descriptors::Descriptor>(descriptors::DescriptorOptions{}, 1);
+        std::make_shared<descriptors::Descriptor>(vasp_force_field().descriptor, 1);
     int power;
     std::vector<LocalReferences> references{1};
     std::vector<DesignRows> rows;  ///< of `train`
@@ -93,7 +93,7 @@ struct Silicon {
         return fit(std::move(data), prior);
     }
     [[nodiscard]] ForceField fit(RegressionData data, Prior prior) const {
-        RegressionOptions options;
+        RegressionOptions options = vasp_regression();
         options.prior = prior;
         return mlff::fit(std::move(data), descriptor, power, references, options, {});
     }

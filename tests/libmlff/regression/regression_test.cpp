@@ -146,7 +146,7 @@ TEST(Regression, StreamingFitIsTheDenseLeastSquaresSolution) {
 
 TEST(Regression, FixedPrecisionsStayWhatTheyAre) {
     const Problem problem;
-    RegressionOptions options;
+    RegressionOptions options = vasp_regression();
     options.evidence = {.mode = bayes::EvidenceMode::fixed, .weight_precision = 0.1, .noise_precision = 50.0};
     const ForceField fitted = problem.fit(options);
     const Dense dense(problem, options.weights);
