@@ -75,11 +75,14 @@ void show_settings(const std::string& resolved, const Console& console) {
 
 /// What a run directory allows: to be made, or to go on with what stands there.
 void check_output(const std::string& output, const std::string& resolved, const std::vector<std::string>& may_change,
-                  const Console& console) {
+                  const RunInputs& inputs, std::int64_t steps, const Console& console) {
     require_writable_directory(output);
     require_same_settings(output, resolved, may_change);
-    if (std::filesystem::exists(output + "/checkpoint"))
-        console.info(output + ": a run with these settings stands here; it would go on");
+    const auto checkpoint =
+        read_checkpoint(output, inputs, false, [&](const std::string& message) { console.warn(message); });
+    if (!checkpoint) return;
+    console.info(fmt::format("{}: a run with these settings stands here; {}", output,
+                             checkpoint->done_steps == steps ? "it is complete" : "it would go on"));
 }
 
 std::string memory_text(const std::optional<double>& bytes) {
@@ -96,13 +99,16 @@ void check_run(const CheckArguments& arguments, const Console& console) {
         if (settings.model.empty()) return read_run_settings(arguments.config, console, false).reference.calculator;
         return std::make_unique<ForceFieldCalculator>(read_model(settings.model));
     };
+    std::string description;
     bool can_try = false;  // not what another program computes, or a file must hold
     if (const auto calculator = make()) {
         require_known(initial.structure, *calculator, settings.structure.path);
-        console.info("calculator: " + calculator->description());
+        description = calculator->description();
+        console.info("calculator: " + description);
         can_try = dynamic_cast<const reference::StoredData*>(calculator.get()) == nullptr;
     }
-    check_output(settings.output, settings.resolved, settings.may_change(), console);
+    check_output(settings.output, settings.resolved, settings.may_change(), settings.inputs(initial, description),
+                 settings.dynamics.steps, console);
     if (!can_try) {
         console.result(fmt::format("forecast: {} steps of {} atoms; their time and memory are those of the reference",
                                    settings.dynamics.steps, n_atoms));
@@ -151,7 +157,8 @@ void check_train(const CheckArguments& arguments, const Console& console) {
     if (!settings.learning.initial_data.empty())
         console.info(fmt::format("{}: {} structures to start from", fmt::join(settings.learning.initial_data, ", "),
                                  load_data(settings.learning.initial_data, {}).size()));
-    check_output(settings.output, settings.resolved, settings.may_change(), console);
+    check_output(settings.output, settings.resolved, settings.may_change(), settings.inputs(initial),
+                 settings.dynamics.steps, console);
     // The trajectory is the same whoever computes the forces.
     md::DynamicsOptions dynamics = settings.dynamics;
     const RunForecast motion =
@@ -186,7 +193,9 @@ void check_fit(const CheckArguments& arguments, const Console& console) {
     console.info(format(summarise(training)));
     for (const auto& warning : find_shared(training, validation)) console.info(format(warning));
     const FitForecast forecast = forecast_fit(training, validation, settings.options);
-    std::string references = fmt::format("at most {} local references", forecast.n_references);
+    if (settings.solver != Solver::scalapack && arguments.ranks == 1) require_one_rank(forecast);
+    std::string references = fmt::format("at most {} local references ({} is the most that LAPACK holds)",
+                                         forecast.n_references, most_references);
     if (forecast.reduced)
         references += fmt::format(" (references.max {}, to stay within regression.memory)", forecast.max_references);
     const std::string time = settings.automatic

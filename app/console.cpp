@@ -3,7 +3,11 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
+#include <stdexcept>
+#include <string>
 
 namespace mlff::app {
 namespace {
@@ -15,6 +19,12 @@ std::string duration(double seconds) {
     return fmt::format("{} h {:02} min", whole / 3600, whole / 60 % 60);
 }
 
+/// @returns false if the system refuses
+bool put(std::FILE* stream, const std::string& text) {
+    const bool whole = std::fwrite(text.data(), 1, text.size(), stream) == text.size();
+    return std::fflush(stream) == 0 && whole;
+}
+
 }  // namespace
 
 Console::Console(bool quiet, const std::string& log_path) : quiet_(quiet), terminal_(isatty(STDERR_FILENO) != 0) {
@@ -23,7 +33,7 @@ Console::Console(bool quiet, const std::string& log_path) : quiet_(quiet), termi
 
 void Console::clear_progress() const {
     if (!progress_shown_) return;
-    std::fputs("\r\033[K", stderr);
+    (void)put(stderr, "\r\033[K");
     progress_shown_ = false;
 }
 
@@ -34,8 +44,7 @@ void Console::info(std::string_view line) const {
     }
     if (quiet_) return;
     clear_progress();
-    fmt::print("{}\n", line);
-    std::fflush(stdout);
+    (void)put(stdout, fmt::format("{}\n", line));
 }
 
 void Console::result(std::string_view text) const {
@@ -44,8 +53,9 @@ void Console::result(std::string_view text) const {
         log_->flush();
     }
     clear_progress();
-    fmt::print("{}\n", text);
-    std::fflush(stdout);
+    const bool arrived = put(stdout, fmt::format("{}\n", text));
+    if (const int error = errno; !arrived && error != EPIPE && error != EIO)  // somebody wants it, and does not get it
+        throw std::runtime_error(fmt::format("standard output: cannot be written ({})", std::strerror(error)));
 }
 
 void Console::warn(std::string_view line) const {
@@ -54,7 +64,7 @@ void Console::warn(std::string_view line) const {
         log_->flush();
     }
     clear_progress();
-    fmt::print(stderr, "mlff: warning: {}\n", line);
+    (void)put(stderr, fmt::format("mlff: warning: {}\n", line));
 }
 
 void Console::progress(long done, long total, std::string_view text) const {
@@ -78,12 +88,10 @@ void Console::progress(long done, long total, std::string_view text) const {
         fmt::format("{} of {} ({:.0f} %), {} left, {}", done, total,
                     100.0 * static_cast<double>(done) / static_cast<double>(total), duration(left), text);
     if (terminal_) {
-        fmt::print(stderr, "\r\033[K{}", line);
-        std::fflush(stderr);
+        (void)put(stderr, fmt::format("\r\033[K{}", line));
         progress_shown_ = true;
     } else {
-        fmt::print("{}\n", line);
-        std::fflush(stdout);
+        (void)put(stdout, fmt::format("{}\n", line));
     }
 }
 

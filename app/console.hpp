@@ -10,7 +10,8 @@
 namespace mlff::app {
 
 /// What the user sees while a verb works: lines on standard output (and in the file of --log), and one line of progress
-/// that is overwritten on a terminal and printed now and then elsewhere.
+/// that is overwritten on a terminal and printed now and then elsewhere. A closed pipe or a lost terminal is no error:
+/// a run goes on for its files.
 class Console {
  public:
     Console(bool quiet, const std::string& log_path);
@@ -18,6 +19,7 @@ class Console {
     /// A line of information; silent with --quiet, always in the file of --log.
     void info(std::string_view line) const;
     /// A result the user asked for: printed even with --quiet.
+    /// @throws std::runtime_error if standard output refuses it (disk full), unless its reader has gone
     void result(std::string_view text) const;
     /// Something that deserves attention, on standard error.
     void warn(std::string_view line) const;

@@ -2,7 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <string_view>
+#include <utility>
+
 #include "app/interrupt.hpp"
+#include "libmlff/atoms/errors.hpp"
+#include "libmlff/io/text_file.hpp"
 
 namespace mlff::app {
 namespace {
@@ -10,6 +15,8 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr double seconds_between_checkpoints = 20.0;
+constexpr double least_net_force = 1e-5;  ///< worth a word [eV/Å]; less comes from numbers in single precision
+constexpr std::string_view net_force_line = "# net force: ";
 constexpr const char* thermo_header =
     "step,time_fs,temperature_K,target_K,potential_eV,kinetic_eV,conserved_eV,pressure_GPa\n";
 
@@ -19,17 +26,24 @@ double seconds_since(Clock::time_point start) { return std::chrono::duration<dou
 
 DynamicsSession::DynamicsSession(const RunDirectory& directory, const Console& console, Calculator& calculator,
                                  md::State initial, const md::DynamicsOptions& options,
-                                 const md::TrajectoryOptions& trajectory)
+                                 const md::TrajectoryOptions& trajectory, RunInputs inputs)
     : console_(console),
+      inputs_(std::move(inputs)),
       driver_(calculator, std::move(initial), options),
       trajectory_(directory.file(md::trajectory_name(trajectory.format)), trajectory),
+      trajectory_path_(directory.file(md::trajectory_name(trajectory.format))),
       thermo_(directory.file("thermo.csv")),
       log_(directory.file("log")) {}
 
 Checkpoint DynamicsSession::checkpoint() {
     thermo_.flush();
     log_.flush();
+    // What is no longer there cannot be gone on with.
+    trajectory_.require_in_place();
+    thermo_.require_in_place();
+    log_.require_in_place();
     Checkpoint out;
+    out.inputs = inputs_;
     out.driver = driver_.snapshot();
     out.trajectory = trajectory_.position();
     out.thermo = thermo_.position();
@@ -42,13 +56,30 @@ void DynamicsSession::restore(const Checkpoint& checkpoint) {
     trajectory_.truncate(checkpoint.trajectory);
     thermo_.truncate(checkpoint.thermo);
     log_.truncate(checkpoint.log);
+    LineReader log(log_.path());
+    for (std::string line; !net_force_logged_ && log.next(line);) net_force_logged_ = line.starts_with(net_force_line);
 }
 
-void DynamicsSession::begin() {
+void DynamicsSession::begin(bool replace) {
+    if (!replace && trajectory_.position() > 0)
+        throw InputError(
+            fmt::format("{}: holds frames of an earlier run, but there is no checkpoint to go on from; move it away to "
+                        "begin anew, or choose another output",
+                        trajectory_path_));
     trajectory_.truncate(0);
     thermo_.truncate(0);
     log_.truncate(0);
     thermo_.write(thermo_header);
+}
+
+void DynamicsSession::say_net_force(const md::StepReport& report) {
+    if (report.net_force < least_net_force) return;
+    const std::string text = fmt::format(
+        "the forces at step {} do not sum to zero ({:.2g} eV/Å per atom); what would move the centre of mass is left "
+        "out of the motion, here and at later steps; labels keep it",
+        report.step, report.net_force);
+    if (!std::exchange(net_force_shown_, true)) console_.info(text);
+    if (!std::exchange(net_force_logged_, true)) log_.write(fmt::format("{}{}\n", net_force_line, text));
 }
 
 double DynamicsSession::seconds_per_step() const {
@@ -69,6 +100,7 @@ void DynamicsSession::run(const std::function<std::string(const md::StepReport&)
                                   report.kinetic, report.conserved,
                                   report.pressure ? fmt::format("{:.6f}", *report.pressure) : ""));
         trajectory_.write(report);
+        say_net_force(report);
         steps_done_ = report.step - first_step;
         seconds_ = seconds_since(start);
         console_.progress(static_cast<long>(report.step), static_cast<long>(driver_.options().steps), status(report));

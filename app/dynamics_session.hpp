@@ -16,15 +16,18 @@ namespace mlff::app {
 class DynamicsSession {
  public:
     /// The calculator must outlive the session.
+    /// @param inputs  of the run, for its checkpoints
     DynamicsSession(const RunDirectory& directory, const Console& console, Calculator& calculator, md::State initial,
-                    const md::DynamicsOptions& options, const md::TrajectoryOptions& trajectory);
+                    const md::DynamicsOptions& options, const md::TrajectoryOptions& trajectory, RunInputs inputs);
 
     /// State at the beginning of the step in progress (the files are flushed up to there); also from inside evaluate.
+    /// @throws std::runtime_error if one of the files was removed or replaced meanwhile
     [[nodiscard]] Checkpoint checkpoint();
     /// Goes to a checkpoint: dynamics and length of the files.
     void restore(const Checkpoint& checkpoint);
-    /// Begins anew: the files of an earlier run are emptied.
-    void begin();
+    /// Begins anew. @throws InputError if frames of an earlier run are there, which has no checkpoint then
+    /// @param replace  they may go: nothing of that run can be gone on from
+    void begin(bool replace = false);
 
     void log(const std::string& lines) { log_.write(lines); }
     [[nodiscard]] const md::Driver& driver() const { return driver_; }
@@ -39,10 +42,15 @@ class DynamicsSession {
     [[nodiscard]] double seconds_per_step() const;                     ///< of this session, wall time
 
  private:
+    void say_net_force(const md::StepReport& report);
+
     const Console& console_;
+    RunInputs inputs_;
     md::Driver driver_;
     md::Trajectory trajectory_;
+    std::string trajectory_path_;
     OutputFile thermo_, log_;
+    bool net_force_logged_ = false, net_force_shown_ = false;
     double temperature_ = 0.0;
     std::int64_t steps_done_ = 0;
     double seconds_ = 0.0;

@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cstdio>
 #include <cstdlib>
 #include <exception>
 #include <functional>
@@ -31,7 +32,7 @@ std::string version_line() {
 constexpr int status_failed = 1, status_wrong_input = 2, status_guard = 3, status_interrupted = 130;
 
 int complain(const std::string& message, int status) {
-    fmt::print(stderr, "mlff: {}\n", message);
+    std::fputs(fmt::format("mlff: {}\n", message).c_str(), stderr);  // where nobody listens, that is no error
     return status;
 }
 
@@ -279,6 +280,7 @@ int lead(int argc, char** argv, mlff::Communicator& world) {
 
 int main(int argc, char** argv) {
     try {
+        mlff::app::prepare_signals();
         mlff::app::prepare_process(argv);
         const mlff::app::MpiSession mpi;
         int status = 0;

@@ -5,7 +5,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <filesystem>
+#include <initializer_list>
 #include <vector>
 
 namespace mlff::app {
@@ -30,7 +32,16 @@ int run_program(std::vector<std::string> words) {
     arguments.push_back(nullptr);
     pid_t child = 0;
     int status = 0;
-    if (posix_spawn(&child, arguments[0], nullptr, nullptr, arguments.data(), environ) != 0) return 127;
+    posix_spawnattr_t attributes;
+    sigset_t ignored;  // by us, not by others (app/interrupt.hpp)
+    sigemptyset(&ignored);
+    for (const int number : {SIGPIPE, SIGXFSZ, SIGUSR1}) sigaddset(&ignored, number);
+    posix_spawnattr_init(&attributes);
+    posix_spawnattr_setsigdefault(&attributes, &ignored);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
+    const int error = posix_spawn(&child, arguments[0], nullptr, &attributes, arguments.data(), environ);
+    posix_spawnattr_destroy(&attributes);
+    if (error != 0) return 127;
     if (waitpid(child, &status, 0) != child || !WIFEXITED(status)) return 127;
     return WEXITSTATUS(status);
 }

@@ -19,6 +19,7 @@ import csv
 import math
 import os
 import sys
+import tempfile
 
 try:
     import matplotlib
@@ -85,7 +86,20 @@ def save(figure, out):
     names = [out] if os.path.splitext(out)[1] in (".png", ".svg", ".pdf") else [out + ".png", out + ".svg"]
     for name in names:
         metadata = {"Date": None} if name.endswith(".svg") else {}  # the same input makes the same file
-        figure.savefig(name, metadata=metadata)
+        # The old picture or the new one, never a part.
+        descriptor, temporary = tempfile.mkstemp(dir=os.path.dirname(name) or ".", suffix=os.path.splitext(name)[1])
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                figure.savefig(file, format=os.path.splitext(name)[1][1:], metadata=metadata)
+                file.flush()
+                os.fsync(file.fileno())
+            mask = os.umask(0)
+            os.umask(mask)
+            os.chmod(temporary, 0o666 & ~mask)
+            os.replace(temporary, name)
+        except BaseException:
+            os.unlink(temporary)
+            raise
 
 
 def band(group, errors):

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <filesystem>
 #include <sstream>
+#include <string_view>
 
 #include "app/interrupt.hpp"
 #include "app/labeled_data.hpp"
@@ -27,6 +28,20 @@ namespace {
 
 constexpr const char* line_begin = "# reference: ";
 constexpr const char* record_key = "reference";  ///< of extended XYZ
+
+/// Text of several lines on one, `separator` between them; what would be empty is left out.
+std::string one_line(std::string_view text, std::string_view separator) {
+    std::string out;
+    for (std::size_t begin = 0; begin < text.size();) {
+        const std::string_view rest = text.substr(begin), line = rest.substr(0, rest.find_first_of("\r\n"));
+        begin += line.size() + 1;
+        const auto first = line.find_first_not_of(" \t"), last = line.find_last_not_of(" \t");
+        if (first == std::string_view::npos) continue;
+        if (!out.empty()) out += separator;
+        out += line.substr(first, last - first + 1);
+    }
+    return out;
+}
 
 /// Codes whose ways are known; any other works too.
 enum class Code { other, cp2k, quantum_espresso, lammps, vasp };
@@ -79,6 +94,7 @@ ExternalSettings read_external(ConfigSection& section, Code code, const std::str
     if (section.has("input")) settings.command = command;
     if (section.has("command")) section.read("command", settings.command);
     if (section.has("method")) section.read("method", settings.method);
+    settings.method = one_line(settings.method, " ");
     std::vector<std::string> input, retries;
     section.read("input", input);
     section.read("retries", retries);
@@ -235,7 +251,7 @@ std::unique_ptr<Calculator> read_lammps(ConfigSection& section, const std::strin
                                                  "neigh_modify every 1 delay 0 check yes\n"
                                                  "fix mlff all ipi {{{{socket}}}} 31415 unix\nrun 100000000\n",
                                                  fmt::join(commands, "\n")));
-    external.method = fmt::format("{}", fmt::join(commands, "; "));
+    external.method = one_line(fmt::format("{}", fmt::join(commands, "\n")), "; ");
     reference::SocketOptions options;
     options.command = "lmp -in in.lammps -log none";
     section.read("command", options.command);
@@ -328,7 +344,7 @@ std::string reference_line(const std::string& reference) { return line_begin + r
 
 std::string reference_of_record(const ReferenceSettings& settings, const RunDirectory& directory, bool has_answers,
                                 const std::vector<std::string>& initial_data) {
-    const std::string now = settings.calculator->description();
+    const std::string now = one_line(settings.calculator->description(), " ");
     std::vector<std::pair<std::string, std::string>> others;  // place and reference
     const auto compare = [&](const std::string& place, const std::string& before) {
         if (before == now) return;

@@ -7,6 +7,7 @@
 #include "app/verb_settings.hpp"
 #include "app/verbs.hpp"
 #include "libmlff/atoms/errors.hpp"
+#include "libmlff/io/encoding.hpp"
 #include "libmlff/io/model_file.hpp"
 #include "libmlff/model/force_field_calculator.hpp"
 #include "libmlff/model/version.hpp"
@@ -40,8 +41,15 @@ RunSettings read_run_settings(const std::string& path, const Console& console, b
 
 std::vector<std::string> RunSettings::may_change() const {
     std::vector<std::string> keys = {"guard"};  // it changes no step, it only ends the run
-    if (dynamics.temperature_start == dynamics.temperature_end) keys.emplace_back("steps");
+    if (dynamics.temperature_start == dynamics.temperature_end) keys.emplace_back("dynamics.steps");
     return keys;
+}
+
+RunInputs RunSettings::inputs(const md::State& initial, const std::string& calculator) const {
+    return {
+        settings_input(resolved, may_change()),
+        {"structure", fingerprint(initial)},
+        model.empty() ? std::pair("reference", checksum(calculator)) : std::pair("force_field", file_checksum(model))};
 }
 
 void run(const std::string& config_path, const Console& console, Communicator& world) {
@@ -55,8 +63,10 @@ void run(const std::string& config_path, const Console& console, Communicator& w
     require_known(initial.structure, *calculator, settings.structure.path);
 
     RunDirectory directory(settings.output);
-    const auto checkpoint = read_checkpoint(directory);
     require_same_settings(settings.output, settings.resolved, settings.may_change());
+    const RunInputs inputs = settings.inputs(initial, calculator->description());
+    const auto checkpoint =
+        read_checkpoint(settings.output, inputs, false, [&](const std::string& message) { console.warn(message); });
     directory.write_settings(settings.resolved);
     const Eigen::Index n_atoms = initial.size();
     console.info(fmt::format("mlff {} run: {}, {} atoms, {} steps of {} fs", version, formula(initial.structure),
@@ -81,7 +91,7 @@ void run(const std::string& config_path, const Console& console, Communicator& w
         return;
     }
     DynamicsSession session(directory, console, watched ? *watched : *calculator, std::move(initial), dynamics,
-                            settings.trajectory);
+                            settings.trajectory, inputs);
     if (checkpoint) {
         session.restore(*checkpoint);
         console.info(fmt::format("resuming at step {}", session.driver().state().step));
@@ -89,6 +99,7 @@ void run(const std::string& config_path, const Console& console, Communicator& w
         session.begin();
         session.log(fmt::format("# mlff {} run\n# calculator: {}\n", version, calculator->description()));
         if (!settings.model.empty()) session.log(fmt::format("# guard: {}\n", guard));
+        write_checkpoint(directory, session.checkpoint());  // from here on there is something to go on from
     }
     const auto write_status = [&](const char* state, const std::string& reason = {}) {
         nlohmann::ordered_json status;

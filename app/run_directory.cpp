@@ -7,11 +7,16 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
+#include <cstdio>
 #include <cstring>
 #include <filesystem>
-#include <sstream>
+#include <stdexcept>
+#include <string_view>
+#include <utility>
 
 #include "libmlff/atoms/errors.hpp"
+#include "libmlff/io/config.hpp"
 #include "libmlff/io/encoding.hpp"
 #include "libmlff/io/text_file.hpp"
 
@@ -20,12 +25,23 @@ namespace {
 
 constexpr const char* settings_name = "settings.yaml";
 constexpr const char* checkpoint_name = "checkpoint";
+constexpr const char* previous_name = "checkpoint.previous";
 
-std::vector<std::string> lines_of(const std::string& text) {
-    std::vector<std::string> lines;
-    std::istringstream in(text);
-    for (std::string line; std::getline(in, line);) lines.push_back(line);
-    return lines;
+using Values = std::vector<std::pair<std::string, std::string>>;
+
+bool is_inside(const std::string& path, const std::string& section) {
+    return path.starts_with(section) &&
+           (path.size() == section.size() || path[section.size()] == '.' || path[section.size()] == '[');
+}
+
+/// The settings that make a run this one.
+Values fixed_values(const std::string& yaml, const std::string& name, const std::vector<std::string>& may_change) {
+    Values values = yaml_values(yaml, name);
+    std::erase_if(values, [&](const auto& value) {
+        return std::any_of(may_change.begin(), may_change.end(),
+                           [&](const std::string& section) { return is_inside(value.first, section); });
+    });
+    return values;
 }
 
 }  // namespace
@@ -52,31 +68,25 @@ void require_same_settings(const std::string& path, const std::string& resolved,
                            const std::vector<std::string>& may_change) {
     const std::string settings = path + "/" + settings_name;
     if (!std::filesystem::exists(settings)) return;
-    const auto before = lines_of(read_text_file(settings)), now = lines_of(resolved);
-    const auto fixed = [&](const std::vector<std::string>& lines) {
-        std::vector<std::string> kept;
-        bool in_free_section = false;
-        for (const auto& line : lines) {
-            const auto begin = line.find_first_not_of(' ');
-            const std::string key = begin == std::string::npos ? "" : line.substr(begin, line.find(':') - begin);
-            const bool may = std::find(may_change.begin(), may_change.end(), key) != may_change.end();
-            if (begin == 0) in_free_section = may;
-            if (!may && !in_free_section) kept.push_back(line);
-        }
-        return kept;
+    const Values before = fixed_values(read_text_file(settings), settings, may_change);
+    const Values now = fixed_values(resolved, "settings", may_change);
+    const auto [a, b] = std::mismatch(before.begin(), before.end(), now.begin(), now.end());
+    if (a == before.end() && b == now.end()) return;
+    const auto text = [](auto value, auto end) {
+        return value == end ? std::string("nothing") : fmt::format("{}: {}", value->first, value->second);
     };
-    const auto a = fixed(before), b = fixed(now);
-    for (std::size_t k = 0; k < std::max(a.size(), b.size()); ++k) {
-        const auto trimmed = [&](const std::vector<std::string>& lines) {
-            return k < lines.size() ? lines[k].substr(std::min(lines[k].size(), lines[k].find_first_not_of(' ')))
-                                    : "nothing";
-        };
-        if (trimmed(a) != trimmed(b))
-            throw InputError(
-                fmt::format("{}: a run with other settings stands here ('{}' before, '{}' now); run {} to go on with "
-                            "its own, which may be the defaults of an earlier version, or choose another output",
-                            path, trimmed(a), trimmed(b), settings));
-    }
+    throw InputError(
+        fmt::format("{}: a run with other settings stands here ('{}' before, '{}' now); run {} to continue with "
+                    "its own, which may be the defaults of an earlier version, or choose another output",
+                    path, text(a, before.end()), text(b, now.end()), settings));
+}
+
+std::pair<std::string, std::uint64_t> settings_input(const std::string& resolved,
+                                                     const std::vector<std::string>& may_change) {
+    std::uint64_t sum = checksum({});
+    for (const auto& [path, value] : fixed_values(resolved, "settings", may_change))
+        sum = checksum(path + ": " + value + "\n", sum);
+    return {"settings", sum};
 }
 
 void RunDirectory::write_settings(const std::string& resolved) const {
@@ -85,8 +95,10 @@ void RunDirectory::write_settings(const std::string& resolved) const {
 
 std::string Checkpoint::encode() const {
     // Large for many atoms: no more copies than needed.
-    std::string text = fmt::format("mlff-checkpoint 1\ncalls {}\ntrajectory {}\nthermo {}\nlog {}\ndone {}\nlearner ",
+    std::string text = fmt::format("mlff-checkpoint 1\ncalls {}\ntrajectory {}\nthermo {}\nlog {}\ndone {}\n",
                                    n_reference_calls, trajectory, thermo, log, done_steps);
+    for (const auto& [name, sum] : inputs) text += fmt::format("input {} {}\n", name, sum);
+    text += "learner ";
     text.reserve(text.size() + (learner.size() + driver.size()) * 4 / 3 + 100);
     text += to_base64(learner);
     text += "\ndriver ";
@@ -96,53 +108,100 @@ std::string Checkpoint::encode() const {
 }
 
 Checkpoint Checkpoint::decode(const std::string& bytes) {
-    const auto end = bytes.rfind("checksum ");
-    const auto damaged = [] {
-        return InputError("a stored checkpoint is damaged; remove the file 'checkpoint' to go on from the journal");
-    };
-    if (end == std::string::npos ||
-        bytes.substr(end) != fmt::format("checksum {:016x}\n", checksum(bytes.substr(0, end))))
+    const auto damaged = [] { return InputError("a stored checkpoint is damaged"); };
+    const std::string_view text = bytes;
+    const auto end = text.rfind("checksum ");
+    if (end == std::string_view::npos ||
+        text.substr(end) != fmt::format("checksum {:016x}\n", checksum(text.substr(0, end))))
         throw damaged();
     Checkpoint out;
-    std::istringstream in(bytes.substr(0, end));
-    std::string key, value;
-    int version = 0;
-    if (!(in >> key >> version) || key != "mlff-checkpoint" || version != 1) throw damaged();
-    std::string line;
-    std::getline(in, line);
-    while (std::getline(in, line)) {
+    bool first_line = true;
+    for (std::size_t begin = 0; begin < end;) {
+        const std::string_view line = text.substr(begin, text.find('\n', begin) - begin);
+        begin += line.size() + 1;
+        if (std::exchange(first_line, false)) {
+            if (line != "mlff-checkpoint 1") throw damaged();
+            continue;
+        }
         const auto space = line.find(' ');
-        key = line.substr(0, space);
-        value = line.substr(std::min(line.size(), space + 1));
+        const std::string_view key = line.substr(0, space), value = line.substr(std::min(line.size(), space + 1));
+        const auto number = [&] {
+            const auto found = parse_long(value);
+            if (!found || *found < 0) throw damaged();
+            return *found;
+        };
         if (key == "calls")
-            out.n_reference_calls = std::stol(value);
+            out.n_reference_calls = number();
         else if (key == "trajectory")
-            out.trajectory = std::stoll(value);
+            out.trajectory = number();
         else if (key == "thermo")
-            out.thermo = std::stoll(value);
+            out.thermo = number();
         else if (key == "log")
-            out.log = std::stoll(value);
+            out.log = number();
         else if (key == "done")
-            out.done_steps = std::stoll(value);
+            out.done_steps = number();
         else if (key == "learner")
             out.learner = from_base64(value);
         else if (key == "driver")
             out.driver = from_base64(value);
+        else if (key == "input") {
+            const auto words = split_words(value);
+            std::uint64_t sum = 0;
+            if (words.size() != 2 ||
+                std::from_chars(words[1].data(), words[1].data() + words[1].size(), sum).ec != std::errc())
+                throw damaged();
+            out.inputs.emplace_back(words[0], sum);
+        }
     }
     return out;
 }
 
-std::optional<Checkpoint> read_checkpoint(const RunDirectory& directory) {
-    if (!directory.has(checkpoint_name)) return {};
-    try {
-        return Checkpoint::decode(read_text_file(directory.file(checkpoint_name)));
-    } catch (const InputError& error) {
-        throw InputError(directory.file(checkpoint_name) + ": " + error.what());
+void require_same_inputs(const std::string& place, const Checkpoint& checkpoint, const RunInputs& now) {
+    for (const auto& [name, sum] : checkpoint.inputs) {
+        const auto same = std::find_if(now.begin(), now.end(), [&](const auto& input) { return input.first == name; });
+        if (same != now.end() && same->second != sum)
+            throw InputError(
+                fmt::format("{}: belongs to a run with another content of '{}'; give it back what it was begun with to "
+                            "go on, or choose another output",
+                            place, name));
     }
 }
 
+std::optional<Checkpoint> read_checkpoint(const std::string& path, const RunInputs& inputs, bool journal,
+                                          const std::function<void(const std::string&)>& warn) {
+    std::string damaged;
+    for (const char* name : {checkpoint_name, previous_name}) {
+        const std::string file = path + "/" + name;
+        if (!std::filesystem::exists(file)) continue;
+        std::optional<Checkpoint> checkpoint;
+        try {
+            checkpoint = Checkpoint::decode(read_text_file(file));
+        } catch (const InputError&) {
+            damaged += (damaged.empty() ? "" : " and ") + file;
+            continue;
+        }
+        require_same_inputs(file, *checkpoint, inputs);
+        if (!damaged.empty()) warn(fmt::format("{}: damaged; going on from the checkpoint before it", damaged));
+        return checkpoint;
+    }
+    if (damaged.empty()) return {};
+    throw InputError(
+        fmt::format("{}: damaged, and no other checkpoint is there; restore it from a copy, {}or choose "
+                    "another output to begin anew",
+                    damaged, journal ? "remove it to go on from the journal, " : ""));
+}
+
 void write_checkpoint(const RunDirectory& directory, const Checkpoint& checkpoint) {
-    write_file_atomically(directory.file(checkpoint_name), checkpoint.encode());
+    const std::string file = directory.file(checkpoint_name), previous = directory.file(previous_name);
+    FileReplacement replacement(file);
+    {
+        OutputFile out(replacement.temporary());
+        out.write(checkpoint.encode());
+        out.flush();
+    }
+    if (std::rename(file.c_str(), previous.c_str()) != 0 && errno != ENOENT)
+        throw std::runtime_error(fmt::format("{}: cannot be written ({})", previous, std::strerror(errno)));
+    replacement.commit();
 }
 
 }  // namespace mlff::app

@@ -1,8 +1,10 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "libmlff/io/output_file.hpp"
@@ -32,10 +34,17 @@ class RunDirectory {
 
 /// Compares the resolved settings with those that the directory at `path`, if there is one, was made with
 /// (settings.yaml). Changes nothing.
-/// @param may_change  keys (last part of the path) that may differ, and sections with all that is in them
+/// @param may_change  dotted paths of settings that may differ, "dynamics.steps", and of sections with all that is in
+///                    them
 /// @throws InputError naming the first setting that differs
 void require_same_settings(const std::string& path, const std::string& resolved,
                            const std::vector<std::string>& may_change);
+
+/// What a run is made from besides its code: the name of an input and a checksum of its content, e.g. {"structure", …}.
+using RunInputs = std::vector<std::pair<std::string, std::uint64_t>>;
+/// {"settings", …} of the resolved settings, without those that may change.
+[[nodiscard]] std::pair<std::string, std::uint64_t> settings_input(const std::string& resolved,
+                                                                   const std::vector<std::string>& may_change);
 
 /// Where a run stands, to go on from: state of learner and driver, and how long its files were then.
 struct Checkpoint {
@@ -44,14 +53,27 @@ struct Checkpoint {
     std::string driver;                                ///< Driver::snapshot()
     std::int64_t trajectory = 0, thermo = 0, log = 0;  ///< [bytes]
     std::int64_t done_steps = 0;                       ///< the run was complete with so many steps; 0: it was not
+    RunInputs inputs;                                  ///< of its run; none in checkpoints of older versions
 
     [[nodiscard]] std::string encode() const;
     /// @throws InputError if the bytes are damaged
     [[nodiscard]] static Checkpoint decode(const std::string& bytes);
 };
 
-/// The checkpoint of a directory; none if there is no file. A damaged one is refused.
-[[nodiscard]] std::optional<Checkpoint> read_checkpoint(const RunDirectory& directory);
+/// @param place  where the checkpoint is, for the message
+/// @param now    inputs that it does not name, or that the checkpoint does not, are not compared
+/// @throws InputError naming the input of the checkpoint that had another content
+void require_same_inputs(const std::string& place, const Checkpoint& checkpoint, const RunInputs& now);
+
+/// The latest checkpoint of the directory at `path` that is whole: `checkpoint`, else the one before it,
+/// `checkpoint.previous`. None if there is no such file.
+/// @param inputs   of the run that is to go on
+/// @param journal  the run could also go on from its journal: said if no checkpoint is whole
+/// @param warn     hears that the latest one is damaged
+/// @throws InputError if none is whole, or it is of a run with other inputs
+[[nodiscard]] std::optional<Checkpoint> read_checkpoint(const std::string& path, const RunInputs& inputs, bool journal,
+                                                        const std::function<void(const std::string&)>& warn);
+/// The checkpoint before it stays as `checkpoint.previous`.
 void write_checkpoint(const RunDirectory& directory, const Checkpoint& checkpoint);
 
 }  // namespace mlff::app

@@ -9,6 +9,7 @@
 #include "libmlff/atoms/elements.hpp"
 #include "libmlff/atoms/errors.hpp"
 #include "libmlff/atoms/neighbor_list.hpp"
+#include "libmlff/io/encoding.hpp"
 #include "libmlff/io/vasp.hpp"
 
 namespace mlff::app {
@@ -62,6 +63,12 @@ md::State load_state(const StructureSettings& settings, bool with_velocities) {
     const Eigen::Index copies = structure.size() / std::max<Eigen::Index>(1, unit.size());
     require_distances(structure, settings.path);
     return md::make_state(structure, with_velocities ? Matrix3X(unit_velocities.replicate(1, copies)) : Matrix3X(3, 0));
+}
+
+std::uint64_t fingerprint(const md::State& state) {
+    md::Snapshot snapshot;
+    snapshot.state = state;
+    return checksum(md::encode(snapshot));
 }
 
 ModelDefaults read_model_defaults(ConfigSection& config) {

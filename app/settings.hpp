@@ -25,6 +25,8 @@ struct StructureSettings {
 [[nodiscard]] StructureSettings read_structure_settings(ConfigSection& config);
 /// The structure itself, checked: valid, no atoms closer than 0.1 Å.
 [[nodiscard]] md::State load_state(const StructureSettings& settings, bool with_velocities);
+/// Checksum of all that a state holds: the same for the same atoms, however their file is written.
+[[nodiscard]] std::uint64_t fingerprint(const md::State& state);
 
 /// What is in force where the sections force_field and regression say nothing: our defaults, or VASP's if the word vasp
 /// stands in place of the section force_field.

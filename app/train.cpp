@@ -6,6 +6,7 @@
 #include "app/verb_settings.hpp"
 #include "app/verbs.hpp"
 #include "libmlff/atoms/errors.hpp"
+#include "libmlff/io/encoding.hpp"
 #include "libmlff/learning/learning_log.hpp"
 #include "libmlff/model/version.hpp"
 #include "libmlff/parallel/distributed_executor.hpp"
@@ -39,10 +40,18 @@ TrainSettings read_train_settings(const std::string& path, const Console& consol
 }
 
 std::vector<std::string> TrainSettings::may_change() const {
-    // Of the reference only what it is has to stay, not how it is run; the line `# reference` sees to that.
-    std::vector<std::string> keys = {"memory", "reference", "# reference", "distance"};
-    if (dynamics.temperature_start == dynamics.temperature_end) keys.emplace_back("steps");
+    // Of the reference only what it is has to stay, not how it is run; reference_of_record sees to that.
+    std::vector<std::string> keys = {"regression.memory", "reference", "learning.distance"};
+    if (dynamics.temperature_start == dynamics.temperature_end) keys.emplace_back("dynamics.steps");
     return keys;
+}
+
+RunInputs TrainSettings::inputs(const md::State& initial) const {
+    RunInputs all = {settings_input(resolved, may_change()), {"structure", fingerprint(initial)}};
+    std::uint64_t data = checksum({});
+    for (const auto& path : learning.initial_data) data = checksum(fmt::format("{}\n", file_checksum(path)), data);
+    if (!learning.initial_data.empty()) all.emplace_back("learning.start_from", data);
+    return all;
 }
 
 void train(const std::string& config_path, const Console& console, Communicator& world) {
@@ -63,15 +72,28 @@ void train(const std::string& config_path, const Console& console, Communicator&
 
     RunDirectory directory(settings.output);
     Journal journal(directory.file("journal"));
-    auto checkpoint = read_checkpoint(directory);
     const auto n_entries = static_cast<long>(journal.entries().size());
-    // Without a journal entry only a checkpoint before the first call (a continued training) is of use.
-    if (checkpoint && n_entries == 0 && checkpoint->n_reference_calls > 0) checkpoint.reset();
-    const bool resuming = n_entries > 0 || checkpoint;
     const std::string record =
         reference_of_record(settings.reference, directory, n_entries > 0, settings.learning.initial_data);
     settings.resolved = reference_line(record) + settings.resolved;
     require_same_settings(settings.output, settings.resolved, settings.may_change());
+    const RunInputs inputs = settings.inputs(initial);
+    for (const auto& entry : journal.entries())
+        require_same_inputs(entry.structure.origin, Checkpoint::decode(entry.caller), inputs);
+    auto checkpoint = read_checkpoint(settings.output, inputs, n_entries > 0,
+                                      [&](const std::string& message) { console.warn(message); });
+    if (checkpoint && checkpoint->n_reference_calls > n_entries) {
+        // An unfinished entry: the disk has lost the end of the journal. Without one, somebody has cut it.
+        if (journal.dropped_bytes() == 0)
+            throw InputError(fmt::format(
+                "{}: holds {} results of the reference, the checkpoint was made after {}: restore the journal from a "
+                "copy{}, or choose another output",
+                directory.file("journal"), n_entries, checkpoint->n_reference_calls,
+                n_entries > 0 ? ", or remove the files checkpoint and checkpoint.previous to go on from what is left"
+                              : ""));
+        checkpoint.reset();
+    }
+    const bool resuming = n_entries > 0 || checkpoint;
     directory.write_settings(settings.resolved);
     if (journal.dropped_bytes() > 0)
         console.warn(fmt::format("the last entry of the journal was unfinished and is dropped ({} bytes)",
@@ -114,21 +136,24 @@ void train(const std::string& config_path, const Console& console, Communicator&
     Learner learner(
         reference, settings.learning.options, species, provenance, &journal,
         [&] { return session_view->checkpoint().encode(); }, observe, executor);
-    DynamicsSession session(directory, console, learner, std::move(initial), settings.dynamics, settings.trajectory);
+    DynamicsSession session(directory, console, learner, std::move(initial), settings.dynamics, settings.trajectory,
+                            inputs);
     learner_view = &learner;
     session_view = &session;
 
     // What the learner knew before step 0 comes first, then what the journal holds, then the dynamics go on.
     if (!resuming) {
-        session.begin();
+        session.begin(journal.dropped_bytes() > 0);
         session.log(fmt::format("# mlff {} train\n# reference: {}\n", version, record));
         session.log(learning_log_header());
     }
     replaying = resuming;
     if (!initial_data.empty()) learner.begin_with(std::move(initial_data));
     if (resuming) {
-        console.info(
-            fmt::format("resuming: {} reference results in the journal, none will be computed again", n_entries));
+        console.info(n_entries == 0 ? "resuming before the first reference result"
+                                    : fmt::format("resuming: {} reference results in the journal, none will be "
+                                                  "computed again",
+                                                  n_entries));
         const bool beyond = checkpoint && checkpoint->n_reference_calls == n_entries;
         learner.resume(beyond);
         if (!beyond) checkpoint = Checkpoint::decode(journal.entries().back().caller);
@@ -153,6 +178,7 @@ void train(const std::string& config_path, const Console& console, Communicator&
         return fmt::format("{:.0f} K, {} reference calls, threshold {:.4f} eV/Å, BEEF {:.4f}", report.temperature,
                            learner.reference_calls(), learner.threshold(), progress.beef_max);
     };
+    if (!resuming) save();  // from here on there is something to go on from
     try {
         session.run(status, save);
     } catch (const Interrupted&) {

@@ -9,6 +9,7 @@
 #include "app/console.hpp"
 #include "app/labeled_data.hpp"
 #include "app/reference_settings.hpp"
+#include "app/run_directory.hpp"
 #include "app/settings.hpp"
 #include "libmlff/io/config.hpp"
 #include "libmlff/regression/fit_data.hpp"
@@ -30,6 +31,8 @@ struct RunSettings {
     std::string resolved;
 
     [[nodiscard]] std::vector<std::string> may_change() const;  ///< settings that a resumed run may change
+    /// What a resumed run must find as it was. @param calculator  its description
+    [[nodiscard]] RunInputs inputs(const md::State& initial, const std::string& calculator) const;
 };
 /// @param use  as in read_reference
 [[nodiscard]] RunSettings read_run_settings(const std::string& path, const Console& console, bool use = true);
@@ -45,6 +48,7 @@ struct TrainSettings {
     std::string resolved;
 
     [[nodiscard]] std::vector<std::string> may_change() const;
+    [[nodiscard]] RunInputs inputs(const md::State& initial) const;
 };
 [[nodiscard]] TrainSettings read_train_settings(const std::string& path, const Console& console, bool use = true);
 

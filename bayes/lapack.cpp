@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <limits>
+#include <stdexcept>
 #include <vector>
 
 // Fortran passes the length of each character argument by value at the end; leaving it out is undefined behaviour.
@@ -42,6 +43,23 @@ NumericalError::NumericalError(const std::string& what, Eigen::Index n_rows, Eig
 
 namespace mlff::bayes::lapack {
 
+int countable(std::int64_t count, const char* what) {
+    if (count > std::numeric_limits<int>::max())
+        throw std::length_error(
+            fmt::format("lapack: {} {}; it counts with 32-bit integers, up to {}; a smaller problem is needed", count,
+                        what, std::numeric_limits<int>::max()));
+    return static_cast<int>(count);
+}
+
+void require_order(Eigen::Index n, Eigen::Index largest, const char* operation) {
+    if (n > largest)
+        throw std::length_error(
+            fmt::format("lapack: {} of order {}; with 32-bit integers {} is the largest; a smaller problem is needed",
+                        operation, n, largest));
+}
+
+std::int64_t eigen_workspace(Eigen::Index n) { return 1 + 6 * std::int64_t{n} + 2 * std::int64_t{n} * n; }
+
 namespace {
 
 using Eigen::Index;
@@ -55,23 +73,21 @@ constexpr int panel_width = 256;
 constexpr int inner_width = 32;
 constexpr int piece_width = 128;
 
-int to_int(Index value) {
-    if (value > std::numeric_limits<int>::max())
-        throw std::invalid_argument(fmt::format("lapack: dimension {} is larger than a 32-bit integer", value));
-    return static_cast<int>(value);
-}
+int to_int(Index value) { return countable(value, "rows or columns"); }
 
 void require_square(const Eigen::Ref<const Eigen::MatrixXd>& A, const char* operation) {
     if (A.rows() != A.cols() || A.rows() == 0)
         throw std::invalid_argument(
             fmt::format("lapack: {} of a {} x {} matrix; a square one is needed", operation, A.rows(), A.cols()));
+    require_order(A.rows(), largest_order, operation);
 }
 
 void check(int info, const char* operation, const Eigen::Ref<const Eigen::MatrixXd>& A) {
     if (info != 0) throw NumericalError(operation, A.rows(), A.cols(), unknown_condition);
 }
 
-int workspace(double optimal) { return static_cast<int>(optimal); }
+/// Of the size that LAPACK has answered.
+int workspace(double optimal) { return countable(static_cast<std::int64_t>(optimal), "numbers of workspace"); }
 
 /// One thread for a small problem, the caller's number otherwise. A threaded BLAS shares out even vectors of a hundred
 /// numbers; on a node with other work each of these shares then waits for a thread that has no core.
@@ -225,12 +241,13 @@ SingularProjection singular_projection_of_bidiagonal(Eigen::VectorXd diagonal, E
 
 SymmetricEigen symmetric_eigen(Eigen::MatrixXd A) {
     require_square(A, "eigenvalues");
+    require_order(A.rows(), largest_eigen_order, "eigenvalues");
     const int n = to_int(A.rows()), query = -1;
     const ThreadsFor threads(n);
     int info = 0, n_iwork = 0;
     double optimal = 0.0;
     dsyevd_("V", "L", &n, nullptr, &n, nullptr, &optimal, &query, &n_iwork, &query, &info, 1, 1);
-    const int n_work = workspace(optimal);
+    const int n_work = std::max(workspace(optimal), countable(eigen_workspace(n), "numbers of workspace"));
     SymmetricEigen result{Eigen::VectorXd(n), std::move(A)};
     Eigen::VectorXd work(n_work);
     std::vector<int> iwork(static_cast<std::size_t>(n_iwork));

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <Eigen/Core>
+#include <cstdint>
 #include <stdexcept>
 
 #include <string>
@@ -22,8 +23,20 @@ struct NumericalError : Error {
 
 /// The few LAPACK operations that bayes needs, on Eigen matrices. All results are the same whether LAPACK is threaded
 /// or serial up to rounding. @throws NumericalError where LAPACK reports a failure, std::invalid_argument for sizes
-/// that disagree.
+/// that disagree, std::length_error for matrices beyond the orders below, before anything is computed.
 namespace mlff::bayes::lapack {
+
+/// LAPACK counts with 32-bit integers. Up to this order they count the elements n² of a matrix,
+constexpr Eigen::Index largest_order = 46'340;
+/// and up to this one the workspace of symmetric_eigen, 1 + 6 n + 2 n² numbers.
+constexpr Eigen::Index largest_eigen_order = 32'766;
+
+/// The count as LAPACK takes it. @throws std::length_error "lapack: 5000000000 WHAT; ..." if 32 bits cannot hold it
+int countable(std::int64_t count, const char* what);
+/// @throws std::length_error if n is larger than `largest`
+void require_order(Eigen::Index n, Eigen::Index largest, const char* operation);
+/// Numbers that symmetric_eigen needs besides the matrix (LAPACK's dsyevd, eigenvectors asked for).
+[[nodiscard]] std::int64_t eigen_workspace(Eigen::Index n);
 
 /// R ← R' with R'ᵀR' = RᵀR + BᵀB, by Householder reflections of the stack [R; B]; B is destroyed.
 /// R (n × n): only the upper triangle is read and written. B (m × n). Cost 2 m n², in parallel over columns.

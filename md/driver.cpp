@@ -116,7 +116,7 @@ void Driver::advance() {
     commit([this] {
         State& state = now_.state;
         const double dt = options_.timestep;
-        kick(state, now_.forces, 0.5 * dt);
+        kick(state, moving_, 0.5 * dt);
         drift(state, 0.5 * dt);
         if (thermostat_) thermostat_->apply(state, now_.bath, options_.target_temperature(state.step + 1), dt);
         drift(state, 0.5 * dt);
@@ -124,7 +124,7 @@ void Driver::advance() {
         state.time = static_cast<double>(state.step) * dt;
         check_displacements();
         evaluate();
-        kick(state, now_.forces, 0.5 * dt);
+        kick(state, moving_, 0.5 * dt);
         check_temperature();
     });
 }
@@ -137,6 +137,21 @@ void Driver::evaluate() {
     now_.forces = evaluation_.forces;
     now_.stress = evaluation_.stress;
     now_.evaluated = true;
+    find_motion();
+}
+
+void Driver::find_motion() {
+    constexpr double rounding = 1e-9;  // [eV/Å] per atom: a force field's own sum is less
+    const State& state = now_.state;
+    moving_ = now_.forces;
+    net_force_ = 0.0;
+    // Langevin moves the centre of mass; a single atom has no other motion.
+    if (!now_.evaluated || degrees_of_freedom_ == 3 * state.size() || degrees_of_freedom_ == 0) return;
+    const Vector3 sum = now_.forces.rowwise().sum();
+    const double per_atom = sum.norm() / static_cast<double>(state.size());
+    if (per_atom < rounding) return;
+    moving_ -= sum * state.masses.transpose() / state.masses.sum();
+    net_force_ = per_atom;
 }
 
 void Driver::stand_at(const Snapshot& snapshot) {
@@ -145,6 +160,7 @@ void Driver::stand_at(const Snapshot& snapshot) {
     evaluation_.energy = now_.energy;
     evaluation_.forces = now_.forces;
     evaluation_.stress = now_.stress;
+    find_motion();
 }
 
 void Driver::check_displacements() const {
@@ -183,6 +199,7 @@ StepReport Driver::report() const {
             .kinetic = kinetic,
             .conserved = kinetic + now_.energy + now_.bath.energy,
             .pressure = compression,
+            .net_force = net_force_,
             .evaluation = evaluation_,
             .state = state};
 }

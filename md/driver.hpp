@@ -50,6 +50,7 @@ struct StepReport {
     double conserved;                          ///< kinetic + potential + energy given to the thermostat [eV]
     std::optional<double> pressure;            ///< with its kinetic part [GPa], positive under compression; if the
                                                ///< calculator gives a stress
+    double net_force;                          ///< |Σ F|/N that was left out of the motion [eV/Å]; 0: none
     const Evaluation& evaluation;              ///< at a step just restored: energy, forces and stress only
     const State& state;
 };
@@ -74,7 +75,11 @@ struct StepReport {
 /// between steps moves no energy, so a ramp changes nothing. For nose_hoover at constant temperature it is the extended
 /// energy of Martyna et al., Mol. Phys. 87, 1117 (1996), counted from step 0.
 ///
-/// Except with langevin the centre of mass is brought to rest at the start, given velocities included, and stays so.
+/// Except with langevin the centre of mass is brought to rest at the start, given velocities included, and stays so:
+/// where the forces of the calculator do not sum to zero (first principles on a grid: some 1e-3 eV/Å per atom), atom i
+/// moves by F_i − m_i Σ F/Σ m. All atoms lose the same acceleration, which does no work while the centre of mass rests,
+/// so that the conserved quantity stays one. Reports, and what the calculator learns from, keep F. Langevin's random
+/// forces move the centre of mass anyway; its 3 degrees of freedom count there, and F is taken as it is.
 class Driver {
  public:
     /// Sees the report of a step and says whether to go on.
@@ -115,6 +120,7 @@ class Driver {
  private:
     void evaluate();
     void stand_at(const Snapshot& snapshot);
+    void find_motion();
     void check_displacements() const;
     void check_temperature() const;
 
@@ -127,6 +133,8 @@ class Driver {
     std::unique_ptr<const Thermostat> thermostat_;
     Eigen::Index degrees_of_freedom_;
     Evaluation evaluation_;
+    Matrix3X moving_;         ///< forces of now_ that the atoms move by [eV/Å]
+    double net_force_ = 0.0;  ///< StepReport::net_force
     Snapshot now_;
     Snapshot begin_;  ///< of the step in progress
 };

@@ -71,6 +71,10 @@ void Trajectory::truncate(std::int64_t position) {
     std::visit([&](auto& file) { file.truncate(position); }, file_);
 }
 
+void Trajectory::require_in_place() const {
+    std::visit([](const auto& file) { file.require_in_place(); }, file_);
+}
+
 void Trajectory::sync() {
     std::visit([](auto& file) { file.sync(); }, file_);
 }

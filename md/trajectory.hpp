@@ -43,6 +43,8 @@ class Trajectory {
     [[nodiscard]] std::int64_t position() const;
     void truncate(std::int64_t position);
     void sync();  ///< waits until the disk has it
+    /// @throws std::runtime_error if the file was removed or replaced while it was written
+    void require_in_place() const;
 
  private:
     TrajectoryOptions options_;

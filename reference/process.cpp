@@ -12,6 +12,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <initializer_list>
 #include <iterator>
 #include <sstream>
 #include <stdexcept>
@@ -57,8 +58,7 @@ std::vector<std::string> environment(int threads) {
 /// however it dies. A process of its own, after a fork: only system calls.
 [[noreturn]] void guard(int pipe_end, pid_t group) {
     setpgid(0, group);
-    std::signal(SIGTERM, SIG_IGN);  // so that it outlives its first blow
-    std::signal(SIGINT, SIG_IGN);
+    for (const int number : {SIGTERM, SIGINT, SIGHUP}) std::signal(number, SIG_IGN);  // it outlives its first blow
     dup2(pipe_end, STDIN_FILENO);
     close_range(STDIN_FILENO + 1, ~0U, 0);  // it would keep locks and sockets of the dead alive
     char byte = 0;
@@ -93,8 +93,8 @@ ChildProcess::ChildProcess(const Options& options) {
         sigset_t none;
         sigemptyset(&none);
         sigprocmask(SIG_SETMASK, &none, nullptr);
-        std::signal(SIGINT, SIG_DFL);
-        std::signal(SIGTERM, SIG_DFL);
+        // What we ignore, it would ignore too. SIGHUP is left: under nohup it stays ignored.
+        for (const int number : {SIGINT, SIGTERM, SIGUSR1, SIGPIPE, SIGXFSZ, SIGCHLD}) std::signal(number, SIG_DFL);
         if (chdir(options.directory.c_str()) != 0) _exit(126);
         if (nothing >= 0) dup2(nothing, STDIN_FILENO);
         dup2(output, STDOUT_FILENO);
@@ -123,8 +123,13 @@ bool ChildProcess::running() {
     if (ended_) return false;
     siginfo_t info{};
     // Not reaped before `end`, so that the number of the process group stays ours.
-    if (waitid(P_PID, static_cast<id_t>(id_), &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0) return true;
+    const bool told = waitid(P_PID, static_cast<id_t>(id_), &info, WEXITED | WNOHANG | WNOWAIT) == 0;
+    if (told ? info.si_pid == 0 : errno != ECHILD) return true;
     ended_ = true;
+    if (!told) {  // the system has forgotten it
+        unknown_ = true;
+        return false;
+    }
     killed_ = info.si_code != CLD_EXITED;
     status_ = info.si_status;
     return false;
@@ -142,10 +147,11 @@ bool ChildProcess::wait(double seconds, const Poll& poll) {
     return true;
 }
 
-bool ChildProcess::succeeded() const { return ended_ && !killed_ && status_ == 0; }
+bool ChildProcess::succeeded() const { return ended_ && !unknown_ && !killed_ && status_ == 0; }
 
 std::string ChildProcess::how_it_ended() const {
     if (!ended_) return "not yet";
+    if (unknown_) return "with a status that nobody knows: this process ignores SIGCHLD; give it its default";
     if (killed_) return fmt::format("by signal {} ({})", status_, strsignal(status_));
     if (status_ == 127) return "with exit status 127 (no such command, or a library of it is missing)";
     if (status_ > 128 && status_ < 160)  // the way a shell reports it

@@ -33,7 +33,7 @@ class ChildProcess {
     [[nodiscard]] bool running();
     /// True once it has ended within `seconds`.
     bool wait(double seconds, const Poll& poll = {});
-    /// True if it ended by itself with status 0.
+    /// True if it ended by itself with status 0. In a process that ignores SIGCHLD that cannot be known: false.
     [[nodiscard]] bool succeeded() const;
     /// "with exit status 3", "by signal 9 (Killed)"; "not yet" while it runs.
     [[nodiscard]] std::string how_it_ended() const;
@@ -45,8 +45,9 @@ class ChildProcess {
     int guardian_ = -1;  ///< process
     int lifeline_ = -1;  ///< our end of the pipe that the guardian listens to
     bool ended_ = false;
-    bool killed_ = false;  ///< by a signal
-    int status_ = 0;       ///< exit status, or the signal
+    bool unknown_ = false;  ///< it has ended, but the system does not keep how: SIGCHLD is ignored
+    bool killed_ = false;   ///< by a signal
+    int status_ = 0;        ///< exit status, or the signal
 };
 
 /// The last lines of a text, for messages: at most `n_lines`, on one line with " / " between them.

@@ -116,13 +116,12 @@ void Listener::listen_unix() {
         unlink(path_.c_str());  // left by a server that died
     }
     descriptor_ = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    const mode_t mask = umask(0077);
-    const bool bound = bind(descriptor_, generic, sizeof where) == 0;
-    const int error = errno;
-    umask(mask);
-    if (!bound || listen(descriptor_, backlog) != 0) {
+    // For this user only, before anybody can connect. Not by umask, which is every thread's.
+    if (bind(descriptor_, generic, sizeof where) != 0 || chmod(path_.c_str(), 0600) != 0 ||
+        listen(descriptor_, backlog) != 0) {
+        const int error = errno;
         close(descriptor_);
-        fail(path_, std::strerror(bound ? errno : error));
+        fail(path_, std::strerror(error));
     }
 }
 

@@ -6,7 +6,6 @@
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
-#include <cctype>
 #include <cmath>
 #include <limits>
 #include <optional>
@@ -157,7 +156,8 @@ Value parse(const std::string& yaml, const std::string& file) {
 // ------------------------------------------------------------------------------- single values, and back into YAML
 
 std::string lower(std::string text) {
-    for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    for (char& c : text)  // std::tolower heeds the locale
+        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
     return text;
 }
 
@@ -192,8 +192,9 @@ std::string as_yaml(int value) { return fmt::format("{}", value); }
 std::string as_yaml(long value) { return fmt::format("{}", value); }
 std::string as_yaml(double value) { return fmt::format("{}", value); }
 std::string as_yaml(const std::string& value) {
-    const bool plain = !value.empty() && std::all_of(value.begin(), value.end(), [](unsigned char c) {
-        return std::isalnum(c) != 0 || c == '_' || c == '-' || c == '.' || c == '/' || c == '+';
+    const bool plain = !value.empty() && std::all_of(value.begin(), value.end(), [](char c) {
+        return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_' || c == '-' ||
+               c == '.' || c == '/' || c == '+';
     });
     const bool safe = plain && value[0] != '-' && lower(value) != "null";
     if (safe) return value;
@@ -209,7 +210,31 @@ std::string as_yaml(const std::vector<T>& values) {
     return "[" + text + "]";
 }
 
+/// @param path  "" for the root
+void list_values(const Value& value, const std::string& path, std::vector<std::pair<std::string, std::string>>& out) {
+    const auto single = [](const Value& item) { return item.kind == Value::Kind::scalar; };
+    if (value.kind == Value::Kind::map && !value.keys.empty()) {
+        for (std::size_t k = 0; k < value.keys.size(); ++k)
+            list_values(value.items[k], path.empty() ? value.keys[k] : path + "." + value.keys[k], out);
+    } else if (value.kind == Value::Kind::list && !std::all_of(value.items.begin(), value.items.end(), single)) {
+        for (std::size_t k = 0; k < value.items.size(); ++k)
+            list_values(value.items[k], fmt::format("{}[{}]", path, k), out);
+    } else if (value.kind == Value::Kind::list) {
+        std::vector<std::string> texts;
+        for (const Value& item : value.items) texts.push_back(item.text);
+        out.emplace_back(path, as_yaml(texts));
+    } else {
+        out.emplace_back(path, value.kind == Value::Kind::map ? "{}" : single(value) ? as_yaml(value.text) : "");
+    }
+}
+
 }  // namespace
+
+std::vector<std::pair<std::string, std::string>> yaml_values(const std::string& yaml, const std::string& name) {
+    std::vector<std::pair<std::string, std::string>> values;
+    list_values(parse(yaml, name), "", values);
+    return values;
+}
 
 // ---------------------------------------------------------------------------------------------------- a section
 

@@ -120,6 +120,13 @@ class ConfigSection {
     std::unique_ptr<State> state_;
 };
 
+/// Every value of a YAML map, in its order, with its dotted path: {"dynamics.steps", "1000"}. A list of single values
+/// is one value, "[a, b]"; the items of another list are path[0], path[1], ...; what is empty is "{}", "[]" or "".
+/// Values are written as `resolved()` writes them, each on one line.
+/// @throws InputError as ConfigSection::from_text
+[[nodiscard]] std::vector<std::pair<std::string, std::string>> yaml_values(const std::string& yaml,
+                                                                           const std::string& name);
+
 template <class T>
 bool ConfigSection::read_positive(const std::string& key, T& target) {
     const bool present = read(key, target);

@@ -43,7 +43,7 @@ double stress_unit(const std::string& unit) { return unit == "eV Angstrom-3" ? 1
 
 H5mdWriter::H5mdWriter(std::string path) : path_(std::move(path)) {
     std::error_code ignored;
-    if (!fs::exists(path_, ignored)) return;
+    if (!fs::exists(path_, ignored) || fs::file_size(path_, ignored) == 0) return;
     const H5mdFrames before(path_);
     n_frames_ = before.n_frames();
 }
@@ -138,6 +138,10 @@ void H5mdWriter::truncate(std::int64_t n) {
         replacement.commit();
     }
     n_frames_ = n;
+}
+
+void H5mdWriter::require_in_place() const {
+    if (file_) file_->require_in_place();
 }
 
 void H5mdWriter::sync() {

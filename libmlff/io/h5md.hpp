@@ -24,7 +24,7 @@ namespace mlff {
 /// (Hdf5Appender). Doubles are exact.
 class H5mdWriter {
  public:
-    /// Goes on with the file of that name, if there is one; else the first frame makes it.
+    /// Goes on with the file of that name, if there is one that is not empty; else the first frame makes it.
     /// @throws InputError if there is a file that is no H5MD trajectory
     explicit H5mdWriter(std::string path);
 
@@ -39,6 +39,8 @@ class H5mdWriter {
     /// @throws InputError if the file holds fewer
     void truncate(std::int64_t n);
     void sync();  ///< waits until the disk has everything
+    /// @throws std::runtime_error if the file was removed or replaced since it was opened
+    void require_in_place() const;
 
  private:
     void begin(const SourceFrame& first);

@@ -267,4 +267,8 @@ void Hdf5Appender::sync() {
     file_->check(::fsync(file_->descriptor()) == 0, "file");
 }
 
+void Hdf5Appender::require_in_place() const {
+    if (!file_->replacement) mlff::require_in_place(file_->descriptor(), file_->path);
+}
+
 }  // namespace mlff

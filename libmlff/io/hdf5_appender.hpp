@@ -50,6 +50,8 @@ class Hdf5Appender {
     /// Hands everything to the system: what was appended before is in the file before anything appended later.
     void flush();
     void sync();  ///< waits until the disk has it
+    /// @throws std::runtime_error if the file was removed or replaced since it took its name
+    void require_in_place() const;
 
  private:
     struct File;

@@ -99,6 +99,7 @@ void Journal::append(const JournalEntry& entry) {
     text.insert(text.find('\n', text.find('\n') + 1), sum);
     file_.write(text);
     file_.sync();
+    file_.require_in_place();
 }
 
 }  // namespace mlff

@@ -33,7 +33,7 @@ class Journal {
     [[nodiscard]] long dropped_bytes() const { return dropped_bytes_; }  ///< of an unfinished last entry
 
     /// Appends an entry and waits until it is on the disk.
-    /// @throws std::runtime_error naming the file if the disk refuses
+    /// @throws std::runtime_error naming the file if the disk refuses, or the file is no longer there
     void append(const JournalEntry& entry);
 
  private:

@@ -8,7 +8,9 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <ctime>
 #include <filesystem>
+#include <random>
 #include <stdexcept>
 #include <utility>
 
@@ -39,6 +41,44 @@ void sync_path(const std::string& path, int flags) {
         throw;
     }
     ::close(descriptor);
+}
+
+constexpr std::string_view letters = "abcdefghijklmnopqrstuvwxyz0123456789";
+constexpr std::size_t n_letters = 6;  ///< of a temporary's own name
+constexpr std::string_view ending = ".tmp";
+
+/// A new, empty file beside the target; nobody else has the name.
+std::string make_temporary(const std::string& target) {
+    std::random_device random;
+    std::uniform_int_distribution<std::size_t> choice(0, letters.size() - 1);
+    for (;;) {
+        std::string path = target + ".";
+        for (std::size_t k = 0; k < n_letters; ++k) path += letters[choice(random)];
+        path += ending;
+        const int descriptor = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+        if (descriptor >= 0) {
+            ::close(descriptor);
+            return path;
+        }
+        if (errno != EEXIST) fail(target, "cannot be opened for writing");
+    }
+}
+
+/// Removes temporaries of the target that nobody has written to for an hour: their process was killed.
+void remove_leftovers(const std::string& target) {
+    namespace fs = std::filesystem;
+    const fs::path path(target);
+    const std::string beginning = path.filename().string() + ".";
+    const std::size_t length = beginning.size() + n_letters + ending.size();
+    std::error_code error;
+    for (fs::directory_iterator entry(path.has_parent_path() ? path.parent_path() : ".", error), end;
+         !error && entry != end; entry.increment(error)) {
+        const std::string name = entry->path().filename().string();
+        if (name.size() != length || !name.starts_with(beginning) || !name.ends_with(ending)) continue;
+        struct stat status = {};
+        if (::lstat(entry->path().c_str(), &status) != 0 || !S_ISREG(status.st_mode)) continue;
+        if (std::time(nullptr) - status.st_mtime > 3600) ::unlink(entry->path().c_str());
+    }
 }
 
 }  // namespace
@@ -120,6 +160,21 @@ void OutputFile::truncate(std::int64_t position) {
     written_ = position;
 }
 
+void OutputFile::require_in_place() const {
+    mlff::require_in_place(descriptor_, path_);
+    struct stat status = {};
+    if (::fstat(descriptor_, &status) == 0 && S_ISREG(status.st_mode) && status.st_size < written_)
+        throw std::runtime_error(fmt::format("{}: another program has cut it while it was written", path_));
+}
+
+void require_in_place(int descriptor, const std::string& path) {
+    struct stat open = {}, named = {};
+    if (::fstat(descriptor, &open) != 0 || !S_ISREG(open.st_mode)) return;
+    if (::stat(path.c_str(), &named) != 0 || named.st_ino != open.st_ino || named.st_dev != open.st_dev)
+        throw std::runtime_error(
+            fmt::format("{}: the file was removed or replaced while it was written; what it held is lost", path));
+}
+
 FileReplacement::FileReplacement(const std::string& target) : target_(target) {
     namespace fs = std::filesystem;
     std::error_code ignored;
@@ -129,8 +184,8 @@ FileReplacement::FileReplacement(const std::string& target) : target_(target) {
     if (kind == fs::file_type::not_found || kind == fs::file_type::regular || kind == fs::file_type::none) {
         if (fs::is_symlink(target, ignored))
             if (const fs::path real = fs::weakly_canonical(target, ignored); !ignored) target_ = real.string();
-        temporary_ = target_ + ".tmp";
-        std::remove(temporary_.c_str());  // left by a run that was killed
+        remove_leftovers(target_);
+        temporary_ = make_temporary(target_);
     } else {
         temporary_ = target_;
         pending_ = false;

@@ -28,6 +28,9 @@ class OutputFile {
     /// Cuts the file to its first `position` bytes.
     /// @throws InputError if the file is shorter: it is not the file that the position was noted for
     void truncate(std::int64_t position);
+    /// @throws std::runtime_error if the name stands for another file now, or for none: it was removed or replaced
+    ///         while it was written, or cut
+    void require_in_place() const;
 
     [[nodiscard]] const std::string& path() const { return path_; }
 
@@ -41,13 +44,19 @@ class OutputFile {
     int descriptor_ = -1;
 };
 
+/// @throws std::runtime_error if `path` does not name the ordinary file that is open as `descriptor`
+void require_in_place(int descriptor, const std::string& path);
+
 /// Replaces a file as a whole: what is written to `temporary()`, in the same directory, takes the name of the target
 /// in `commit()`. A reader, and a machine that loses power, sees the old file or the new one, never a part. Without
 /// commit the temporary is removed and the old file stays as it was.
-/// A link is followed; what is no ordinary file (a terminal, a pipe) is written to directly.
+/// The temporary is a new file with a name of its own (TARGET.XXXXXX.tmp), so that two processes that replace the same
+/// target do not mix, and a link that somebody has put there is not followed. What a killed process has left is removed
+/// by a later replacement of the same target, once it is an hour old.
+/// A target that is a link is followed; one that is no ordinary file (a terminal, a pipe) is written to directly.
 class FileReplacement {
  public:
-    /// @throws std::runtime_error if the target is a directory
+    /// @throws std::runtime_error if the target is a directory, or its folder takes no new file
     explicit FileReplacement(const std::string& target);
     FileReplacement(const FileReplacement&) = delete;
     FileReplacement& operator=(const FileReplacement&) = delete;

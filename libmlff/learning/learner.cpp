@@ -6,8 +6,11 @@
 #include <cmath>
 #include <numeric>
 #include <stdexcept>
+#include <string_view>
 
+#include "bayes/lapack.hpp"
 #include "libmlff/atoms/errors.hpp"
+#include "libmlff/io/text_file.hpp"
 #include "libmlff/model/shortest_distances.hpp"
 
 namespace mlff {
@@ -21,6 +24,35 @@ Action parse_action(const std::string& word) {
     for (const Action action : {Action::threshold, Action::learning, Action::critical})
         if (word == name(action)) return action;
     throw InputError("the journal holds an unknown action '" + word + "'");
+}
+
+/// The beginning of a stored state.
+struct Counters {
+    long step, since_sample, calls;
+};
+
+std::optional<Counters> parse_counters(std::string_view text) {
+    const auto words = split_words(text);
+    if (words.size() != 3) return {};
+    const auto step = parse_long(words[0]), since_sample = parse_long(words[1]), calls = parse_long(words[2]);
+    if (!step || !since_sample || !calls) return {};
+    return Counters{*step, *since_sample, *calls};
+}
+
+/// Each entry follows the one before: it was made after as many calls as there are entries before it.
+void require_unbroken(const std::vector<JournalEntry>& entries) {
+    for (std::size_t k = 0; k < entries.size(); ++k) {
+        const std::string& state = entries[k].learner;
+        const auto then = parse_counters(std::string_view(state).substr(0, state.find('|')));
+        if (!then || then->step + 1 != entries[k].step)
+            throw InputError(fmt::format("{}: this entry of the journal is damaged; restore the file from a copy",
+                                         entries[k].structure.origin));
+        if (then->calls != static_cast<long>(k))
+            throw InputError(
+                fmt::format("{}: entry {} of the journal was written as number {}: entries were removed, doubled or "
+                            "exchanged; restore the file from a copy",
+                            entries[k].structure.origin, k + 1, then->calls + 1));
+    }
 }
 
 bool same_atoms(const Structure& a, const Structure& b) {
@@ -77,17 +109,24 @@ std::string Learner::state() const {
 }
 
 void Learner::restore(const std::string& state) {
+    const auto damaged = [] { return InputError("a stored state of the learner is damaged"); };
     const auto first = state.find('|'), second = state.find('|', first + 1);
-    if (second == std::string::npos) throw InputError("a stored state of the learner is damaged");
-    if (std::sscanf(state.c_str(), "%ld %ld %ld", &step_, &steps_since_sample_, &reference_calls_) != 3)
-        throw InputError("a stored state of the learner is damaged");
+    if (second == std::string::npos) throw damaged();
+    const std::string_view text = state;
+    const std::optional<Counters> counters = parse_counters(text.substr(0, first));
+    std::vector<double> errors;
+    for (const auto word : split_words(text.substr(second + 1))) {
+        const auto number = parse_double(word);
+        if (!number) throw damaged();
+        errors.push_back(*number);
+    }
+    if (!counters || errors.size() % 2 != 0) throw damaged();
     threshold_.restore(state.substr(first + 1, second - first - 1));
+    step_ = counters->step;
+    steps_since_sample_ = counters->since_sample;
+    reference_calls_ = counters->calls;
     errors_.clear();
-    double truth = 0.0, predicted = 0.0;
-    int n_read = 0;
-    for (const char* rest = state.c_str() + second + 1;
-         std::sscanf(rest, "%lf %lf%n", &truth, &predicted, &n_read) == 2; rest += n_read)
-        errors_.emplace_back(truth, predicted);
+    for (std::size_t k = 0; k < errors.size(); k += 2) errors_.emplace_back(errors[k], errors[k + 1]);
 }
 
 void Learner::begin_with(std::vector<LabeledStructure> structures) {
@@ -104,6 +143,7 @@ void Learner::begin_with(std::vector<LabeledStructure> structures) {
 }
 
 void Learner::resume(bool everything) {
+    require_unbroken(journal_->entries());
     known_.assign(journal_->entries().begin(), journal_->entries().end());
     while (known_.size() > (everything ? 0u : 1u)) {
         const Structure structure = known_.front().structure.structure;
@@ -241,7 +281,9 @@ Evaluation Learner::call_reference(const Structure& structure, Action action, Le
 }
 
 Index Learner::capacity() const {
-    if (options_.memory <= 0) return options_.max_references;
+    const auto n_species = static_cast<Index>(training_set_.species().size());
+    const Index most = std::min(options_.max_references, (bayes::lapack::largest_order - 1) / n_species);
+    if (options_.memory <= 0) return most;
     // Design rows of all structures (8 M N_B) and some eight matrices of N_B² while fitting, against the budget.
     double n_rows = 0.0;
     for (const auto& item : training_set_.structures())
@@ -249,8 +291,8 @@ Index Learner::capacity() const {
     for (const auto& item : candidates_) n_rows += 7.0 + 3.0 * static_cast<double>(item.structure.structure.size());
     const double budget = static_cast<double>(options_.memory) / sizeof(double), a = 8.0, b = n_rows;
     const double n_basis = (std::sqrt(b * b + 4.0 * a * budget) - b) / (2.0 * a);
-    const auto per_species = static_cast<Index>(n_basis / static_cast<double>(training_set_.species().size()));
-    return std::clamp<Index>(per_species, options_.min_references, options_.max_references);
+    const auto per_species = static_cast<Index>(n_basis / static_cast<double>(n_species));
+    return std::clamp<Index>(per_species, std::min<Index>(options_.min_references, most), most);
 }
 
 void Learner::learn(LearningEvent& event) {

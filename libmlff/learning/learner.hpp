@@ -75,6 +75,7 @@ class Learner final : public Calculator {
 
     /// Replays what the journal holds. The last entry is answered when the caller repeats its step: the caller restores
     /// itself from its state. With `everything` the last one is replayed too (the caller goes on after it).
+    /// @throws InputError if an entry does not follow the one before it: some were removed, doubled or exchanged
     void resume(bool everything);
 
     /// A prediction, or the answer of the reference if it was called. Error estimates, if asked for, are those of what

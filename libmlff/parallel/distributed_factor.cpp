@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstdint>
 #include <limits>
 #include <stdexcept>
 
@@ -50,11 +51,14 @@ constexpr int one = 1, zero = 0;
 constexpr Index panel_width = 512;  ///< columns that rank 0 receives at a time
 constexpr int block = 64;           ///< edge of the blocks that go round the ranks
 
-int to_int(Index value) {
-    if (value > std::numeric_limits<int>::max())
-        throw std::length_error("a distributed matrix has more rows than ScaLAPACK can count");
-    return static_cast<int>(value);
+int to_int(Index value) { return bayes::lapack::countable(value, "rows or columns of a distributed matrix"); }
+
+/// Refuses a matrix of which one rank holds more numbers than ScaLAPACK can count.
+void require_countable(Index m, Index n) {
+    (void)bayes::lapack::countable(std::int64_t{m} * n, "numbers of a distributed matrix on one rank; take more ranks");
 }
+
+int workspace(double size) { return bayes::lapack::countable(static_cast<std::int64_t>(size), "numbers of workspace"); }
 
 Descriptor describe(Index m, Index n, Index row_block, Index column_block, int context, Index ld) {
     Descriptor desc{};
@@ -105,12 +109,20 @@ struct DistributedFactor::Grid {
 /// This rank's part of an m × n matrix in blocks; zero at first.
 struct DistributedFactor::Matrix {
     Matrix(const Grid& on, Index m, Index n) : grid(on) {
+        require_local(on, m, n);
         const int rows = to_int(m), columns = to_int(n);
         local.setZero(numroc_(&rows, &block, &grid.row, &zero, &grid.rows),
                       numroc_(&columns, &block, &grid.column, &zero, &grid.columns));
         desc = describe(m, n, block, block, grid.context, local.rows());
         // Fortran wants an address even where there is nothing.
         if (local.size() == 0) spare.resize(1);
+    }
+
+    /// @throws std::length_error on all ranks if the largest part, that of the first one, cannot be counted
+    static void require_local(const Grid& on, Index m, Index n) {
+        const int rows = to_int(m), columns = to_int(n);
+        require_countable(numroc_(&rows, &block, &zero, &zero, &on.rows),
+                          numroc_(&columns, &block, &zero, &zero, &on.columns));
     }
 
     [[nodiscard]] double* data() { return local.size() > 0 ? local.data() : spare.data(); }
@@ -128,7 +140,7 @@ struct DistributedFactor::Matrix {
         double size = 0.0;
         VectorXd tau(std::max<Index>(1, local.cols()));
         pdgeqrf_(&m, &n, data(), &one, &one, desc.data(), tau.data(), &size, &query, &info);
-        const int n_work = static_cast<int>(size);
+        const int n_work = workspace(size);
         VectorXd work(n_work);
         pdgeqrf_(&m, &n, data(), &one, &one, desc.data(), tau.data(), work.data(), &n_work, &info);
         check(info, "distributed QR factorisation", m, n);
@@ -158,7 +170,9 @@ DistributedFactor::DistributedFactor(Communicator& world, Index n_columns)
     : world_(world),
       n_(n_columns),
       grid_(std::make_unique<Grid>(world.size(), world.blacs_handle())),
-      R_(std::make_unique<Matrix>(*grid_, n_columns, n_columns)) {}
+      R_(std::make_unique<Matrix>(*grid_, n_columns, n_columns)) {
+    Matrix::require_local(*grid_, 2 * n_columns, n_columns);  // of the fit: better now than after all rows
+}
 
 DistributedFactor::~DistributedFactor() = default;
 
@@ -191,6 +205,7 @@ std::optional<bayes::Posterior> DistributedFactor::fit(const bayes::EvidenceOpti
     int info = 0;
 
     // Blocks of the prior come from rank 0.
+    for (const Index size : prior_sizes) require_countable(size, size);
     std::vector<std::unique_ptr<Matrix>> blocks;
     for (std::size_t k = 0; k < prior_sizes.size(); ++k) {
         const Index size = prior_sizes[k];
@@ -225,7 +240,7 @@ std::optional<bayes::Posterior> DistributedFactor::fit(const bayes::EvidenceOpti
                  tau_p.data(), &size, &query, &info);
         pdormbr_("Q", "L", "T", &n_int, &one, &n_int, Phi.data(), &one, &one, Phi.desc.data(), tau_q.data(), c.data(),
                  &one, &one, c.desc.data(), &size_2, &query, &info, 1, 1, 1);
-        const int n_work = static_cast<int>(std::max(size, size_2));
+        const int n_work = workspace(std::max(size, size_2));
         VectorXd work(n_work);
         pdgebrd_(&n_int, &n_int, Phi.data(), &one, &one, Phi.desc.data(), d.data(), e.data(), tau_q.data(),
                  tau_p.data(), work.data(), &n_work, &info);

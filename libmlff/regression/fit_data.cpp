@@ -9,6 +9,7 @@
 #include <stdexcept>
 
 #include "bayes/metric.hpp"
+#include "libmlff/atoms/elements.hpp"
 #include "libmlff/atoms/errors.hpp"
 #include "libmlff/model/shortest_distances.hpp"
 #include "libmlff/regression/row_accumulation.hpp"
@@ -126,6 +127,20 @@ FitForecast forecast_fit(const std::vector<LabeledStructure>& training, const Fi
         set(std::max<Index>(1, forecast.max_references * 95 / 100), forecast.folds);
         forecast.reduced = true;
     }
+    // What LAPACK cannot hold is said before the work.
+    const bool cur = options.selection.method == SelectionMethod::cur;
+    for (std::size_t channel = 0; channel < species.size(); ++channel) {
+        if (forecast.references[channel] > bayes::lapack::largest_order)
+            throw InputError(fmt::format(
+                "references.max: {} local references of {} are more than the {} that LAPACK with 32-bit integers can "
+                "hold; lower it",
+                forecast.references[channel], element_symbol(species[channel]), bayes::lapack::largest_order));
+        if (cur && options.given.empty() && forecast.candidates[channel] > bayes::lapack::largest_eigen_order)
+            throw InputError(fmt::format(
+                "references.pool: {} candidates of {} are more than the {} that the method cur can choose "
+                "from (LAPACK with 32-bit integers); lower it, or choose the method cholesky",
+                forecast.candidates[channel], element_symbol(species[channel]), bayes::lapack::largest_eigen_order));
+    }
     return forecast;
 }
 
@@ -182,6 +197,14 @@ FitForecast forecast_fit(const std::vector<LabeledStructure>& training, const st
     });
 }
 
+void require_one_rank(const FitForecast& forecast) {
+    if (forecast.n_references > most_references)
+        throw InputError(
+            fmt::format("references.max: {} local references in all are more than the {} that LAPACK with 32-bit "
+                        "integers can hold on one rank; lower it, or set regression.solver: scalapack on several ranks",
+                        forecast.n_references, most_references));
+}
+
 TrainingPass::TrainingPass(std::shared_ptr<const descriptors::Descriptor> descriptor, int kernel_power,
                            std::vector<double> shares, std::vector<LocalReferences> references,
                            Eigen::MatrixXd distances, PartedData data)
@@ -200,6 +223,7 @@ TrainingPass::TrainingPass(const std::vector<LabeledStructure>& training,
     if (training.empty()) throw InputError("there are no training structures");
     const std::vector<int> species = species_of(training);
     const FitForecast forecast = forecast_fit(training, validation, options);
+    require_one_rank(forecast);
     FitOptions within_memory = options;
     within_memory.max_references = forecast.max_references;
     descriptor_ =

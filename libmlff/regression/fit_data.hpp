@@ -4,6 +4,7 @@
 #include <optional>
 #include <vector>
 
+#include "bayes/lapack.hpp"
 #include "libmlff/regression/cross_validation.hpp"
 #include "libmlff/regression/reference_selection.hpp"
 
@@ -58,10 +59,16 @@ struct FitSize {
     Eigen::Index largest = 0;              ///< atoms of the largest structure
     int folds = 1;
 };
+/// Local references of all species that a fit by one rank can have: with the labels they are the columns of a matrix.
+constexpr Eigen::Index most_references = bayes::lapack::largest_order - 1;
+
 /// First the folds are given up to keep the budget, then references.
 /// @param fitting  numbers (8 bytes) that the regression itself holds at most
+/// @throws InputError for more references or candidates than LAPACK can hold
 [[nodiscard]] FitForecast forecast_fit(const std::vector<LabeledStructure>& training, const FitOptions& options,
                                        const std::function<double(const FitSize&)>& fitting);
+/// @throws InputError if one rank cannot solve it: LAPACK cannot hold so many references
+void require_one_rank(const FitForecast& forecast);
 /// Of a TrainingPass; of rank 0, which has the most.
 [[nodiscard]] FitForecast forecast_fit(const std::vector<LabeledStructure>& training,
                                        const std::vector<LabeledStructure>& validation, const FitOptions& options);

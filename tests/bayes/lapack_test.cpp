@@ -4,6 +4,10 @@
 #include <omp.h>
 
 #include <cmath>
+#include <cstdint>
+#include <limits>
+#include <stdexcept>
+#include <string>
 
 #include "bayes/random_matrix.hpp"
 
@@ -126,6 +130,29 @@ TEST(Lapack, NumericalErrorCarriesItsNumbers) {
     EXPECT_EQ(error.columns, 7);
     EXPECT_EQ(error.condition, 1e9);
     EXPECT_STREQ(error.what(), "fit of a 12 x 7 matrix failed (condition number 1e+09)");
+}
+
+// What 32-bit integers can count is known before anything is allocated.
+TEST(Lapack, SizesBeyond32BitsAreRefused) {
+    EXPECT_EQ(eigen_workspace(1000), 2'006'001);
+    EXPECT_EQ(eigen_workspace(50'000), 5'000'300'001);
+    constexpr std::int64_t most = std::numeric_limits<int>::max();
+    EXPECT_LE(eigen_workspace(largest_eigen_order), most);
+    EXPECT_GT(eigen_workspace(largest_eigen_order + 1), most);
+    EXPECT_LE(std::int64_t{largest_order} * largest_order, most);
+    EXPECT_GT(std::int64_t{largest_order + 1} * (largest_order + 1), most);
+
+    EXPECT_EQ(countable(most, "numbers"), std::numeric_limits<int>::max());
+    EXPECT_THROW((void)countable(most + 1, "numbers"), std::length_error);
+    EXPECT_NO_THROW(require_order(largest_order, largest_order, "fit"));
+    try {
+        require_order(50'000, largest_order, "fit");
+        FAIL();
+    } catch (const std::length_error& error) {
+        const std::string message = error.what();
+        EXPECT_NE(message.find("fit of order 50000"), std::string::npos) << message;
+        EXPECT_NE(message.find("46340"), std::string::npos) << message;
+    }
 }
 
 }  // namespace

@@ -322,6 +322,61 @@ INSTANTIATE_TEST_SUITE_P(All, Thermostatted,
                          ::testing::Values(ThermostatType::nose_hoover, ThermostatType::langevin,
                                            ThermostatType::csvr));
 
+/// The forces of a code on a grid: they do not sum to zero, and the energy does not know.
+class OnAGrid final : public Calculator {
+ public:
+    explicit OnAGrid(Calculator& calculator) : calculator_(calculator) {}
+
+    Evaluation evaluate(const Structure& structure, const Request& request = {}) override {
+        Evaluation evaluation = calculator_.evaluate(structure, request);
+        evaluation.forces.colwise() += Vector3(1e-3, -2e-3, 5e-4);
+        return evaluation;
+    }
+    std::string description() const override { return "springs on a grid"; }
+
+ private:
+    Calculator& calculator_;
+};
+
+TEST_P(Thermostatted, LeavesTheCentreOfMassAtRestWhateverTheForcesSumTo) {
+    const SpringCrystal crystal(3);
+    SpringNetwork springs(crystal.bonds, stiffness);
+    OnAGrid reference(springs);
+    State initial = make_state(crystal.structure);
+    for (Eigen::Index i = 0; i < initial.size(); i += 2) initial.masses[i] *= 5.0;
+    const DynamicsOptions options = nvt(GetParam(), 600.0, 4.0, 1500);
+    Driver driver(reference, initial, options);
+    double first = 0.0, last = 0.0, net_force = 0.0, sum = 0.0;
+    driver.run([&](const StepReport& report) {
+        if (report.step == 0) first = report.conserved;
+        last = report.conserved;
+        net_force = report.net_force;
+        sum = report.evaluation.forces.rowwise().sum().norm() / static_cast<double>(report.state.size());
+        return true;
+    });
+    const double expected = Vector3(1e-3, -2e-3, 5e-4).norm();
+    EXPECT_NEAR(sum, expected, 1e-9) << "the label must stay what it was";
+    if (GetParam() == ThermostatType::langevin) {
+        EXPECT_EQ(net_force, 0.0);
+        return;
+    }
+    EXPECT_NEAR(net_force, expected, 1e-9);
+    EXPECT_LT(drift_velocity(driver.state()).norm(), 1e-12);
+    EXPECT_NEAR(last, first, 0.02) << "what is left out must do no work";
+
+    // A run that goes on from a snapshot is the same.
+    Driver half(reference, initial, [&] {
+        DynamicsOptions shorter = options;
+        shorter.steps = 700;
+        return shorter;
+    }());
+    half.run(go_on);
+    Driver rest(reference, initial, options);
+    rest.restore(half.snapshot());
+    rest.run(go_on);
+    EXPECT_EQ(rest.snapshot(), driver.snapshot());
+}
+
 /// Passes on another calculator's answers, spoiled at one evaluation.
 class Spoiled final : public Calculator {
  public:

@@ -6,6 +6,7 @@
 
 #include <csignal>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -42,6 +43,39 @@ TEST(ChildProcess, RunsInItsFolderWithItsThreadsAndKeepsWhatItSays) {
     EXPECT_TRUE(std::filesystem::equivalent(
         content_of(folder.file("here")).substr(0, content_of(folder.file("here")).size() - 1), folder.file("")));
     EXPECT_TRUE(child.succeeded());
+}
+
+/// Of a parent that ignores SIGCHLD, as some daemons do, this is inherited: the system then forgets children at once.
+TEST(ChildProcess, IsKnownToHaveEndedEvenIfTheSystemForgetsIt) {
+    const TemporaryDirectory folder;
+    auto* const before = std::signal(SIGCHLD, SIG_IGN);
+    bool ended = false;
+    std::string how;
+    {
+        ChildProcess child(options(folder, "trap '' CHLD; exit 3"));
+        ended = child.wait(5.0);
+        how = child.how_it_ended();
+        EXPECT_FALSE(child.succeeded());
+        EXPECT_FALSE(child.running());
+    }
+    std::signal(SIGCHLD, before);
+    EXPECT_TRUE(ended) << "the dead counts as running";
+    EXPECT_NE(how.find("SIGCHLD"), std::string::npos) << how;
+}
+
+/// What this program ignores for itself is not for the programs that it starts.
+TEST(ChildProcess, HasItsSignals) {
+    const TemporaryDirectory folder;
+    const std::vector<int> numbers = {SIGPIPE, SIGXFSZ, SIGCHLD, SIGUSR1};
+    std::vector<void (*)(int)> before;
+    for (const int number : numbers) before.push_back(std::signal(number, SIG_IGN));
+    ChildProcess child(options(folder, "exec grep SigIgn /proc/self/status"));
+    for (std::size_t k = 0; k < numbers.size(); ++k) std::signal(numbers[k], before[k]);
+    ASSERT_TRUE(child.wait(10.0));
+    const std::string line = content_of(folder.file("log"));
+    ASSERT_EQ(line.substr(0, 7), "SigIgn:") << line;
+    const unsigned long ignored = std::stoul(line.substr(7), nullptr, 16);
+    for (const int number : numbers) EXPECT_EQ(ignored >> (number - 1) & 1UL, 0UL) << strsignal(number);
 }
 
 TEST(ChildProcess, IsNoRankOfOurJob) {

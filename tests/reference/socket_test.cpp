@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <cmath>
@@ -16,6 +18,18 @@
 #include "reference/embedded/structures.hpp"
 #include "reference/scripted_client.hpp"
 #include "support/files.hpp"
+
+namespace {
+
+int n_umask_calls = 0;
+
+}  // namespace
+
+/// In place of the system's, to be seen.
+extern "C" mode_t umask(mode_t mask) noexcept {
+    ++n_umask_calls;
+    return static_cast<mode_t>(syscall(SYS_umask, mask));
+}
 
 namespace mlff::reference {
 namespace {
@@ -268,6 +282,16 @@ TEST(Listener, AddressesThatAreTaken) {
     for (const char* bad : {"", "agi", ":31415", "localhost:", "localhost:70000", "localhost:x", "unix:"})
         EXPECT_THROW(Listener{bad}, InputError) << bad;
     EXPECT_THROW(Listener{"unix:" + std::string(200, 'x')}, InputError);
+}
+
+/// The mask for new files is one for all threads: another thread that opens a file meanwhile must not meet ours.
+TEST(Listener, LeavesTheMaskOfNewFilesAlone) {
+    n_umask_calls = 0;
+    const Listener listener("unix:" + unique_name("mask"));
+    EXPECT_EQ(n_umask_calls, 0);
+    struct stat found {};
+    ASSERT_EQ(stat(listener.address().c_str(), &found), 0);
+    EXPECT_EQ(found.st_mode & 0777U, 0600U);
 }
 
 TEST(Listener, AFileLeftByADeadServerIsReplaced) {

@@ -396,6 +396,22 @@ observables:
     EXPECT_EQ(again.resolved(), expected);
 }
 
+TEST(Config, ValuesAreListedWithTheirPaths) {
+    const auto values = yaml_values(
+        "steps: 5\nreference:\n  method: |\n    PBE,\n    Gamma\n  steps: 7\nlist: [1, 2.5, a b]\nruns:\n  - {steps: "
+        "3}\n"
+        "  - [x, {y: 1}]\nempty: {}\nnone: []\nnothing:\n# steps: 9\n",
+        "a.yaml");
+    const std::vector<std::pair<std::string, std::string>> expected = {
+        {"steps", "5"},           {"reference.method", R"("PBE,\nGamma\n")"},
+        {"reference.steps", "7"}, {"list", R"([1, 2.5, "a b"])"},
+        {"runs[0].steps", "3"},   {"runs[1][0]", "x"},
+        {"runs[1][1].y", "1"},    {"empty", "{}"},
+        {"none", "[]"},           {"nothing", ""}};
+    EXPECT_EQ(values, expected);
+    EXPECT_THROW((void)yaml_values("a: [", "a.yaml"), InputError);
+}
+
 TEST(Config, WhatTheProgramChoseStandsInTheResolvedSettings) {
     ConfigSection root = config("force_field: auto\noutput: m.h5");
     std::string word, output;

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <filesystem>
 #include <stdexcept>
 
@@ -112,13 +113,67 @@ TEST(FileReplacement, OldOrNewNeverAPart) {
     EXPECT_EQ(folder.n_files(), 1U);
 }
 
-TEST(FileReplacement, LeftoversOfAKilledRunDoNotMix) {
+TEST(FileReplacement, LeftoversOfAKilledRunGoAfterAnHour) {
     const TemporaryDirectory folder;
     const std::string path = folder.file("a");
-    (void)folder.file("a.tmp", "debris");
+    const std::string old = folder.file("a.x1y2z3.tmp", "debris"), fresh = folder.file("a.q1w2e3.tmp", "at work"),
+                      other = folder.file("ab.x1y2z3.tmp", "of another target");
+    using namespace std::chrono_literals;
+    for (const auto& file : {old, other})
+        std::filesystem::last_write_time(file, std::filesystem::file_time_type::clock::now() - 2h);
     write_file_atomically(path, "clean");
     EXPECT_EQ(content_of(path), "clean");
+    EXPECT_FALSE(std::filesystem::exists(old));
+    EXPECT_EQ(content_of(fresh), "at work");
+    EXPECT_TRUE(std::filesystem::exists(other));
+}
+
+TEST(FileReplacement, TwoProcessesDoNotMix) {
+    const TemporaryDirectory folder;
+    const std::string path = folder.file("a");
+    FileReplacement first(path);
+    OutputFile(first.temporary()).write("of the first process, longer");
+    FileReplacement second(path);
+    OutputFile(second.temporary()).write("of the second");
+    EXPECT_NE(first.temporary(), second.temporary());
+    first.commit();
+    EXPECT_EQ(content_of(path), "of the first process, longer");
+    second.commit();
+    EXPECT_EQ(content_of(path), "of the second");
     EXPECT_EQ(folder.n_files(), 1U);
+}
+
+TEST(FileReplacement, ALinkPlantedForTheTemporaryIsNotFollowed) {
+    const TemporaryDirectory folder, elsewhere;
+    const std::string path = folder.file("a"), victim = elsewhere.file("victim", "theirs");
+    std::filesystem::create_symlink(victim, path + ".tmp");
+    {
+        const FileReplacement replacement(path);
+        OutputFile(replacement.temporary()).write("ours");
+        // Whoever knows the name by now finds a file there.
+        EXPECT_TRUE(std::filesystem::is_regular_file(std::filesystem::symlink_status(replacement.temporary())));
+        EXPECT_TRUE(std::filesystem::is_symlink(path + ".tmp")) << "what is not ours stays";
+    }
+    write_file_atomically(path, "ours");
+    EXPECT_EQ(content_of(path), "ours");
+    EXPECT_EQ(content_of(victim), "theirs");
+}
+
+TEST(OutputFile, NoticesThatItsFileHasGone) {
+    const TemporaryDirectory folder;
+    const std::string path = folder.file("trajectory");
+    OutputFile file(path);
+    file.write("one\n");
+    file.flush();
+    EXPECT_NO_THROW(file.require_in_place());
+    EXPECT_NO_THROW(OutputFile("/dev/null").require_in_place());
+    std::filesystem::resize_file(path, 2);
+    EXPECT_NE(error_of<std::runtime_error>([&] { file.require_in_place(); }).find("has cut it"), std::string::npos);
+    std::filesystem::remove(path);
+    EXPECT_NE(error_of<std::runtime_error>([&] { file.require_in_place(); }).find(path + ": the file was removed"),
+              std::string::npos);
+    (void)folder.file("trajectory", "another");
+    EXPECT_THROW(file.require_in_place(), std::runtime_error);
 }
 
 TEST(FileReplacement, FollowsLinksAndLeavesPipesWhatTheyAre) {

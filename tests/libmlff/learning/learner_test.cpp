@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <clocale>
 #include <cmath>
+#include <cstdlib>
 #include <limits>
 #include <optional>
 #include <stdexcept>
@@ -253,6 +255,47 @@ TEST(Learner, RefusesTheJournalOfAnotherRun) {
     other.positions(0, 0) += 0.1;
     EXPECT_THROW((void)run.learner.evaluate(other), InputError);
     EXPECT_EQ(run.reference.n_calls, 0);
+}
+
+/// Entries that are missing, doubled or out of order are no journal of one run, however intact each is.
+TEST(Learner, RefusesAJournalWithoutItsOrder) {
+    const Outcome& whole = uninterrupted();
+    const auto entry = [&](int k) {
+        return whole.journal.substr(whole.begin_of(k), whole.begin_of(k + 1) - whole.begin_of(k));
+    };
+    for (const std::string& journal : {entry(0) + entry(1) + entry(3), entry(1) + entry(2),
+                                       entry(0) + entry(1) + entry(1), entry(0) + entry(2) + entry(1)}) {
+        const TemporaryDirectory folder;
+        Training run(folder.file("journal", journal));
+        const std::string message = testing::error_of<InputError>([&] { run.learner.resume(false); });
+        EXPECT_NE(message.find("removed, doubled or exchanged"), std::string::npos) << message;
+        EXPECT_EQ(message.find('\n'), std::string::npos);
+    }
+}
+
+/// A host may have set a locale in which 0.5 is written 0,5.
+TEST(Learner, StateDoesNotDependOnTheLocale) {
+    const TemporaryDirectory folder;
+    const std::string name = "de_DE.UTF-8";
+    if (std::setlocale(LC_ALL, name.c_str()) == nullptr) {  // not installed: made here
+        const std::string made = folder.file(name);
+        if (std::system(("localedef -c -i de_DE -f UTF-8 " + made + " > /dev/null 2>&1").c_str()) != 0)
+            GTEST_SKIP() << "there is no locale de_DE, and localedef cannot make one";
+        setenv("LOCPATH", folder.file("").c_str(), 1);
+    }
+    ASSERT_NE(std::setlocale(LC_ALL, name.c_str()), nullptr);
+    Training run(folder.file("journal"));
+    const std::string state = "12 3 4 | 0.0625 0.125 | 0.5 0.25 1e-05 0.75";
+    run.learner.restore(state);
+    const std::string again = run.learner.state();
+    const std::string half = std::to_string(0.5);
+    std::setlocale(LC_ALL, "C");
+    unsetenv("LOCPATH");
+    EXPECT_EQ(half.substr(0, 3), "0,5") << "the locale has no comma";
+    EXPECT_EQ(again, state);
+    for (const char* damaged : {"12 3 | 0.1 | 0.5 0.25", "12 3 4 | 0.1 | 0.5", "12 3 4 | 0.1 | 0.5 x", "12 3 4 | 0.1"})
+        EXPECT_THROW(run.learner.restore(damaged), InputError) << damaged;
+    EXPECT_EQ(run.learner.state(), state) << "a state that is refused changes nothing";
 }
 
 TEST(Learner, BeginsWithStructuresThatAreKnown) {

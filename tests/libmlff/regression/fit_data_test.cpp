@@ -7,6 +7,7 @@
 
 #include "libmlff/atoms/errors.hpp"
 #include "libmlff/data/error_report.hpp"
+#include "support/files.hpp"
 #include "support/force_fields.hpp"
 #include "support/silicon.hpp"
 
@@ -226,6 +227,39 @@ TEST(FitData, RefusesWhatCannotBeFitted) {
     FitOptions options = silicon_options();
     options.max_references = 0;
     EXPECT_THROW((void)fit_quietly(silicon_data(2, 9), options), std::invalid_argument);
+}
+
+/// Counted, not computed: a forecast needs neither neighbours nor matrices.
+TEST(FitData, WhatLapackCannotHoldIsRefusedBeforeTheWork) {
+    const auto data_of = [](const std::vector<int>& species) {
+        LabeledStructure item;
+        item.structure.species = species;
+        item.structure.positions.setRandom(3, static_cast<Eigen::Index>(species.size()));
+        item.labels.forces = Matrix3X::Ones(3, item.structure.size());
+        return std::vector<LabeledStructure>{item};
+    };
+    const auto one = data_of(std::vector<int>(50'000, 14));
+    FitOptions options = silicon_options();
+    options.max_references = 40'000;
+    EXPECT_EQ(forecast_fit(one, {}, options).n_references, 40'000);
+    EXPECT_NO_THROW(require_one_rank(forecast_fit(one, {}, options)));
+    options.max_references = 50'000;
+    const auto message = [&](const auto& data) {
+        return testing::error_of<InputError>([&] { require_one_rank(forecast_fit(data, {}, options)); });
+    };
+    EXPECT_NE(message(one).find("50000 local references of Si are more than the 46340"), std::string::npos)
+        << message(one);
+    options.max_references = 10'000;
+    options.pool = 40'000;
+    options.selection.method = SelectionMethod::cur;
+    EXPECT_NE(message(one).find("40000 candidates of Si are more than the 32766"), std::string::npos) << message(one);
+    EXPECT_THROW(TrainingPass(one, {}, options, quiet), InputError);
+
+    std::vector<int> two(80'000, 14);
+    std::fill(two.begin(), two.begin() + 40'000, 8);
+    options = silicon_options();
+    options.max_references = 30'000;
+    EXPECT_NE(message(data_of(two)).find("more than the 46339"), std::string::npos) << message(data_of(two));
 }
 
 }  // namespace
