@@ -265,15 +265,16 @@ Eigen::MatrixX3d RadialBasis::integrate(double r) const {
 template <bool with_values, bool with_slopes, class Real>
 void RadialBasis::interpolate(std::span<const double> r, Real* h, Real* dh) const {
     using Vector = Lanes<Real>;
+    constexpr Index at_once = n_lanes<Real>;
     using Weights = std::array<Vector, 6>;
     const Table<Real>& knots = table<Real>();
     const double inverse_spacing = 1.0 / knots.spacing;
     const auto scale = static_cast<Real>(inverse_spacing);
     const Index n = padded_size();
-    for (std::size_t first = 0; first < r.size(); first += n_lanes) {
-        const std::size_t n_here = std::min<std::size_t>(n_lanes, r.size() - first);
+    for (std::size_t first = 0; first < r.size(); first += at_once) {
+        const std::size_t n_here = std::min<std::size_t>(at_once, r.size() - first);
         // The place between knots is found in double: a distance in single precision would be off by 1e-5 of it.
-        std::array<const Real*, n_lanes> rows;
+        std::array<const Real*, at_once> rows;
         Vector t{}, inside{};
         for (std::size_t q = 0; q < n_here; ++q) {
             const double position = r[first + q] * inverse_spacing;
@@ -301,7 +302,7 @@ void RadialBasis::interpolate(std::span<const double> r, Real* h, Real* dh) cons
                      Real(-0.5) * inside * scale * u * t2 * (Real(2) - Real(5) * u)};
         for (std::size_t q = 0; q < n_here; ++q) {
             const Index row = static_cast<Index>(first + q) * n;
-            for (Index f = 0; f < n; f += n_lanes) {
+            for (Index f = 0; f < n; f += at_once) {
                 Vector value{}, derivative{};
                 for (std::size_t k = 0; k < weight.size(); ++k) {
                     const Vector v = load(rows[q] + static_cast<Index>(k) * n + f);

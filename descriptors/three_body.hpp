@@ -29,8 +29,8 @@ enum class Compression {
 /// as absent everywhere.   Source: method.md section 1; [D22] Darby, Kermode, Csányi (2022).
 class ThreeBody {
  public:
-    /// Scratch for one environment at a time, in double or single precision. Grows, never shrinks. Functions of one l
-    /// and channel take whole lanes, the rest of them zero.
+    /// Scratch for one environment at a time, in double or single precision. Grows, never shrinks. Rows of functions
+    /// of one l and channel are padded with zeros.
     template <class Real>
     struct BasicWorkspace {
         std::vector<Eigen::Index> neighbor;       ///< index in the environment of each neighbour within R, by channel
@@ -38,9 +38,9 @@ class ThreeBody {
         std::vector<double> r;                    ///< distance of each [Å]
         std::array<AlignedVector<Real>, 3> unit;  ///< r̂ of each: x, y, z; with room for lanes from the last one on
         AlignedVector<Real> h, dh;                ///< h_nl and slopes [1/Å], basis().padded_size() per neighbour
-        std::vector<Lanes<Real>> y, dy;           ///< Y_lm of eight neighbours, and gradients, x, y, z for each lm
-        // of eight neighbours, by function: h_nl and slopes; dE/dc summed over n with each; self weights with h
-        std::vector<Lanes<Real>> h_by_n, dh_by_n, radial, tangential, with_self;
+        // Of as many neighbours as there are lanes: Y_lm, and gradients, x, y, z for each lm; by function h_nl and
+        // slopes; dE/dc summed over n with each of them; self weights with h.
+        AlignedVector<Real> y, dy, h_by_n, dh_by_n, radial, tangential, with_self;
         AlignedVector<Real> c_all;     ///< element compression: Σ_J c_nlm^J, for each l, each m, all n
         AlignedVector<Real> packed;    ///< all components, before some are chosen
         AlignedVector<Real> self;      ///< Σ_j h_nl h_n'l for each l, channel, n, all n'
@@ -92,7 +92,7 @@ class ThreeBody {
     /// W of one l from the part of g that belongs to it; returns the end of that part.
     template <class Real>
     const Real* symmetric_weights(int l, const Real* g, Real* W) const;
-    /// dE/dr of up to eight neighbours of one channel, from the k-th on.
+    /// dE/dr of neighbours of one channel, from the k-th on: as many as there are lanes, or fewer.
     template <class Real>
     std::array<Lanes<Real>, 3> pair_gradients(BasicWorkspace<Real>& work, Eigen::Index channel, Eigen::Index k,
                                               Eigen::Index n_here) const;
@@ -102,7 +102,7 @@ class ThreeBody {
     [[nodiscard]] Eigen::Index channels_times(int l) const { return n_channels_ * basis_.count(l); }
     [[nodiscard]] Eigen::Index row_size(int l) const { return n_channels_ * basis_.width(l); }  ///< of c, for each m
     /// What is read in lanes of rows of c beyond the last one.
-    [[nodiscard]] Eigen::Index slack() const { return n_lanes * row_size(0); }
+    [[nodiscard]] Eigen::Index slack() const { return padding * row_size(0); }
     [[nodiscard]] Eigen::Index c_offset(int l) const { return c_offset_[static_cast<std::size_t>(l)]; }
     [[nodiscard]] Eigen::Index gradient_offset(int l) const { return gradient_offset_[static_cast<std::size_t>(l)]; }
     [[nodiscard]] Eigen::Index c_all_offset(int l) const { return c_all_offset_[static_cast<std::size_t>(l)]; }

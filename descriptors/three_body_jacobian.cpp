@@ -18,17 +18,18 @@ void ThreeBody::jacobian(const Environment& environment, Workspace& work, const 
     reserve(work.h, n_inside * stride);
     reserve(work.dh, n_inside * stride);
     basis_.evaluate(work.r, work.h.data(), work.dh.data());
-    reserve(work.y, n_lm);
-    reserve(work.dy, 3 * n_lm);
+    constexpr Index at_once = n_lanes<double>;
+    reserve(work.y, at_once * n_lm);
+    reserve(work.dy, at_once * 3 * n_lm);
     for (std::size_t k = 0; k < work.neighbor.size(); ++k) {
         const Index j = work.neighbor[k], row = static_cast<Index>(k);
         const int channel = environment.channels[static_cast<std::size_t>(j)];
         const double r = environment.distances[static_cast<std::size_t>(j)];
         const Eigen::Vector3d unit = environment.vectors.col(j) / r;
-        const Index lane = row % n_lanes;
+        const Index lane = row % at_once;
         if (lane == 0) {
-            const auto eight = [&](std::size_t x) { return load(work.unit[x].data() + row); };
-            harmonics_.evaluate(eight(0), eight(1), eight(2), work.y.data(), work.dy.data());
+            const auto some = [&](std::size_t x) { return load(work.unit[x].data() + row); };
+            harmonics_.evaluate(some(0), some(1), some(2), as_lanes(work.y), as_lanes(work.dy));
         }
         Index first = 0;
         for (int l = 0; l <= basis_.l_max(); ++l) {
@@ -37,18 +38,18 @@ void ThreeBody::jacobian(const Environment& environment, Workspace& work, const 
             const double* h = work.h.data() + row * stride + basis_.place(l);
             const double* dh = work.dh.data() + row * stride + basis_.place(l);
             const double* c_l = c.data() + c_offset(l);
-            const double* c_all = work.c_all.data() + c_all_offset(l);
+            const double* c_all = full ? nullptr : work.c_all.data() + c_all_offset(l);
             // One projection of every a and, compressed, one more of the sums over channels.
             const Index width = full ? all : all + n;
             reset(work.projected, 4 * width);
             double* projected = work.projected.data();
             for (Index m = 0; m < n_m; ++m) {
-                const auto lm = static_cast<std::size_t>(l * l + m);
-                const Eigen::Vector3d gradient(work.dy[3 * lm][lane], work.dy[3 * lm + 1][lane],
-                                               work.dy[3 * lm + 2][lane]);
+                const double* y = work.y.data() + (l * l + m) * at_once + lane;
+                const double* dy = work.dy.data() + 3 * (l * l + m) * at_once + lane;
+                const Eigen::Vector3d gradient(dy[0], dy[at_once], dy[2 * at_once]);
                 const Eigen::Vector3d tangential = (gradient - unit * unit.dot(gradient)) / r;
                 for (Index x = 0; x < 4; ++x) {
-                    const double factor = x == 0 ? work.y[lm][lane] : tangential[x - 1];
+                    const double factor = x == 0 ? *y : tangential[x - 1];
                     for (Index own = 0; own < n_channels_; ++own)
                         add_scaled(projected + x * width + own * n, factor,
                                    c_l + m * row_size(l) + own * basis_.width(l), n);

@@ -41,6 +41,7 @@ template <class Real>
 void TwoBody::value(const Environment& environment, BasicWorkspace<Real>& work,
                     std::type_identity_t<Eigen::Ref<Eigen::VectorX<Real>>> x) const {
     select(environment, work);
+    constexpr auto at_once = static_cast<std::size_t>(n_lanes<Real>);
     const auto width = static_cast<std::size_t>(stride());
     if (work.h.size() < work.r.size() * width) work.h.resize(work.r.size() * width);
     basis_.values(work.r, work.h.data());
@@ -48,7 +49,7 @@ void TwoBody::value(const Environment& environment, BasicWorkspace<Real>& work,
     for (std::size_t k = 0; k < work.neighbor.size(); ++k) {
         const auto j = static_cast<std::size_t>(work.neighbor[k]);
         Real* sums = work.sums.data() + static_cast<std::size_t>(environment.channels[j]) * width;
-        for (std::size_t n = 0; n < width; n += n_lanes)
+        for (std::size_t n = 0; n < width; n += at_once)
             store(sums + n, load(sums + n) + load(work.h.data() + k * width + n));
     }
     for (Index channel = 0; channel < n_channels_; ++channel)
@@ -63,7 +64,7 @@ void TwoBody::slopes(const Environment& environment, BasicWorkspace<Real>& work)
     const auto size = work.r.size() * static_cast<std::size_t>(stride());
     if (work.dh.size() < size) work.dh.resize(size);
     basis_.slopes(work.r, work.dh.data());
-    for (std::size_t n = 0; n < size; n += n_lanes)
+    for (std::size_t n = 0; n < size; n += n_lanes<Real>)
         store(work.dh.data() + n, static_cast<Real>(y00) * load(work.dh.data() + n));
 }
 
@@ -80,7 +81,7 @@ void TwoBody::adjoint(const Environment& environment, BasicWorkspace<Real>& work
         const Real* dh = work.dh.data() + static_cast<Index>(k) * stride();
         const Real* g_channel = work.sums.data() + environment.channels[static_cast<std::size_t>(j)] * stride();
         Lanes<Real> slope{};
-        for (Index n = 0; n < stride(); n += n_lanes) slope += load(g_channel + n) * load(dh + n);
+        for (Index n = 0; n < stride(); n += n_lanes<Real>) slope += load(g_channel + n) * load(dh + n);
         const double* vector = environment.vectors.data() + 3 * j;
         const double scale = static_cast<double>(sum<Real>(slope)) / work.r[k];
         for (Index x = 0; x < 3; ++x) pairs(x, j) += static_cast<Real>(scale * vector[x]);

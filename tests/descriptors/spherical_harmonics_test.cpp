@@ -82,11 +82,11 @@ TYPED_TEST_SUITE(LanesOfHarmonics, BothPrecisions);
 TYPED_TEST(LanesOfHarmonics, EqualOneByOne) {
     using Lanes = descriptors::Lanes<TypeParam>;
     const SphericalHarmonics harmonics(7);
-    const auto points = mlff::testing::random_environment(descriptors::n_lanes, 1, 1.0, 1.0, 5);
+    const auto points = mlff::testing::random_environment(descriptors::n_lanes<TypeParam>, 1, 1.0, 1.0, 5);
     const auto n = static_cast<std::size_t>(harmonics.size());
     Lanes x, y, z;
-    for (Eigen::Index q = 0; q < descriptors::n_lanes; ++q) {
-        const auto u = points.vectors.col(q).normalized().cast<TypeParam>().eval();
+    for (Eigen::Index q = 0; q < descriptors::n_lanes<TypeParam>; ++q) {
+        const auto u = points.vectors.col(q).normalized().template cast<TypeParam>().eval();
         x[q] = u[0];
         y[q] = u[1];
         z[q] = u[2];
@@ -95,7 +95,7 @@ TYPED_TEST(LanesOfHarmonics, EqualOneByOne) {
     harmonics.evaluate(x, y, z, value.data(), gradient.data());
     harmonics.evaluate(x, y, z, only_value.data());
     const double tolerance = 20.0 * static_cast<double>(std::numeric_limits<TypeParam>::epsilon());
-    for (Eigen::Index q = 0; q < descriptors::n_lanes; ++q) {
+    for (Eigen::Index q = 0; q < descriptors::n_lanes<TypeParam>; ++q) {
         Eigen::VectorXd one(harmonics.size());
         Eigen::Matrix3Xd slope(3, harmonics.size());
         harmonics.evaluate(double{x[q]}, double{y[q]}, double{z[q]}, one.data(), slope.data());
