@@ -8,7 +8,6 @@
 #include "libmlff/atoms/errors.hpp"
 #include "libmlff/learning/learning_log.hpp"
 #include "libmlff/model/version.hpp"
-#include "libmlff/regression/fit_data.hpp"
 
 namespace mlff::app {
 
@@ -49,13 +48,7 @@ void train(const std::string& config_path, const Console& console, Communicator&
     Calculator& reference = *settings.reference.calculator;
     md::State initial = load_state(settings.structure, settings.dynamics.given_velocities);
     auto initial_data = load_data(settings.learning.initial_data, {});
-    std::vector<int> species = species_present(initial.structure);
-    if (!initial_data.empty()) {
-        const std::vector<int> earlier = species_of(initial_data);
-        std::vector<int> all;
-        std::set_union(species.begin(), species.end(), earlier.begin(), earlier.end(), std::back_inserter(all));
-        species = std::move(all);
-    }
+    const std::vector<int> species = species_with(species_present(initial.structure), initial_data);
 
     require_known(initial.structure, reference, settings.structure.path);
 
@@ -69,7 +62,7 @@ void train(const std::string& config_path, const Console& console, Communicator&
     const std::string record =
         reference_of_record(settings.reference, directory, n_entries > 0, settings.learning.initial_data);
     settings.resolved = reference_line(record) + settings.resolved;
-    require_same_settings(settings.output, settings.resolved, settings.may_change());
+    require_own_results(settings.output, settings.resolved, settings.may_change());
     directory.write_settings(settings.resolved);
     if (journal.dropped_bytes() > 0)
         console.warn(fmt::format("the last entry of the journal was unfinished and is dropped ({} bytes)",

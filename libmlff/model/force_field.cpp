@@ -10,6 +10,7 @@
 #include <stdexcept>
 
 #include "bayes/kernel.hpp"
+#include "bayes/thread_failure.hpp"
 #include "libmlff/atoms/elements.hpp"
 #include "libmlff/atoms/errors.hpp"
 #include "libmlff/io/model_file.hpp"
@@ -238,14 +239,18 @@ ForceField ForceField::with_posterior_factor(Eigen::MatrixXd factor) const {
 Eigen::MatrixXd compute_features(const descriptors::Descriptor& descriptor, const Environments& environments,
                                  std::span<const Index> atoms) {
     Eigen::MatrixXd features(descriptor.size(), static_cast<Index>(atoms.size()));
+    ThreadFailure failure;
 #pragma omp parallel
     {
         descriptors::Descriptor::Workspace work;
         Environments::Pairs pairs;
 #pragma omp for schedule(static)
         for (std::size_t k = 0; k < atoms.size(); ++k)
-            descriptor.value(environments.environment(atoms[k], pairs), work, features.col(static_cast<Index>(k)));
+            failure.collect([&] {
+                descriptor.value(environments.environment(atoms[k], pairs), work, features.col(static_cast<Index>(k)));
+            });
     }
+    failure.rethrow();
     return features;
 }
 

@@ -20,26 +20,29 @@ struct ColumnUpdate {
 
 /// Labelled structures of one rank with their design rows, kept so that a change of the references costs only what is
 /// new: rows of new structures, and new columns of the others. Those of forces, nearly all there are, are kept in
-/// factorised form, which follows as structures and references come and go.
+/// factorised form, which follows as structures and references come and go; they are times the root of the weight of
+/// their structure. Neighbours are searched for structure by structure and forgotten.
 class TrainingRows {
  public:
     TrainingRows(std::shared_ptr<const descriptors::Descriptor> descriptor, int kernel_power, std::vector<int> species);
 
-    /// @throws InputError for surroundings that cannot be described; nothing is changed then (on this rank)
+    /// @throws InputError for local environments that cannot be described. After any exception the rows are unusable.
     void update(const ColumnUpdate& columns, std::vector<LabeledStructure> added);
 
     /// All rows, worked into triangular factors.
     [[nodiscard]] RegressionData factors() const;
 
-    /// Of the forces that weights predict, per channel: sum of squared errors, and number of components.
+    /// Of the forces that weights predict, per channel: sum of squared errors, and number of components, both times the
+    /// weights of the structures.
     [[nodiscard]] Eigen::Matrix2Xd force_errors(const Eigen::VectorXd& weights) const;
 
     [[nodiscard]] std::size_t bytes() const;  ///< held by the design rows, factorised or not
 
  private:
     void keep_columns(const ColumnUpdate& columns);
-    void add_columns(const ColumnUpdate& columns, const std::vector<Environments>& environments);
-    void add_rows(const std::vector<LocalReferences>& references, const std::vector<Environments>& environments);
+    void add_columns(const ColumnUpdate& columns);
+    void add_rows(const std::vector<LocalReferences>& references);
+    [[nodiscard]] DesignRows rows_of(const Structure& structure, const std::vector<LocalReferences>& references) const;
 
     std::shared_ptr<const descriptors::Descriptor> descriptor_;
     int kernel_power_;
@@ -57,8 +60,7 @@ class SharedTrainingRows {
     /// @param world  null: one rank. Must outlive this
     SharedTrainingRows(std::shared_ptr<const descriptors::Descriptor> descriptor, int kernel_power,
                        std::vector<int> species, Communicator* world);
-    /// @throws std::logic_error if there are other ranks: what they hold cannot be copied
-    SharedTrainingRows(const SharedTrainingRows& other);
+    SharedTrainingRows(const SharedTrainingRows&) = delete;
     SharedTrainingRows& operator=(const SharedTrainingRows&) = delete;
     ~SharedTrainingRows();
 
