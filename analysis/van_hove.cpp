@@ -1,6 +1,7 @@
 #include "analysis/van_hove.hpp"
 
 #include <fmt/format.h>
+#include <omp.h>
 
 #include <algorithm>
 #include <cmath>
@@ -92,6 +93,9 @@ VanHoveResult VanHoveFunctions::result() const {
         counts_a.emplace_back(Eigen::ArrayXXd::Zero(n_bins * n_lags, static_cast<Eigen::Index>(a.size())));
         counts_b.emplace_back(Eigen::ArrayXXd::Zero(n_bins * n_lags, static_cast<Eigen::Index>(b.size())));
     }
+    // Of each thread; made here, as an allocation that fails in the region would end the program.
+    std::vector<Matrix3X> scratch(static_cast<std::size_t>(omp_get_max_threads()),
+                                  Matrix3X(3, history_[0].path.cols()));
     double density_factor = 0.0;
     long n_densities = 0;
     for (std::size_t origin = 0; origin < n_origins; origin += step) {
@@ -102,7 +106,8 @@ VanHoveResult VanHoveFunctions::result() const {
 #pragma omp parallel for schedule(dynamic)
         for (Eigen::Index l = 0; l < n_lags; ++l) {
             const Moment& to = history_[origin + lags[static_cast<std::size_t>(l)]];
-            const Matrix3X moved = to.path - from.path;
+            Matrix3X& moved = scratch[static_cast<std::size_t>(omp_get_thread_num())];
+            moved = to.path - from.path;
             for (std::size_t s = 0; s < members_.members.size() && l > 0; ++s) {
                 const auto& atoms = members_.members[s];
                 for (std::size_t k = 0; k < atoms.size(); ++k) {

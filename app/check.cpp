@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "app/rehearsal.hpp"
+#include "app/training.hpp"
 #include "app/verb_settings.hpp"
 #include "app/verbs.hpp"
 #include "libmlff/atoms/errors.hpp"
@@ -157,6 +158,7 @@ void check_train(const CheckArguments& arguments, const Console& console) {
     if (!settings.learning.initial_data.empty())
         console.info(fmt::format("{}: {} structures to start from", fmt::join(settings.learning.initial_data, ", "),
                                  load_data(settings.learning.initial_data, {}).size()));
+    require_own_results(settings.output, settings.resolved, settings.may_change());
     check_output(settings.output, settings.resolved, settings.may_change(), settings.inputs(initial),
                  settings.dynamics.steps, console);
     // The trajectory is the same whoever computes the forces.
@@ -180,6 +182,7 @@ void check_select(const CheckArguments& arguments, const Console& console) {
             throw InputError(item.origin + ": no energy or forces; select needs both for every structure");
     console.info(format(summarise(data)));
     require_writable_directory(settings.output);
+    require_own_results(settings.output, settings.resolved, SelectSettings::may_change());
     const auto& largest = *std::max_element(
         data.begin(), data.end(), [](const auto& a, const auto& b) { return a.structure.size() < b.structure.size(); });
     console.result(fmt::format("forecast for {}, {} structures, the largest of {} atoms, {}", workers(1), data.size(),

@@ -297,12 +297,11 @@ void fit(const std::string& config_path, const Console& console, Communicator& w
     options.force_field.descriptor = resolve_components(training, species_of(training), options.force_field);
     FitForecast forecast = forecast_fit(training, validation, options);
     const FitForecast if_spread = forecast_distributed(training, options, world.size());
-    const bool spread =
-        settings.solver == Solver::scalapack ||
-        (settings.solver == Solver::automatic && world.size() > 1 && !found && DistributedFactor::available() &&
-         !settings.choose_weight &&
-         (forecast.n_references > most_references ||
-          (forecast.reduced && if_spread.n_references > forecast.n_references)));
+    const bool spread = settings.solver == Solver::scalapack ||
+                        (settings.solver == Solver::automatic && world.size() > 1 && !found &&
+                         DistributedFactor::available() && !settings.choose_weight &&
+                         (forecast.n_references > most_references ||
+                          (forecast.reduced && if_spread.n_references > forecast.n_references)));
     if (spread) {
         forecast = if_spread;
         console.info(

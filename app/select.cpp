@@ -61,7 +61,9 @@ void select(const std::string& config_path, const Console& console, Communicator
     catch_interrupts();
     const SelectSettings settings = read_select_settings(config_path);
     const auto data = load_data(settings.data, settings.keys);
+    auto initial_data = load_data(settings.learning.initial_data, {});
     RunDirectory directory(settings.output);
+    require_own_results(settings.output, settings.resolved, SelectSettings::may_change());
     directory.write_settings(settings.resolved);
     DataReference reference(fmt::format("labels of {}", fmt::join(settings.data, ", ")));
     console.info(fmt::format("mlff {} select: {} structures", version, data.size()));
@@ -79,11 +81,11 @@ void select(const std::string& config_path, const Console& console, Communicator
         log.write(learning_log_lines(event, learner_view->training_set().species()));
     };
     DistributedExecutor executor(world);
-    Learner learner(reference, settings.learning.options, species_of(data),
+    Learner learner(reference, settings.learning.options, species_with(species_of(data), initial_data),
                     {.version = version, .reference = reference.description(), .settings = settings.resolved}, nullptr,
                     {}, observe, executor);
     learner_view = &learner;
-    if (!settings.learning.initial_data.empty()) learner.begin_with(load_data(settings.learning.initial_data, {}));
+    if (!initial_data.empty()) learner.begin_with(std::move(initial_data));
     for (const auto& item : data) {
         reference.show(item);
         (void)learner.evaluate(item.structure);

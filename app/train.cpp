@@ -10,7 +10,6 @@
 #include "libmlff/learning/learning_log.hpp"
 #include "libmlff/model/version.hpp"
 #include "libmlff/parallel/distributed_executor.hpp"
-#include "libmlff/regression/fit_data.hpp"
 
 namespace mlff::app {
 
@@ -60,13 +59,7 @@ void train(const std::string& config_path, const Console& console, Communicator&
     Calculator& reference = *settings.reference.calculator;
     md::State initial = load_state(settings.structure, settings.dynamics.given_velocities);
     auto initial_data = load_data(settings.learning.initial_data, {});
-    std::vector<int> species = species_present(initial.structure);
-    if (!initial_data.empty()) {
-        const std::vector<int> earlier = species_of(initial_data);
-        std::vector<int> all;
-        std::set_union(species.begin(), species.end(), earlier.begin(), earlier.end(), std::back_inserter(all));
-        species = std::move(all);
-    }
+    const std::vector<int> species = species_with(species_present(initial.structure), initial_data);
 
     require_known(initial.structure, reference, settings.structure.path);
 
@@ -76,7 +69,7 @@ void train(const std::string& config_path, const Console& console, Communicator&
     const std::string record =
         reference_of_record(settings.reference, directory, n_entries > 0, settings.learning.initial_data);
     settings.resolved = reference_line(record) + settings.resolved;
-    require_same_settings(settings.output, settings.resolved, settings.may_change());
+    require_own_results(settings.output, settings.resolved, settings.may_change());
     const RunInputs inputs = settings.inputs(initial);
     for (const auto& entry : journal.entries())
         require_same_inputs(entry.structure.origin, Checkpoint::decode(entry.caller), inputs);

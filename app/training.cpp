@@ -2,11 +2,15 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <filesystem>
+#include <iterator>
 #include <nlohmann/json.hpp>
 
 #include "libmlff/atoms/elements.hpp"
 #include "libmlff/io/extxyz.hpp"
 #include "libmlff/io/model_file.hpp"
+#include "libmlff/regression/fit_data.hpp"
 
 namespace mlff::app {
 namespace {
@@ -47,6 +51,27 @@ void write_results(const RunDirectory& directory, const Learner& learner, const 
     }
     write_extxyz(directory.file("training.xyz"), frames);
     if (learner.model()) write_model(directory.file("model.h5"), *learner.model());
+}
+
+void require_own_results(const std::string& output, const std::string& resolved,
+                         const std::vector<std::string>& may_change) {
+    require_same_settings(output, resolved, may_change);
+    const auto stands_there = [&](const char* name) { return std::filesystem::exists(output + "/" + name); };
+    for (const char* own : {"settings.yaml", "journal", "checkpoint"})
+        if (stands_there(own)) return;
+    for (const char* result : {"model.h5", "training.xyz", "status.json", "log"})
+        if (stands_there(result))
+            throw InputError(
+                fmt::format("{}/{}: it would be overwritten, and there is no settings.yaml to say that it is "
+                            "of the same run; choose another output",
+                            output, result));
+}
+
+std::vector<int> species_with(const std::vector<int>& species, const std::vector<LabeledStructure>& initial_data) {
+    const std::vector<int> earlier = species_of(initial_data);
+    std::vector<int> all;
+    std::set_union(species.begin(), species.end(), earlier.begin(), earlier.end(), std::back_inserter(all));
+    return all;
 }
 
 std::string summary(const Learner& learner, long evaluations) {

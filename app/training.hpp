@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "app/console.hpp"
 #include "app/run_directory.hpp"
@@ -24,6 +25,17 @@ void write_status(const RunDirectory& directory, const Learner& learner, const P
 /// Writes model.h5 and training.xyz, atomically.
 /// @param reference  what labelled the structures; kept with each of them. "" where the labels are not ours
 void write_results(const RunDirectory& directory, const Learner& learner, const std::string& reference = {});
+
+/// For the directory of a training or selection: what stands there is of one with the same settings, or nothing that
+/// the new one would overwrite. Changes nothing.
+/// @param may_change  as in require_same_settings
+/// @throws InputError naming the setting that differs, or the file
+void require_own_results(const std::string& output, const std::string& resolved,
+                         const std::vector<std::string>& may_change);
+
+/// Species of a training that begins with earlier data, ascending.
+[[nodiscard]] std::vector<int> species_with(const std::vector<int>& species,
+                                            const std::vector<LabeledStructure>& initial_data);
 
 /// Lines that say how it ended, for people. `evaluations` counts step 0 as well.
 [[nodiscard]] std::string summary(const Learner& learner, long evaluations);

@@ -58,6 +58,8 @@ struct SelectSettings {
     ExtxyzKeys keys;
     LearningSettings learning;
     std::string resolved;
+
+    [[nodiscard]] static std::vector<std::string> may_change() { return {"memory"}; }  ///< when it is repeated
 };
 [[nodiscard]] SelectSettings read_select_settings(const std::string& path);
 

@@ -21,9 +21,10 @@ constexpr Index pivot_block = 64;       // eliminated at once: the matrix produc
 
 enum class Tie { first, last };
 
-// Index of the largest value; among those equal to rounding, the first or the last.
+// Index of the largest value; among those equal to rounding, the first or the last. Where none is positive any will do.
 Index pivot_of(const Eigen::VectorXd& residual, Tie tie) {
-    const double enough = residual.maxCoeff() * (1.0 - equally_good);
+    const double largest = residual.maxCoeff();
+    const double enough = largest > 0.0 ? largest * (1.0 - equally_good) : largest;
     Index pivot = tie == Tie::first ? 0 : residual.size() - 1;
     while (residual[pivot] < enough) pivot += tie == Tie::first ? 1 : -1;
     return pivot;

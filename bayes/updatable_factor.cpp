@@ -7,6 +7,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "bayes/thread_failure.hpp"
 #include "bayes/triangular_factor.hpp"
 
 namespace mlff::bayes {
@@ -100,17 +101,20 @@ void UpdatableFactor::add_columns(std::vector<MatrixXd> columns) {
     const Index n_pieces = (n_new + piece_width - 1) / piece_width;
     std::vector<MatrixXd> bottoms(groups.size());
     for (std::size_t g = 0; g < groups.size(); ++g) bottoms[g].resize(e_[g].size(), n_new);
+    ThreadFailure failure;
 #pragma omp parallel for schedule(static, 1)
-    for (Index p = 0; p < n_pieces; ++p) {
-        const Index first = p * piece_width, count = std::min(piece_width, n_new - first);
-        std::vector<MatrixXd> piece(groups.size());
-        for (std::size_t g = 0; g < groups.size(); ++g) {
-            piece[g] = MatrixXd::Zero(e_[g].size(), count);
-            if (is_rows_[g]) piece[g] = groups[g].middleCols(first, count);
-        }
-        top.middleCols(first, count) = transform(piece);
-        for (std::size_t g = 0; g < groups.size(); ++g) bottoms[g].middleCols(first, count) = piece[g];
-    }
+    for (Index p = 0; p < n_pieces; ++p)
+        failure.collect([&] {
+            const Index first = p * piece_width, count = std::min(piece_width, n_new - first);
+            std::vector<MatrixXd> piece(groups.size());
+            for (std::size_t g = 0; g < groups.size(); ++g) {
+                piece[g] = MatrixXd::Zero(e_[g].size(), count);
+                if (is_rows_[g]) piece[g] = groups[g].middleCols(first, count);
+            }
+            top.middleCols(first, count) = transform(piece);
+            for (std::size_t g = 0; g < groups.size(); ++g) bottoms[g].middleCols(first, count) = piece[g];
+        });
+    failure.rethrow();
     groups.clear();
 
     R_.conservativeResize(n_old + n_new, n_old + n_new);

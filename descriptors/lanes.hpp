@@ -61,7 +61,7 @@ struct ScalarOf {
     using type = std::remove_cvref_t<decltype(std::declval<Vector&>()[0])>;
 };
 template <class Real>
-    requires std::is_arithmetic_v<Real>
+requires std::is_arithmetic_v<Real>
 struct ScalarOf<Real> {
     using type = Real;
 };

@@ -43,7 +43,8 @@ class RadialBasis {
     [[nodiscard]] Eigen::Index count(int l) const { return offset(l + 1) - offset(l); }  ///< functions of this l
     [[nodiscard]] Eigen::Index offset(int l) const { return offset_[static_cast<std::size_t>(l)]; }
 
-    /// In the outputs of `evaluate` the functions of each l are padded: width(l) places from place(l) on, the rest zero.
+    /// In the outputs of `evaluate` the functions of each l are padded: width(l) places from place(l) on, the rest
+    /// zero.
     [[nodiscard]] Eigen::Index width(int l) const { return padded(count(l)); }
     [[nodiscard]] Eigen::Index place(int l) const { return place_[static_cast<std::size_t>(l)]; }
     [[nodiscard]] Eigen::Index padded_size() const { return place_.back(); }  ///< Σ_l width(l)

@@ -70,4 +70,11 @@ const std::string& element_symbol(int z) { return entry(z).symbol; }
 
 double atomic_mass(int z) { return entry(z).mass; }
 
+std::size_t channel_of(const std::vector<int>& species, int z) {
+    const auto found = std::find(species.begin(), species.end(), z);
+    if (found == species.end())
+        throw std::invalid_argument(element_symbol(z) + " is not among the species of the model");
+    return static_cast<std::size_t>(found - species.begin());
+}
+
 }  // namespace mlff

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace mlff {
 
@@ -17,5 +19,9 @@ namespace mlff {
 
 /// Standard atomic weight [amu] (IUPAC 2021, abridged; the longest-lived isotope where there is none).
 [[nodiscard]] double atomic_mass(int z);
+
+/// Place of element z among the species of a model.
+/// @throws std::invalid_argument naming it if it is not there
+[[nodiscard]] std::size_t channel_of(const std::vector<int>& species, int z);
 
 }  // namespace mlff

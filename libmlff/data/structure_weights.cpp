@@ -3,11 +3,17 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <cmath>
 #include <set>
 #include <stdexcept>
 
 namespace mlff {
+namespace {
+
+constexpr double least_validation_atoms = 1000.0;
+
+}  // namespace
 
 std::vector<double> kind_sizes(const std::vector<LabeledStructure>& data) {
     std::map<std::map<int, long>, double> sizes;
@@ -25,26 +31,49 @@ std::vector<double> kind_sizes(const std::vector<LabeledStructure>& data) {
 }
 
 std::vector<LabeledStructure> sample_structures(const std::vector<LabeledStructure>& data, double one_in) {
+    const auto n = static_cast<double>(data.size());
+    one_in = std::min(one_in, n);  // one structure at least
     std::vector<double> chances = kind_sizes(data);
     for (double& chance : chances) chance = 1.0 / std::sqrt(chance);
-    const double wanted = static_cast<double>(data.size()) / one_in;
     double factor = 1.0;
     for (int repeat = 0; repeat < 50; ++repeat) {  // until the chances, none above 1, add up
         double sum = 0.0;
         for (const double chance : chances) sum += std::min(1.0, factor * chance);
-        factor *= wanted / sum;
+        factor *= n / one_in / sum;
     }
-    std::vector<LabeledStructure> sample;
+    std::vector<bool> drawn(data.size());
+    std::set<int> present;
     double due = 0.5;
     for (std::size_t k = 0; k < data.size(); ++k) {
-        const double chance = std::min(1.0, factor * chances[k]);
-        due += chance;
-        if (due < 1.0) continue;
+        chances[k] = std::min(1.0, factor * chances[k]);
+        due += chances[k];
+        drawn[k] = due >= 1.0;
+        if (!drawn[k]) continue;
         due -= 1.0;
+        present.insert(data[k].structure.species.begin(), data[k].structure.species.end());
+    }
+    std::vector<LabeledStructure> sample;
+    for (std::size_t k = 0; k < data.size(); ++k) {
+        const auto& species = data[k].structure.species;
+        if (!drawn[k]) {
+            if (std::all_of(species.begin(), species.end(), [&](int z) { return present.contains(z); })) continue;
+            present.insert(species.begin(), species.end());
+            chances[k] = 1.0;
+        }
         sample.push_back(data[k]);
-        sample.back().weight /= one_in * chance;
+        sample.back().weight /= one_in * chances[k];
     }
     return sample;
+}
+
+DataSample sample_data(const std::vector<LabeledStructure>& training, const std::vector<LabeledStructure>& validation,
+                       double one_in) {
+    if (validation.empty())
+        return {sample_structures(training, std::clamp(0.5 * static_cast<double>(training.size()), 1.0, one_in)), {}};
+    double n_atoms = 0.0;
+    for (const auto& item : validation) n_atoms += static_cast<double>(item.structure.size());
+    return {sample_structures(training, one_in),
+            sample_structures(validation, std::clamp(n_atoms / least_validation_atoms, 1.0, one_in))};
 }
 
 void weigh_structures(std::vector<LabeledStructure>& data, double balance,

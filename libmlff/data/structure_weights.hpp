@@ -11,10 +11,23 @@ namespace mlff {
 /// Of each structure, how many in `data` are of its kind: of the same composition and number of atoms, itself included.
 [[nodiscard]] std::vector<double> kind_sizes(const std::vector<LabeledStructure>& data);
 
-/// One in so many structures, all over the data; of rare kinds more: n of a kind have a chance like n^(−1/2) each, so
-/// that the few rarely lack one. Their weights make up for it: errors of the sample are estimates of those of all.
+/// One in `one_in` structures, all over the data; of rare kinds more: n of a kind have a chance like n^(−1/2) each, so
+/// that the few rarely lack one. Every species of the data is in the sample: the first structure with one that the draw
+/// missed is added. Weights make up for the chances: errors of the sample are estimates of those of all.
 /// @param one_in  ≥ 1
+/// @returns at least one structure if there are any
 [[nodiscard]] std::vector<LabeledStructure> sample_structures(const std::vector<LabeledStructure>& data, double one_in);
+
+/// Training and validation data to try settings on.
+struct DataSample {
+    std::vector<LabeledStructure> training, validation;
+};
+/// One in `one_in` structures of both. Validation data are thinned less where few would be left: 1000 atoms stay, or
+/// all if there are fewer. Without validation data at least two structures stay, so that each can be predicted by a fit
+/// to the others. The species of either sample are those of all its data.
+/// @param one_in  ≥ 1
+[[nodiscard]] DataSample sample_data(const std::vector<LabeledStructure>& training,
+                                     const std::vector<LabeledStructure>& validation, double one_in);
 
 /// Sets the weights of the structures of a fit, of mean 1:
 ///

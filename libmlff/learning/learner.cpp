@@ -138,7 +138,12 @@ void Learner::begin_with(std::vector<LabeledStructure> structures) {
     }
     LearningEvent event;
     event.step = step_;
-    learn(event);
+    try {
+        learn(event);
+    } catch (...) {
+        candidates_.clear();
+        throw;
+    }
     if (observer_) observer_(event);
 }
 
@@ -171,23 +176,33 @@ void Learner::record_error(const Evaluation& prediction, const Evaluation& truth
 
 Evaluation Learner::evaluate(const Structure& structure, const Request& request) {
     step_state_ = state();
+    const std::size_t n_candidates = candidates_.size();
+    const bool again = answer_ && answer_->step == step_ + 1 && same_atoms(answer_->structure.structure, structure);
+    if (!again) answer_.reset();
+    std::optional<Evaluation> prediction;
+    LearningEvent event;
+    Evaluation result;
     try {
-        return take_step(structure, request);
+        result = take_step(structure, request, prediction, event);
     } catch (...) {
-        restore(step_state_);  // the step may be tried again
+        candidates_.erase(candidates_.begin() + static_cast<std::ptrdiff_t>(n_candidates), candidates_.end());
+        restore(step_state_);
         throw;
     }
+    if (answer_) event.truth = &result;
+    answer_.reset();
+    if (observer_) observer_(event);
+    return result;
 }
 
-Evaluation Learner::take_step(const Structure& structure, const Request& request) {
+Evaluation Learner::take_step(const Structure& structure, const Request& request, std::optional<Evaluation>& prediction,
+                              LearningEvent& event) {
     ++step_;
     ++steps_since_sample_;
-    LearningEvent event;
     event.step = step_;
     event.threshold = threshold_.value();
     event.threshold_state = &threshold_;
 
-    std::optional<Evaluation> prediction;
     Eigen::VectorXd beef;
     Situation situation{.has_model = model_ != nullptr,
                         .beef_max = 0.0,
@@ -212,8 +227,9 @@ Evaluation Learner::take_step(const Structure& structure, const Request& request
     }
 
     // A call that the journal knows is repeated as it was, whatever a last bit may say now.
-    const bool recorded = !known_.empty() && known_.front().step == step_;
-    event.action = recorded ? parse_action(known_.front().action) : decide(situation, options_.decision);
+    const JournalEntry* recorded = answer_ ? &*answer_ : nullptr;
+    if (!recorded && !known_.empty() && known_.front().step == step_) recorded = &known_.front();
+    event.action = recorded ? parse_action(recorded->action) : decide(situation, options_.decision);
     if (model_) event.threshold_moved = threshold_.after_prediction(situation.beef_max);
 
     Evaluation result;
@@ -222,11 +238,10 @@ Evaluation Learner::take_step(const Structure& structure, const Request& request
         if (!request.uncertainty) result.uncertainty.reset();
         if (!request.spilling) result.spilling.resize(0);
     } else {
-        result = call_reference(structure, event.action, event);
+        result = call_reference(structure, event.action);
         if (request.uncertainty) result.uncertainty = Uncertainty{.forces = Matrix3X::Zero(3, structure.size())};
         if (request.spilling)
             result.spilling = prediction ? prediction->spilling : Eigen::VectorXd::Ones(structure.size()).eval();
-        event.truth = &result;
         Candidate candidate{{structure, {result.energy, result.forces, result.stress}, fmt::format("step {}", step_)},
                             {}};
         for (Index i = 0; i < structure.size(); ++i)
@@ -234,34 +249,31 @@ Evaluation Learner::take_step(const Structure& structure, const Request& request
         if (prediction) record_error(*prediction, result);
         candidates_.push_back(std::move(candidate));
         steps_since_sample_ = 0;
-        if (event.action != Action::threshold) {
-            learn(event);
-            if (model_)
-                event.threshold_moved |= threshold_.after_retraining(
-                    model_->evaluate(structure, {.uncertainty = true}).uncertainty->force_norms().maxCoeff());
-        }
+        if (event.action != Action::threshold) learn(event, &structure);
     }
     event.ratio = ratio();
     event.reference_calls = reference_calls_;
     event.since_sample = steps_since_sample_;
     event.n_candidates = static_cast<int>(candidates_.size());
-    if (observer_) observer_(event);
     return result;
 }
 
-Evaluation Learner::call_reference(const Structure& structure, Action action, LearningEvent& event) {
+Evaluation Learner::call_reference(const Structure& structure, Action action) {
     ++reference_calls_;
-    if (!known_.empty() && known_.front().step == event.step) {
-        const JournalEntry entry = std::move(known_.front());
-        known_.pop_front();
-        if (!same_atoms(entry.structure.structure, structure))
+    if (!answer_ && !known_.empty() && known_.front().step == step_) {
+        const auto& [item, step, recorded_action, learner, caller] = known_.front();
+        if (!same_atoms(item.structure, structure))
             throw InputError(
                 fmt::format("the journal holds another structure for step {}: it belongs to another run; "
                             "choose another output directory",
-                            event.step));
-        const Labels& labels = entry.structure.labels;
-        if (!labels.energy || !labels.forces)
-            throw InputError(fmt::format("{}: journal entry without energy or forces", entry.structure.origin));
+                            step));
+        if (!item.labels.energy || !item.labels.forces)
+            throw InputError(fmt::format("{}: journal entry without energy or forces", item.origin));
+        answer_ = std::move(known_.front());
+        known_.pop_front();
+    }
+    if (answer_) {
+        const Labels& labels = answer_->structure.labels;
         return answer_of(labels);
     }
     Evaluation answer = reference_.evaluate(structure);
@@ -269,13 +281,14 @@ Evaluation Learner::call_reference(const Structure& structure, Action action, Le
         throw std::runtime_error(
             fmt::format("step {}: the reference answered with numbers that are not finite; nothing "
                         "was learned from it",
-                        event.step));
-    if (journal_)
-        journal_->append({.structure = {structure, {answer.energy, answer.forces, answer.stress}, {}},
-                          .step = event.step,
-                          .action = name(action),
-                          .learner = step_state_,
-                          .caller = caller_state_ ? caller_state_() : std::string()});
+                        step_));
+    JournalEntry entry{.structure = {structure, {answer.energy, answer.forces, answer.stress}, {}},
+                       .step = step_,
+                       .action = name(action),
+                       .learner = step_state_,
+                       .caller = caller_state_ ? caller_state_() : std::string()};
+    if (journal_) journal_->append(entry);
+    answer_ = std::move(entry);
     answer.atom_energies.resize(0);
     return answer;
 }
@@ -295,20 +308,29 @@ Index Learner::capacity() const {
     return std::clamp<Index>(per_species, std::min<Index>(options_.min_references, most), most);
 }
 
-void Learner::learn(LearningEvent& event) {
+void Learner::learn(LearningEvent& event, const Structure* current) {
     const Index limit = capacity();
-    event.changes = training_set_.learn(std::move(candidates_), options_.selection, limit);
+    std::unique_ptr<ModelCalculator> fitted;
+    Eigen::VectorXd errors;
+    double beef_max = 0.0;
+    event.changes =
+        training_set_.learn(candidates_, options_.selection, limit, [&](const TrainingSet::Changes& changes) {
+            for (const auto& change : changes)
+                if (change.after < options_.min_references) return;
+            fitted = executor_.calculator(training_set_.fit(options_.regression, provenance_));
+            errors = training_set_.force_errors(fitted->force_field().posterior().weights());
+            if (current)
+                beef_max = fitted->evaluate(*current, {.uncertainty = true}).uncertainty->force_norms().maxCoeff();
+        });
     candidates_.clear();
-    bool enough = true;
-    for (const auto& change : event.changes) {
-        enough &= change.after >= options_.min_references;
+    for (const auto& change : event.changes)
         event.at_capacity |= change.after == limit && change.before + change.candidates > limit;
-    }
-    if (!enough) return;
-    model_ = executor_.calculator(training_set_.fit(options_.regression, provenance_));
-    force_errors_ = training_set_.force_errors(model()->posterior().weights());
+    if (!fitted) return;
+    model_ = std::move(fitted);
+    force_errors_ = std::move(errors);
     event.retrained = model();
     event.force_errors = &force_errors_;
+    if (current) event.threshold_moved |= threshold_.after_retraining(beef_max);
 }
 
 void Learner::finish() {

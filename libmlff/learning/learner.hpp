@@ -53,6 +53,10 @@ struct LearningEvent {
 /// On-the-fly learning as a calculator: predicts with the current model, decides (decision.hpp), calls the reference
 /// where it must, and learns. Every reference result is in the journal, on disk, before it is used.
 ///
+/// A step that throws, whatever failed (the reference, the fit, memory), is as if it had not been tried: it may be
+/// tried again, and what the reference has answered by then is not asked for twice. An exception of the observer comes
+/// after the step.
+///
 /// Resuming: `resume` replays the journal through the same code with the recorded answers, so that the model and all
 /// that follows are those of the uninterrupted run, bit for bit at the same thread count.
 class Learner final : public Calculator {
@@ -98,9 +102,14 @@ class Learner final : public Calculator {
     void restore(const std::string& state);
 
  private:
-    Evaluation take_step(const Structure& structure, const Request& request);
-    Evaluation call_reference(const Structure& structure, Action action, LearningEvent& event);
-    void learn(LearningEvent& event);
+    /// The step without the observer.
+    /// @param prediction  of the model; the event points to it
+    Evaluation take_step(const Structure& structure, const Request& request, std::optional<Evaluation>& prediction,
+                         LearningEvent& event);
+    Evaluation call_reference(const Structure& structure, Action action);
+    /// Learns the candidates; or, if that throws, nothing, and they wait on.
+    /// @param current  structure whose largest BEEF with the new model moves the threshold; null: none
+    void learn(LearningEvent& event, const Structure* current = nullptr);
     [[nodiscard]] Eigen::Index capacity() const;
     [[nodiscard]] double ratio() const;
     void record_error(const Evaluation& prediction, const Evaluation& truth);
@@ -123,8 +132,9 @@ class Learner final : public Calculator {
     long reference_calls_ = 0;
     std::deque<std::pair<double, double>> errors_;  ///< (true, predicted) rms force error of the last calls
 
-    std::deque<JournalEntry> known_;  ///< journal entries that are still to be answered from
-    std::string step_state_;          ///< state() at the beginning of the step in progress
+    std::deque<JournalEntry> known_;      ///< journal entries that are still to be answered from
+    std::optional<JournalEntry> answer_;  ///< of the reference in the step in progress, or in one that then failed
+    std::string step_state_;              ///< state() at the beginning of the step in progress
 };
 
 }  // namespace mlff

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <stdexcept>
 
+#include "libmlff/model/environments.hpp"
 #include "libmlff/model/shortest_distances.hpp"
 
 namespace mlff {
@@ -22,7 +24,7 @@ TrainingSet::TrainingSet(std::shared_ptr<const descriptors::Descriptor> descript
       species_(std::move(species)),
       references_(species_.size()),
       distances_(no_distances(species_.size())),
-      rows_(executor.training_rows(descriptor_, kernel_power_, species_)) {
+      executor_(executor) {
     for (auto& set : references_) set.features.resize(descriptor_->size(), 0);
 }
 
@@ -33,16 +35,27 @@ TrainingSet::TrainingSet(const TrainingSet& other)
       structures_(other.structures_),
       references_(other.references_),
       distances_(other.distances_),
-      rows_(other.rows_->clone()) {}
+      executor_(other.executor_),
+      rows_(other.rows_ ? other.rows_->clone() : nullptr) {}
 
-std::vector<TrainingSet::Change> TrainingSet::learn(std::vector<Candidate> candidates, const SelectionOptions& options,
-                                                    Index capacity) {
+TrainingRows& TrainingSet::rows() const {
+    if (!rows_) {
+        auto rows = executor_.training_rows(descriptor_, kernel_power_, species_);
+        rows->update(all_columns(), structures_);
+        rows_ = std::move(rows);
+    }
+    return *rows_;
+}
+
+TrainingSet::Changes TrainingSet::learn(std::vector<Candidate> candidates, const SelectionOptions& options,
+                                        Index capacity, const std::function<void(const Changes&)>& then) {
     std::vector<LabeledStructure> added;
     std::vector<LocalReferences> pool = references_;
+    MatrixXd distances = distances_;
     for (auto& [item, atoms] : candidates) {
         Environments environments(species_, descriptor_->cutoff(), 0.0);
         environments.update(item.structure);
-        add_distances(distances_, environments);
+        add_distances(distances, environments);
         const MatrixXd features = compute_features(*descriptor_, environments);
         for (std::size_t channel = 0; channel < species_.size(); ++channel) {
             LocalReferences& set = pool[channel];
@@ -55,26 +68,44 @@ std::vector<TrainingSet::Change> TrainingSet::learn(std::vector<Candidate> candi
             set.features.conservativeResize(descriptor_->size(), before + static_cast<Index>(own.size()));
             for (std::size_t k = 0; k < own.size(); ++k) {
                 set.features.col(before + static_cast<Index>(k)) = features.col(own[k]);
-                set.structure.push_back(static_cast<int>(structures_.size()));
+                set.structure.push_back(static_cast<int>(structures_.size() + added.size()));
                 set.atom.push_back(static_cast<int>(own[k]));
             }
         }
-        added.push_back(item);
-        structures_.push_back(std::move(item));
+        added.push_back(std::move(item));
     }
 
-    std::vector<Change> changes;
+    Changes changes;
     std::vector<std::vector<Index>> kept;
     std::vector<Index> before;
+    std::vector<LocalReferences> chosen;
     for (std::size_t channel = 0; channel < species_.size(); ++channel) {
         const LocalReferences& from = pool[channel];
         before.push_back(references_[channel].size());
         kept.push_back(from.size() > 0 ? select(from.features, kernel_power_, options, capacity)
                                        : std::vector<Index>{});
-        references_[channel] = from.subset(kept.back());
-        changes.push_back({before.back(), from.size() - before.back(), references_[channel].size()});
+        chosen.push_back(from.subset(kept.back()));
+        changes.push_back({before.back(), from.size() - before.back(), chosen.back().size()});
     }
-    rows_->update(column_update(kept, before), std::move(added));
+    pool.clear();
+
+    const std::size_t n_structures = structures_.size();
+    structures_.insert(structures_.end(), added.begin(), added.end());
+    std::swap(references_, chosen);
+    std::swap(distances_, distances);
+    try {
+        if (rows_)
+            rows_->update(column_update(kept, before), std::move(added));
+        else
+            (void)rows();
+        then(changes);
+    } catch (...) {
+        rows_.reset();
+        std::swap(references_, chosen);
+        std::swap(distances_, distances);
+        structures_.resize(n_structures);
+        throw;
+    }
     return changes;
 }
 
@@ -102,14 +133,23 @@ ColumnUpdate TrainingSet::column_update(const std::vector<std::vector<Index>>& k
     return update;
 }
 
+ColumnUpdate TrainingSet::all_columns() const {
+    std::vector<std::vector<Index>> kept;
+    for (const auto& set : references_) {
+        kept.emplace_back(static_cast<std::size_t>(set.size()));
+        std::iota(kept.back().begin(), kept.back().end(), Index{0});
+    }
+    return column_update(kept, std::vector<Index>(references_.size(), 0));
+}
+
 ForceField TrainingSet::fit(const RegressionOptions& options, Provenance provenance) const {
-    return mlff::fit(rows_->factors(), descriptor_, kernel_power_, references_, options, std::move(provenance),
+    return mlff::fit(rows().factors(), descriptor_, kernel_power_, references_, options, std::move(provenance),
                      distances_);
 }
 
 VectorXd TrainingSet::force_errors(const VectorXd& weights) const {
-    const Eigen::Matrix2Xd sums = rows_->force_errors(weights);
-    return (sums.row(0).array() / sums.row(1).array().max(1.0)).sqrt().transpose();
+    const Eigen::Matrix2Xd sums = rows().force_errors(weights);
+    return (sums.row(1).array() > 0.0).select(sums.row(0).array() / sums.row(1).array(), 0.0).sqrt().transpose();
 }
 
 }  // namespace mlff

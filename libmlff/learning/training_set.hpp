@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -28,11 +29,16 @@ class TrainingSet {
     struct Change {
         Eigen::Index before = 0, candidates = 0, after = 0;
     };
+    using Changes = std::vector<Change>;  ///< per channel
     /// Add structures and choose the references afresh from the present ones and the candidates.
     /// @param capacity  most references per species
-    /// @returns per channel
-    std::vector<Change> learn(std::vector<Candidate> candidates, const SelectionOptions& options,
-                              Eigen::Index capacity);
+    /// @param then      work that belongs to it, such as a fit. If it or anything else throws, nothing was learned: the
+    ///                  structures and references are those from before, and their design rows are made again when they
+    ///                  are needed (equal but for rounding)
+    /// @throws InputError for local environments that cannot be described
+    Changes learn(
+        std::vector<Candidate> candidates, const SelectionOptions& options, Eigen::Index capacity,
+        const std::function<void(const Changes&)>& then = [](const Changes&) {});
 
     /// Fit to all structures.
     [[nodiscard]] ForceField fit(const RegressionOptions& options, Provenance provenance) const;
@@ -42,14 +48,18 @@ class TrainingSet {
     [[nodiscard]] const std::vector<int>& species() const { return species_; }
     [[nodiscard]] const descriptors::Descriptor& descriptor() const { return *descriptor_; }
     [[nodiscard]] Eigen::Index n_references() const { return count_references(references_); }
-    [[nodiscard]] std::size_t bytes() const { return rows_->bytes(); }  ///< held by the design rows (of rank 0)
+    [[nodiscard]] std::size_t bytes() const { return rows().bytes(); }  ///< held by the design rows (of rank 0)
 
     /// Training error of the forces by channel [eV/Å], rms over components, for given weights.
     [[nodiscard]] Eigen::VectorXd force_errors(const Eigen::VectorXd& weights) const;
 
  private:
+    /// The change from `before` references per channel, of which and of the new ones behind them `kept` stay.
     [[nodiscard]] ColumnUpdate column_update(const std::vector<std::vector<Eigen::Index>>& kept,
                                              const std::vector<Eigen::Index>& before) const;
+    [[nodiscard]] ColumnUpdate all_columns() const;  ///< the change from no references
+    /// The design rows; made from the beginning if there are none.
+    [[nodiscard]] TrainingRows& rows() const;
 
     std::shared_ptr<const descriptors::Descriptor> descriptor_;
     int kernel_power_;
@@ -57,7 +67,8 @@ class TrainingSet {
     std::vector<LabeledStructure> structures_;
     std::vector<LocalReferences> references_;
     Eigen::MatrixXd distances_;  ///< shortest in the structures, as in ForceField
-    std::unique_ptr<TrainingRows> rows_;
+    Executor& executor_;
+    mutable std::unique_ptr<TrainingRows> rows_;  ///< follow from structures and references; null: not made yet
 };
 
 }  // namespace mlff

@@ -6,6 +6,7 @@
 #include <array>
 
 #include "bayes/kernel.hpp"
+#include "bayes/thread_failure.hpp"
 
 namespace mlff {
 namespace {
@@ -162,6 +163,7 @@ DesignRows design_rows(const descriptors::Descriptor& descriptor, int kernel_pow
     std::vector<AtomDerivatives> derivatives(batch_size);
     std::vector<ChunkScratch> scratch(n_threads);
     const auto n_chunks = static_cast<Index>(n_threads);
+    ThreadFailure failure;
 
     Index first_row = 0;
     for (int channel = 0; channel < n_channels; ++channel) {
@@ -173,16 +175,20 @@ DesignRows design_rows(const descriptors::Descriptor& descriptor, int kernel_pow
             {
 #pragma omp for schedule(static)
                 for (std::size_t k = 0; k < batch.size(); ++k)
-                    prepare(descriptor, n_channels, environments.environment(batch[k]), derivatives[k]);
+                    failure.collect(
+                        [&] { prepare(descriptor, n_channels, environments.environment(batch[k]), derivatives[k]); });
                     // Each thread owns a range of references, so that no two write to the same element.
 #pragma omp for schedule(static)
                 for (Index c = 0; c < n_chunks; ++c)
-                    for (std::size_t k = 0; k < batch.size(); ++k)
-                        add_rows(descriptor, kernel_power, B, B.cols() * c / n_chunks, B.cols() * (c + 1) / n_chunks,
-                                 first_row + B.cols() * c / n_chunks, environments.environment(batch[k]),
-                                 environments.neighbors(), batch[k], derivatives[k],
-                                 scratch[static_cast<std::size_t>(c)], rows);
+                    failure.collect([&] {
+                        const Index first = B.cols() * c / n_chunks, last = B.cols() * (c + 1) / n_chunks;
+                        for (std::size_t k = 0; k < batch.size(); ++k)
+                            add_rows(descriptor, kernel_power, B, first, last, first_row + first,
+                                     environments.environment(batch[k]), environments.neighbors(), batch[k],
+                                     derivatives[k], scratch[static_cast<std::size_t>(c)], rows);
+                    });
             }
+            failure.rethrow();
         }
         first_row += B.cols();
     }

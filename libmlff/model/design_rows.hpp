@@ -4,7 +4,6 @@
 
 #include "descriptors/descriptor.hpp"
 #include "libmlff/model/environments.hpp"
-#include "libmlff/model/environments.hpp"
 #include "libmlff/model/force_field.hpp"
 
 namespace mlff {

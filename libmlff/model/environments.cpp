@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "bayes/thread_failure.hpp"
 #include "libmlff/atoms/elements.hpp"
 #include "libmlff/atoms/errors.hpp"
 
@@ -85,14 +86,18 @@ std::span<const Index> Environments::atoms(int channel) const { return atoms_[st
 Eigen::MatrixXd compute_features(const descriptors::Descriptor& descriptor, const Environments& environments,
                                  std::span<const Index> atoms) {
     Eigen::MatrixXd features(descriptor.size(), static_cast<Index>(atoms.size()));
+    ThreadFailure failure;
 #pragma omp parallel
     {
         descriptors::Descriptor::Workspace work;
         LocalPairs pairs;
 #pragma omp for schedule(static)
         for (std::size_t k = 0; k < atoms.size(); ++k)
-            descriptor.value(environments.environment(atoms[k], pairs), work, features.col(static_cast<Index>(k)));
+            failure.collect([&] {
+                descriptor.value(environments.environment(atoms[k], pairs), work, features.col(static_cast<Index>(k)));
+            });
     }
+    failure.rethrow();
     return features;
 }
 

@@ -221,8 +221,8 @@ void LocalModel::evaluate_batch(const Job& job, const Batch& batch, const Model&
         const auto place = static_cast<std::size_t>(k);
         thread.environments.push_back(job.source.environment(atoms[place], thread.pairs[place]));
         thread.too_close |= thread.pairs[place].too_close;
-        look_for_close_pair(inverse_distances_, atoms[place], batch.channel, thread.environments.back(),
-                            thread.pairs[place].neighbor, thread.closest);
+        look_for_close_pair(force_field_.shortest_distances(), inverse_distances_, atoms[place], batch.channel,
+                            thread.environments.back(), thread.pairs[place].neighbor, thread.closest);
         descriptor.value(thread.environments.back(), work, features.col(k));
         work.swap(coefficients[place]);
     }

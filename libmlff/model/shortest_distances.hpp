@@ -31,17 +31,18 @@ void add_distances(Eigen::MatrixXd& shortest, const Environments& environments);
 void keep_closer(std::optional<ClosePair>& best, const ClosePair& other);
 
 /// Looks through the pairs of atom i for one that is closer than the best so far.
-/// @param inverse   1 / shortest distance in the training data [1/Å], channels × channels; 0 × 0: not known
+/// @param shortest  distances in the training data [Å], channels × channels; 0 × 0: not known
+/// @param inverse   1 / shortest [1/Å]
 /// @param neighbor  the other atom of each pair of `environment`
-inline void look_for_close_pair(const Eigen::MatrixXd& inverse, Eigen::Index i, int channel,
-                                const descriptors::Environment& environment, std::span<const std::int32_t> neighbor,
-                                std::optional<ClosePair>& best) {
+inline void look_for_close_pair(const Eigen::MatrixXd& shortest, const Eigen::MatrixXd& inverse, Eigen::Index i,
+                                int channel, const descriptors::Environment& environment,
+                                std::span<const std::int32_t> neighbor, std::optional<ClosePair>& best) {
     if (inverse.size() == 0) return;
     const double* const of_channel = inverse.col(channel).data();
     for (std::size_t p = 0; p < environment.distances.size(); ++p) {
         const double distance = environment.distances[p], ratio = distance * of_channel[environment.channels[p]];
         if (!best || ratio <= best->ratio)
-            keep_closer(best, {i, neighbor[p], distance, 1.0 / of_channel[environment.channels[p]], ratio});
+            keep_closer(best, {i, neighbor[p], distance, shortest(environment.channels[p], channel), ratio});
     }
 }
 

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <span>
 
+#include "libmlff/atoms/elements.hpp"
 #include "libmlff/atoms/errors.hpp"
 #include "libmlff/data/error_report.hpp"
 #include "libmlff/model/environments.hpp"
@@ -48,8 +49,7 @@ MatrixXd scaled_rows(const Problem& problem, const LabeledStructure& item) {
     };
     if (with_energy) {
         double baseline = 0.0;
-        for (const int z : structure.species)
-            baseline += units.e0[std::find(model.species.begin(), model.species.end(), z) - model.species.begin()];
+        for (const int z : structure.species) baseline += units.e0[static_cast<Index>(channel_of(model.species, z))];
         put(rows.energy,
             Eigen::VectorXd::Constant(1, (*labels.energy - baseline) / static_cast<double>(structure.size())),
             units.scales.energy);

@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "libmlff/model/calculator.hpp"
-#include "libmlff/model/calculator.hpp"
 #include "libmlff/model/force_field.hpp"
 
 /// How well error estimates agree with errors, on labelled data that the force field has not seen.

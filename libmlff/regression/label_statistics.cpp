@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "libmlff/atoms/elements.hpp"
+
 namespace mlff {
 namespace {
 
@@ -134,8 +136,7 @@ Eigen::VectorXd LabelStatistics::composition_energies(const std::vector<int>& sp
         Eigen::RowVectorXd share = Eigen::RowVectorXd::Zero(static_cast<Index>(species.size()));
         double n_atoms = 0.0;
         for (const auto& [z, count] : composition) {
-            const auto channel = std::find(species.begin(), species.end(), z) - species.begin();
-            share[channel] = static_cast<double>(count);
+            share[static_cast<Index>(channel_of(species, z))] = static_cast<double>(count);
             n_atoms += static_cast<double>(count);
         }
         groups.push_back(&group);

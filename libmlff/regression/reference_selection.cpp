@@ -16,10 +16,6 @@ namespace {
 using Eigen::Index;
 using Eigen::MatrixXd;
 
-std::size_t channel_of(const std::vector<int>& species, int z) {
-    return static_cast<std::size_t>(std::find(species.begin(), species.end(), z) - species.begin());
-}
-
 /// Order of acceptance of a pivoted Cholesky factorisation; what it does not accept comes last.
 std::vector<Index> by_information(const MatrixXd& features, int kernel_power, double tolerance, Index max_size,
                                   bool keep_rest) {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <stdexcept>
 
@@ -76,6 +77,20 @@ double mean_of_most(std::vector<WeightedError> errors) {
     return counted > 0.0 ? sum / counted : 0.0;
 }
 
+/// Hash of an energy and of the positions it is of (finaliser of SplitMix64, number by number).
+std::uint64_t hash_of(const Structure& structure, double energy) {
+    std::uint64_t hash = std::bit_cast<std::uint64_t>(energy);
+    const auto mix = [&hash](double number) {
+        hash = (hash ^ std::bit_cast<std::uint64_t>(number)) + 0x9e3779b97f4a7c15;
+        hash = (hash ^ (hash >> 30)) * 0xbf58476d1ce4e5b9;
+        hash = (hash ^ (hash >> 27)) * 0x94d049bb133111eb;
+        hash ^= hash >> 31;
+    };
+    for (const double x : structure.cell.reshaped()) mix(x);
+    for (const double x : structure.positions.reshaped()) mix(x);
+    return hash;
+}
+
 /// What is left to solve once labels have their units: R of all rows, and how many.
 struct ScaledProblem {
     LabelUnits units;
@@ -130,27 +145,27 @@ void RegressionData::add(const DesignRows& rows, const LabeledStructure& item) {
     counts_.force += item.weight * static_cast<double>(block.rows());
 }
 
-void RegressionData::set_forces(bayes::TriangularFactor factor) {
+void RegressionData::set_forces(bayes::TriangularFactor factor, double count) {
     if (factor.n_columns() != n_references_ + 1)
         throw std::invalid_argument("a factor of force rows does not belong to this set of references");
     force_ = std::move(factor);
-    counts_.force = static_cast<double>(force_.n_rows());
+    counts_.force = count;
 }
 
 void RegressionData::add_without_forces(const DesignRows& rows, const LabeledStructure& item) {
     const auto& [structure, labels, origin, group, weight] = item;
     if (rows.energy.rows() != n_references_)
         throw std::invalid_argument("design rows do not belong to this set of references");
+    for (const int z : structure.species) (void)channel_of(species_, z);  // before anything is added
     labels_.add(item);
     if (labels.energy) {
         MatrixXd block = MatrixXd::Zero(1, energy_.n_columns());
         block.leftCols(n_references_) = rows.energy.transpose();
         const auto n_atoms = static_cast<double>(structure.size());
         for (const int z : structure.species)
-            block(0, n_references_ + (std::find(species_.begin(), species_.end(), z) - species_.begin())) +=
-                1.0 / n_atoms;
+            block(0, n_references_ + static_cast<Index>(channel_of(species_, z))) += 1.0 / n_atoms;
         block(0, block.cols() - 1) = *labels.energy / n_atoms;
-        if (energy_rows_.size() < kept_energies) energy_rows_.emplace_back(weight * block.row(0));
+        keep({hash_of(structure, *labels.energy), weight * block.row(0).transpose()});
         block *= std::sqrt(weight);
         energy_.add_rows(block);
         counts_.energy += weight;
@@ -175,12 +190,24 @@ void RegressionData::merge(const RegressionData& other) {
     energy_.merge(other.energy_);
     force_.merge(other.force_);
     stress_.merge(other.stress_);
-    for (const auto& row : other.energy_rows_)
-        if (energy_rows_.size() < kept_energies) energy_rows_.push_back(row);
+    for (const auto& energy : other.energy_rows_) keep(energy);
+}
+
+void RegressionData::keep(KeptEnergy energy) {
+    if (energy_rows_.size() == kept_energies) {
+        if (!(energy < energy_rows_.front())) return;
+        std::pop_heap(energy_rows_.begin(), energy_rows_.end());
+        energy_rows_.back() = std::move(energy);
+        std::push_heap(energy_rows_.begin(), energy_rows_.end());
+    } else {
+        energy_rows_.push_back(std::move(energy));
+        if (energy_rows_.size() == kept_energies) std::make_heap(energy_rows_.begin(), energy_rows_.end());
+    }
 }
 
 void RegressionData::write(Message& message) const {
-    message << n_references_ << species_ << energy_rows_ << counts_.energy << counts_.force << counts_.stress;
+    message << n_references_ << species_ << counts_.energy << counts_.force << counts_.stress << energy_rows_.size();
+    for (const auto& [key, row] : energy_rows_) message << key << row;
     labels_.write(message);
     for (const auto* factor : {&energy_, &force_, &stress_}) write_factor(message, *factor);
 }
@@ -188,7 +215,9 @@ void RegressionData::write(Message& message) const {
 RegressionData RegressionData::read(Message& message) {
     const auto n_references = message.get<Index>();
     RegressionData data(n_references, message.get<std::vector<int>>());
-    message >> data.energy_rows_ >> data.counts_.energy >> data.counts_.force >> data.counts_.stress;
+    message >> data.counts_.energy >> data.counts_.force >> data.counts_.stress;
+    data.energy_rows_.resize(message.get<std::size_t>());
+    for (auto& [key, row] : data.energy_rows_) message >> key >> row;
     data.labels_ = LabelStatistics::read(message);
     for (auto* factor : {&data.energy_, &data.force_, &data.stress_}) *factor = read_factor(message);
     return data;
@@ -206,7 +235,7 @@ RegressionData RegressionData::restricted_to(const std::vector<Index>& reference
     const auto restrict_columns = [&](const bayes::TriangularFactor& from) {
         return from.restricted_to(columns_of(from.n_columns()));
     };
-    for (const auto& row : energy_rows_) part.energy_rows_.emplace_back(row(columns_of(row.size())));
+    for (const auto& [key, row] : energy_rows_) part.energy_rows_.push_back({key, row(columns_of(row.size()))});
     part.energy_ = restrict_columns(energy_);
     part.force_ = restrict_columns(force_);
     part.stress_ = restrict_columns(stress_);
@@ -221,7 +250,7 @@ LabelErrors RegressionData::errors(const VectorXd& weights, const VectorXd& e0) 
     VectorXd without_e0(n_references_ + 1);
     without_e0 << weights, -1.0;
     std::vector<WeightedError> energies;
-    for (const auto& row : energy_rows_)  // the shares of the species add up to 1
+    for (const auto& [key, row] : energy_rows_)  // the shares of the species add up to 1
         energies.push_back({std::abs(row.dot(all)), row.segment(n_references_, e0.size()).sum()});
     return {.energy = rms(energy_, counts_.energy, all),
             .force = rms(force_, counts_.force, without_e0),

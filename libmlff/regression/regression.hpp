@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <vector>
@@ -56,8 +57,9 @@ struct LabelUnits {
 ///
 ///   energy: [Φ | n_s/N | E/N]        forces: [Φ | F]        stress: [Φ | σ]
 ///
-/// Rows come structure by structure and are not kept (but for the first `kept_energies` of energies, from which the
-/// typical error is taken): memory 8 N_B² bytes for forces, and for energies and stress, which are few, at most
+/// Rows come structure by structure and are not kept (but for `kept_energies` of energies, from which the typical error
+/// is taken; they are drawn from all of them by a hash of structure and energy, so that neither their order nor the
+/// ranks they come from matter): memory 8 N_B² bytes for forces, and for energies and stress, which are few, at most
 /// that, whatever the number of structures.
 class RegressionData {
  public:
@@ -65,14 +67,16 @@ class RegressionData {
 
     RegressionData(Eigen::Index n_references, std::vector<int> species);
 
-    /// @throws std::invalid_argument if rows and structure do not belong together
+    /// @throws std::invalid_argument if rows and structure do not belong together, or an atom is of another species
     void add(const DesignRows& rows, const LabeledStructure& structure);
 
-    /// As add, but for the forces: what is known of them comes with set_forces, each structure of weight 1.
+    /// As add, but without the forces, which come with set_forces.
     void add_without_forces(const DesignRows& rows, const LabeledStructure& structure);
-    /// Force rows of all structures in the form of their factor, the labels in the last column.
+    /// Force rows of all structures in the form of their factor, the labels in the last column; each row times the root
+    /// of the weight of its structure.
+    /// @param count  of the labels, each with the weight of its structure
     /// @throws std::invalid_argument if the columns are not those of the references and the labels
-    void set_forces(bayes::TriangularFactor factor);
+    void set_forces(bayes::TriangularFactor factor, double count);
 
     /// As if every structure of `other` had been added here. Cost 2 N_B³.
     void merge(const RegressionData& other);
@@ -107,7 +111,16 @@ class RegressionData {
     LabelStatistics labels_;
     LabelCounts counts_;
     bayes::TriangularFactor energy_, force_, stress_;
-    std::vector<Eigen::VectorXd> energy_rows_;  ///< the first ones, each times the weight of its structure
+
+    /// A row of an energy, times the weight of its structure.
+    struct KeptEnergy {
+        std::uint64_t key;  ///< hash of structure and energy
+        Eigen::VectorXd row;
+        bool operator<(const KeptEnergy& other) const { return key < other.key; }
+    };
+    /// Keeps it if its key is among the lowest.
+    void keep(KeptEnergy energy);
+    std::vector<KeptEnergy> energy_rows_;  ///< of the lowest keys; once full, a heap with the highest on top
 };
 
 /// What the regression determines.

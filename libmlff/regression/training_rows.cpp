@@ -1,9 +1,12 @@
 #include "libmlff/regression/training_rows.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 #include <stdexcept>
 
+#include "bayes/thread_failure.hpp"
+#include "libmlff/atoms/elements.hpp"
 #include "libmlff/model/environments.hpp"
 
 namespace mlff {
@@ -30,16 +33,9 @@ LocalTrainingRows::LocalTrainingRows(std::shared_ptr<const descriptors::Descript
     : descriptor_(std::move(descriptor)), kernel_power_(kernel_power), species_(std::move(species)) {}
 
 void LocalTrainingRows::update(const ColumnUpdate& columns, std::vector<LabeledStructure> added) {
-    // What can throw (surroundings) comes before anything changes, and before the threads.
-    std::vector<Environments> environments;
-    for (const auto* structures : {&structures_, &added})
-        for (const auto& item : *structures) {
-            environments.emplace_back(species_, descriptor_->cutoff(), 0.0);
-            environments.back().update(item.structure);
-        }
     n_references_ = count_references(columns.all);
     keep_columns(columns);
-    add_columns(columns, environments);
+    add_columns(columns);
     if (forces_.excess() > most_excess) {
         forces_ = bayes::UpdatableFactor(n_references_);
         std::iota(column_of_.begin(), column_of_.end(), Index{0});
@@ -47,7 +43,14 @@ void LocalTrainingRows::update(const ColumnUpdate& columns, std::vector<LabeledS
     }
     if (forces_.n_rows() == 0 && forces_.n_columns() != n_references_) forces_ = bayes::UpdatableFactor(n_references_);
     std::move(added.begin(), added.end(), std::back_inserter(structures_));
-    add_rows(columns.all, environments);
+    add_rows(columns.all);
+}
+
+DesignRows LocalTrainingRows::rows_of(const Structure& structure,
+                                      const std::vector<LocalReferences>& references) const {
+    Environments environments(species_, descriptor_->cutoff(), 0.0);
+    environments.update(structure);
+    return design_rows(*descriptor_, kernel_power_, references, environments, structure);
 }
 
 void LocalTrainingRows::keep_columns(const ColumnUpdate& columns) {
@@ -65,15 +68,12 @@ void LocalTrainingRows::keep_columns(const ColumnUpdate& columns) {
     forces_.keep_columns(ascending);
 }
 
-void LocalTrainingRows::add_columns(const ColumnUpdate& columns, const std::vector<Environments>& environments) {
+void LocalTrainingRows::add_columns(const ColumnUpdate& columns) {
     std::vector<Index> fresh_from(columns.fresh_to.size());
     std::iota(fresh_from.begin(), fresh_from.end(), Index{0});
     std::vector<MatrixXd> force_columns(structures_.size());
-    // One structure per thread at a time: no barriers inside.
-#pragma omp parallel for schedule(static, 1)
-    for (std::size_t s = 0; s < structures_.size(); ++s) {
-        const DesignRows extra =
-            design_rows(*descriptor_, kernel_power_, columns.fresh, environments[s], structures_[s].structure);
+    const auto add_to = [&](std::size_t s) {
+        const DesignRows extra = rows_of(structures_[s].structure, columns.fresh);
         const auto merge = [&](MatrixXd& present, const MatrixXd& fresh) {
             MatrixXd merged(n_references_, fresh.cols());
             copy_rows(merged, present, columns.from, columns.to);
@@ -82,27 +82,34 @@ void LocalTrainingRows::add_columns(const ColumnUpdate& columns, const std::vect
         };
         merge(rows_[s].energy, extra.energy);
         merge(rows_[s].stress, extra.stress);
-        force_columns[s] = extra.forces.transpose();
-    }
+        force_columns[s] = std::sqrt(structures_[s].weight) * extra.forces.transpose();
+    };
+    // One structure per thread at a time: no barriers inside.
+    ThreadFailure failure;
+#pragma omp parallel for schedule(static, 1)
+    for (std::size_t s = 0; s < structures_.size(); ++s) failure.collect([&] { add_to(s); });
+    failure.rethrow();
     std::vector<MatrixXd> labeled;
     for (std::size_t s = 0; s < structures_.size(); ++s)
         if (structures_[s].labels.forces) labeled.push_back(std::move(force_columns[s]));
     forces_.add_columns(std::move(labeled));
 }
 
-void LocalTrainingRows::add_rows(const std::vector<LocalReferences>& references,
-                                 const std::vector<Environments>& environments) {
+void LocalTrainingRows::add_rows(const std::vector<LocalReferences>& references) {
     const std::size_t first = rows_.size();
     rows_.resize(structures_.size());
+    ThreadFailure failure;
 #pragma omp parallel for schedule(static, 1)
     for (std::size_t s = first; s < structures_.size(); ++s)
-        rows_[s] = design_rows(*descriptor_, kernel_power_, references, environments[s], structures_[s].structure);
+        failure.collect([&] { rows_[s] = rows_of(structures_[s].structure, references); });
+    failure.rethrow();
     for (std::size_t s = first; s < structures_.size(); ++s) {
         if (const auto& labels = structures_[s].labels.forces) {
             MatrixXd rows(rows_[s].forces.cols(), rows_[s].forces.rows());
+            const double root = std::sqrt(structures_[s].weight);
             for (std::size_t k = 0; k < column_of_.size(); ++k)
-                rows.col(column_of_[k]) = rows_[s].forces.row(static_cast<Index>(k)).transpose();
-            forces_.add_rows(std::move(rows), labels->reshaped());
+                rows.col(column_of_[k]) = root * rows_[s].forces.row(static_cast<Index>(k)).transpose();
+            forces_.add_rows(std::move(rows), root * labels->reshaped());
         }
         rows_[s].forces.resize(0, 0);
     }
@@ -110,8 +117,13 @@ void LocalTrainingRows::add_rows(const std::vector<LocalReferences>& references,
 
 RegressionData LocalTrainingRows::factors() const {
     RegressionData data(n_references_, species_);
-    for (std::size_t s = 0; s < structures_.size(); ++s) data.add_without_forces(rows_[s], structures_[s]);
-    data.set_forces(bayes::TriangularFactor(forces_.R(column_of_), forces_.n_rows()));
+    double count = 0.0;
+    for (std::size_t s = 0; s < structures_.size(); ++s) {
+        data.add_without_forces(rows_[s], structures_[s]);
+        if (const auto& forces = structures_[s].labels.forces)
+            count += structures_[s].weight * static_cast<double>(forces->size());
+    }
+    data.set_forces(bayes::TriangularFactor(forces_.R(column_of_), forces_.n_rows()), count);
     return data;
 }
 
@@ -125,13 +137,13 @@ Eigen::Matrix2Xd LocalTrainingRows::force_errors(const VectorXd& weights) const 
     auto prediction = predictions.begin();
     for (const auto& [structure, labels, origin, group, weight] : structures_) {
         if (!labels.forces) continue;
-        const VectorXd& predicted = *prediction++;
+        const VectorXd& predicted = *prediction++;  // times the root of the weight
+        const double root = std::sqrt(weight);
         for (Index i = 0; i < structure.size(); ++i) {
             const auto channel =
-                std::find(species_.begin(), species_.end(), structure.species[static_cast<std::size_t>(i)]) -
-                species_.begin();
-            sums(0, channel) += (predicted.segment(3 * i, 3) - labels.forces->col(i)).squaredNorm();
-            sums(1, channel) += 3.0;
+                static_cast<Index>(channel_of(species_, structure.species[static_cast<std::size_t>(i)]));
+            sums(0, channel) += (predicted.segment(3 * i, 3) - root * labels.forces->col(i)).squaredNorm();
+            sums(1, channel) += 3.0 * weight;
         }
     }
     return sums;

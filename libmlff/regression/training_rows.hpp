@@ -24,13 +24,14 @@ class TrainingRows {
     /// @throws std::logic_error if rows are held by other processes
     [[nodiscard]] virtual std::unique_ptr<TrainingRows> clone() const = 0;
 
-    /// @throws InputError for local environments that cannot be described; nothing is changed then (in this process)
+    /// @throws InputError for local environments that cannot be described. After any exception the rows are unusable.
     virtual void update(const ColumnUpdate& columns, std::vector<LabeledStructure> added) = 0;
 
     /// All rows, worked into triangular factors.
     [[nodiscard]] virtual RegressionData factors() const = 0;
 
-    /// Of the forces that weights predict, per channel: sum of squared errors, and number of components.
+    /// Of the forces that weights predict, per channel: sum of squared errors, and number of components, both times
+    /// the weights of the structures.
     [[nodiscard]] virtual Eigen::Matrix2Xd force_errors(const Eigen::VectorXd& weights) const = 0;
 
     [[nodiscard]] virtual std::size_t bytes() const = 0;  ///< held by the design rows, factorised or not
@@ -38,7 +39,8 @@ class TrainingRows {
 
 /// Labelled structures of one process with their design rows, kept so that a change of the references costs only what
 /// is new: rows of new structures, and new columns of the others. Those of forces, nearly all there are, are kept in
-/// factorised form, which follows as structures and references come and go.
+/// factorised form, which follows as structures and references come and go; they are times the root of the weight of
+/// their structure. Neighbours are searched for structure by structure and forgotten.
 class LocalTrainingRows final : public TrainingRows {
  public:
     LocalTrainingRows(std::shared_ptr<const descriptors::Descriptor> descriptor, int kernel_power,
@@ -54,8 +56,9 @@ class LocalTrainingRows final : public TrainingRows {
 
  private:
     void keep_columns(const ColumnUpdate& columns);
-    void add_columns(const ColumnUpdate& columns, const std::vector<Environments>& environments);
-    void add_rows(const std::vector<LocalReferences>& references, const std::vector<Environments>& environments);
+    void add_columns(const ColumnUpdate& columns);
+    void add_rows(const std::vector<LocalReferences>& references);
+    [[nodiscard]] DesignRows rows_of(const Structure& structure, const std::vector<LocalReferences>& references) const;
 
     std::shared_ptr<const descriptors::Descriptor> descriptor_;
     int kernel_power_;

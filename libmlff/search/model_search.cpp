@@ -126,6 +126,10 @@ Index total(const TrainingPass& pass) { return pass.data().part(0).n_references(
 /// @param options  with the weights of the fit;  @param data  to measure the speed on
 Trial judged(const TrainingPass& pass, const FitOptions& options, const Validated& fit,
              const std::vector<LabeledStructure>& data) {
+    if (!pass.data().can_validate())
+        throw InputError(
+            "there is nothing unseen to judge force fields by; give data.validation, or two training structures or "
+            "more and data.folds of at least 2 (regression.memory must have room for them)");
     Trial trial;
     trial.force_field = options.force_field;
     trial.weights = options.regression.weights;
@@ -147,15 +151,13 @@ double few_structures(const std::vector<LabeledStructure>& training) {
 
 /// Structures to try settings on, and with how many references of all species. They grow together: settings that are
 /// best when few references stand for many structures are not those that are best in the end.
-struct Sample {
-    std::vector<LabeledStructure> training, validation;
+struct Sample : DataSample {
     double references;
 };
 /// @param one_in  structures; below 1: all of them, with so many more references
 Sample sample_of(const std::vector<LabeledStructure>& training, const std::vector<LabeledStructure>& validation,
                  double one_in) {
-    const double structures = std::max(1.0, one_in);
-    return {sample_structures(training, structures), sample_structures(validation, structures),
+    return {sample_data(training, validation, std::max(1.0, one_in)),
             static_cast<double>(trial_references) * few_structures(training) / one_in};
 }
 /// References of the species that has most if there are to be `all` of them.

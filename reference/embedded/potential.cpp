@@ -23,6 +23,11 @@ double longest_range(const std::vector<std::unique_ptr<Term>>& terms) {
 
 }  // namespace
 
+void Sums::resize(Eigen::Index n_atoms) {
+    atom_energies.resize(n_atoms);
+    forces.resize(3, n_atoms);
+}
+
 void Sums::reset(Eigen::Index n_atoms) {
     atom_energies.setZero(n_atoms);
     forces.setZero(3, n_atoms);
@@ -89,6 +94,7 @@ void EmbeddedPotential::prepare(const Structure& structure) {
 void EmbeddedPotential::sum(std::span<const std::unique_ptr<Term>> terms) {
     const auto n = static_cast<Eigen::Index>(kinds_.size());
     partial_.resize(static_cast<std::size_t>(omp_get_max_threads()));
+    for (Sums& part : partial_) part.resize(n);  // an allocation that fails in the region would end the program
     total_.reset(n);
     int n_threads = 1;
 #pragma omp parallel if (n >= parallel_from)

@@ -20,7 +20,8 @@ struct Sums {
     Matrix3X forces;                   ///< −dE/dr [eV/Å], 3 × n_atoms
     Matrix3 virial = Matrix3::Zero();  ///< dE/dε = Σ r ⊗ dE/dr over the separations r of the energy [eV]
 
-    void reset(Eigen::Index n_atoms);
+    void resize(Eigen::Index n_atoms);  ///< contents are unspecified
+    void reset(Eigen::Index n_atoms);   ///< resizes, and sets all to zero
 };
 
 /// One term of a potential, E = Σ_i E_i, where E_i depends on atom i and on its neighbours within `range()`.

@@ -1,6 +1,7 @@
 #include "analysis/van_hove.hpp"
 
 #include <gtest/gtest.h>
+#include <omp.h>
 
 #include <cmath>
 #include <numbers>
@@ -9,6 +10,7 @@
 #include "analysis/frames.hpp"
 #include "analysis/pair_correlation.hpp"
 #include "libmlff/atoms/errors.hpp"
+#include "support/allocations.hpp"
 #include "support/files.hpp"
 
 namespace mlff::analysis {
@@ -209,6 +211,19 @@ TEST(VanHove, RefusesWhatItCannotDo) {
     open.periodic[1] = false;
     EXPECT_NE(error_of<InputError>([&] { VanHoveFunctions({}).add(frame_of(0, open)); }).find("three periodic"),
               std::string::npos);
+}
+
+TEST(VanHove, AnAllocationThatFailsIsAnException) {
+    if (!mlff::testing::can_fail_allocations()) GTEST_SKIP() << "malloc is not ours";
+    const int n_threads = omp_get_max_threads();
+    omp_set_num_threads(2);
+    VanHoveFunctions functions({.pairs = {{47, 53}}, .r_max = 4.0, .times = 4, .origins = 2});
+    RandomWalk walk(gas(5, 5, 8.0, 1), 1e-3, 20.0, 2);
+    for (int k = 0; k < 30; ++k) functions.add(walk.next(std::vector<bool>(10, true)));
+    const auto work = [&] { (void)functions.result(); };
+    work();
+    EXPECT_EQ(mlff::testing::fail_each_allocation(mlff::testing::Where::parallel_regions, 1, work), 0);
+    omp_set_num_threads(n_threads);
 }
 
 }  // namespace

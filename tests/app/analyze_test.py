@@ -417,7 +417,8 @@ class StudyTest(ProgramTest):
             (STUDY[:STUDY.index("analysis:")], "analysis is missing"),
             (STUDY + "force_field_of: other\n", "exactly one of the two"),
             (STUDY.replace("  dynamics: {temperature: 350, timestep: 2.0, steps: 4000}\n", "").replace(
-                "production:\n  trajectory:", "production: {dynamics: 3}\nx:"), "unknown key 'x'"),
+                "  guard: {every: 25}\n", "").replace("production:\n  trajectory:", "production: {dynamics: 3}\nx:"),
+             "unknown key 'x'"),
             (STUDY.replace("runs: 3", "runs: 0"), "runs must be positive"),
             (STUDY.replace("max_loss", "max_los"), "did you mean 'max_loss'"),
         ]

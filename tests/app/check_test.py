@@ -70,7 +70,7 @@ class CheckTest(ProgramTest):
         self.mlff("run", "run.yaml")
         size = (self.folder / "run" / "trajectory.xyz").stat().st_size
         self.assertAlmostEqual(quantity(out, "disk") / size, 1.0, delta=0.03)
-        self.assertIn("would go on", self.check("run.yaml"))
+        self.assertIn("it is complete", self.check("run.yaml"))
         self.write("run.yaml", RUN.format(drive="force_field: model.h5", extra="seed: 7\n"))
         self.assertIn("a run with other settings stands here", self.check("run.yaml", status=2))
 

@@ -148,8 +148,8 @@ class VerbsTest(ProgramTest):
         (self.folder / "out" / "settings.yaml").write_text(settings)
         _, error = self.mlff("train", self.write("train.yaml", four_lines), status=2)
         self.assertEqual(error.count("\n"), 1)
-        self.assertIn("'width: 0.5' before, 'width: 0.8' now", error)
-        self.assertIn("run out/settings.yaml to go on", error)
+        self.assertIn("'force_field.radial.width: 0.5' before, 'force_field.radial.width: 0.8' now", error)
+        self.assertIn("run out/settings.yaml to continue", error)
         self.mlff("train", "out/settings.yaml")
         self.mlff("train", self.write("train.yaml", four_lines + "force_field: vasp\n"))
 
@@ -158,6 +158,56 @@ class VerbsTest(ProgramTest):
         self.assertEqual(re.findall(r"functions: (\d+)", text), ["12", "9"])
         text = self.settings_of("force_field: {radial: {cutoff: 6, functions: 7}, angular: {decay: 3}}\n")
         self.assertEqual(re.findall(r"functions: (\d+)", text), ["7", "6"])
+
+    def test_select_overwrites_nothing(self):
+        """The directory of a training, or of another selection, is refused in one line and stays as it is."""
+        frames = self.make_data()
+        self.mlff("train", self.write("train.yaml", train_yaml(steps=5)))
+        yaml = (f"data: {{train: data.xyz}}\n{FORCE_FIELD}learning: {{threshold: {{start: 0.02}}}}\noutput: out\n")
+        content = {path.name: path.read_bytes() for path in (self.folder / "out").iterdir()}
+        self.assertIn("model.h5", content)
+
+        def refused(yaml, message):
+            config = self.write("select.yaml", yaml)
+            for verb in [["select"], ["check", "--for", "select"]]:
+                _, err = self.mlff(*verb, config, status=2)
+                self.assertEqual(len(err.strip().splitlines()), 1, err)
+                self.assertIn(message, err)
+        refused(yaml, "other settings")
+        self.assertEqual({path.name: path.read_bytes() for path in (self.folder / "out").iterdir()}, content)
+
+        (self.folder / "fitted").mkdir()
+        self.make_model(output="fitted/model.h5")
+        model = (self.folder / "fitted" / "model.h5").read_bytes()
+        refused(yaml.replace("output: out", "output: fitted"), "fitted/model.h5")
+        self.mlff("train", self.write("train.yaml", train_yaml(steps=5).replace("output: out", "output: fitted")),
+                  status=2)
+        self.assertEqual((self.folder / "fitted" / "model.h5").read_bytes(), model)
+
+        own = yaml.replace("output: out", "output: own")
+        self.mlff("select", self.write("select.yaml", own))
+        first = (self.folder / "own" / "training.xyz").read_bytes()
+        self.mlff("select", "select.yaml")  # the same settings: begins anew
+        self.assertEqual((self.folder / "own" / "training.xyz").read_bytes(), first)
+        refused(own.replace("start: 0.02", "start: 0.04"), "0.02")
+        self.assertEqual(len(ase.io.read(self.folder / "own" / "training.xyz", ":")) > 0, len(frames) > 0)
+
+    def test_select_starts_from_other_species(self):
+        """As in train, the structures to start from may hold elements that the data lack."""
+        frames = self.make_data()
+        for atoms in frames[:3]:
+            ase.io.write(self.folder / "start.xyz", atoms, format="extxyz", append=True)
+        for atoms in frames[3:6]:
+            silver = atoms.symbols == "Ag"
+            only = atoms[silver]
+            only.calc = ase.calculators.singlepoint.SinglePointCalculator(
+                only, energy=-1.0, forces=atoms.get_forces()[silver])
+            ase.io.write(self.folder / "silver.xyz", only, format="extxyz", append=True)
+        yaml = (f"data: {{train: silver.xyz}}\n{FORCE_FIELD}"
+                "learning: {threshold: {start: 0.02}, start_from: start.xyz}\noutput: own\n")
+        self.mlff("select", self.write("select.yaml", yaml))
+        status = json.loads((self.folder / "own" / "status.json").read_text())
+        self.assertEqual(set(status["local_references"]), {"Ag", "I"})
 
     def test_compile(self):
         """A production form: its loss as stated, its errors those of evaluate, known to info and to run."""

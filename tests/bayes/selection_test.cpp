@@ -309,5 +309,17 @@ TEST(Components, RefusesNonsense) {
     EXPECT_THROW((void)select_components(X, 2), std::invalid_argument);
 }
 
+/// Residuals of what is explained already are rounding, of either sign.
+TEST(IncrementalSelection, TakesNothingWhereNoResidualIsPositive) {
+    for (unsigned seed = 1; seed < 40; ++seed) {
+        const MatrixXd X = random_features(3, 1, 1.0, seed);
+        IncrementalSelection selection(4);
+        ASSERT_EQ(selection.add(X).size(), 1U);
+        EXPECT_TRUE(selection.add(X.replicate(1, 2)).empty());
+    }
+    EXPECT_TRUE(select_by_cholesky(-MatrixXd::Identity(4, 4)).empty());
+    EXPECT_TRUE(select_by_cholesky(MatrixXd::Zero(4, 4)).empty());
+}
+
 }  // namespace
 }  // namespace mlff::bayes

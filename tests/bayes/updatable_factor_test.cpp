@@ -1,6 +1,7 @@
 #include "bayes/updatable_factor.hpp"
 
 #include <gtest/gtest.h>
+#include <omp.h>
 
 #include <algorithm>
 #include <cmath>
@@ -9,6 +10,7 @@
 #include "bayes/posterior.hpp"
 #include "bayes/random_matrix.hpp"
 #include "bayes/triangular_factor.hpp"
+#include "support/allocations.hpp"
 
 namespace mlff::bayes {
 namespace {
@@ -160,6 +162,22 @@ TEST(UpdatableFactor, RefusesWhatDoesNotFit) {
     EXPECT_THROW(factor.keep_columns({1, 0}), std::invalid_argument);
     EXPECT_THROW(factor.keep_columns({2}), std::invalid_argument);
     EXPECT_THROW((void)factor.R({0}), std::invalid_argument);
+}
+
+TEST(UpdatableFactor, AnAllocationThatFailsInAThreadIsAnException) {
+    if (!mlff::testing::can_fail_allocations()) GTEST_SKIP() << "malloc is not ours";
+    const int n_threads = omp_get_max_threads();
+    omp_set_num_threads(2);
+    const MatrixXd rows = random_matrix(30, 4, 1), columns = random_matrix(30, 40, 2);
+    UpdatableFactor filled(4);
+    filled.add_rows(rows, VectorXd::Ones(30));
+    const auto work = [&] {
+        UpdatableFactor factor = filled;
+        factor.add_columns({columns});
+    };
+    work();  // starts the threads
+    EXPECT_GT(mlff::testing::fail_each_allocation(mlff::testing::Where::parallel_regions, 1, work), 5);
+    omp_set_num_threads(n_threads);
 }
 
 }  // namespace

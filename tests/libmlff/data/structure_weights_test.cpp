@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <stdexcept>
 #include <string>
@@ -88,6 +89,54 @@ TEST(StructureWeights, RefusesWhatMeansNothing) {
     } catch (const std::invalid_argument& error) {
         EXPECT_STREQ(error.what(), "no structure belongs to a group 'hott'; there are: cold, hot");
     }
+}
+
+/// n structures of 8 atoms; Ge is in those that are named.
+std::vector<LabeledStructure> silicon_with_germanium(int n, const std::vector<int>& with_germanium) {
+    std::vector<LabeledStructure> data;
+    for (int k = 0; k < n; ++k)
+        data.push_back({testing::jittered_crystal(static_cast<unsigned>(k), 2, 2.4, {14}), {}, std::to_string(k)});
+    for (const int k : with_germanium) data[static_cast<std::size_t>(k)].structure.species[0] = 32;
+    return data;
+}
+
+/// How many structures hold Ge.
+long n_with_germanium(const std::vector<LabeledStructure>& data) {
+    return std::count_if(data.begin(), data.end(), [](const auto& item) { return item.structure.species[0] == 32; });
+}
+
+TEST(SampleStructures, HasEverySpecies) {
+    for (int rare = 0; rare < 300; rare += 13) {
+        const auto training = silicon_with_germanium(300, {rare}), validation = silicon_with_germanium(300, {7, rare});
+        const auto [few, unseen] = sample_data(training, validation, 100.0);
+        EXPECT_EQ(n_with_germanium(few), 1);
+        EXPECT_LE(few.size(), 4U);
+        EXPECT_GE(n_with_germanium(unseen), 1);
+        double of_all = 0.0, of_rare = 0.0;
+        for (const auto& item : few) (item.structure.species[0] == 32 ? of_rare : of_all) += item.weight;
+        EXPECT_LT(of_rare, of_all);
+    }
+}
+
+TEST(SampleStructures, IsNeverEmpty) {
+    std::vector<LabeledStructure> large(3);
+    for (auto& item : large) item.structure = testing::jittered_crystal(1, 19, 2.4, {14});  // 6859 atoms
+    EXPECT_EQ(sample_structures({large[0]}, 2.3).size(), 1U);
+    EXPECT_EQ(sample_structures(large, 7.0).size(), 1U);
+    EXPECT_NEAR(sample_structures(large, 7.0)[0].weight, 1.0, 1e-12);
+    EXPECT_EQ(sample_data(large, {large[0]}, 7.0).validation.size(), 1U);
+    EXPECT_EQ(sample_data(large, {}, 7.0).training.size(), 2U);  // one for a fit that has not seen the other
+    EXPECT_TRUE(sample_structures({}, 7.0).empty());
+}
+
+/// Thinning by the factor of the training data would leave few of a small validation set.
+TEST(SampleStructures, KeepsEnoughToValidate) {
+    const auto training = silicon_with_germanium(2000, {}), validation = silicon_with_germanium(20, {}),
+               many = silicon_with_germanium(1000, {});
+    EXPECT_EQ(sample_data(training, validation, 50.0).validation.size(), 20U);
+    EXPECT_EQ(sample_data(training, many, 50.0).validation.size(), 125U);
+    EXPECT_EQ(sample_data(training, many, 4.0).validation.size(), 250U);
+    EXPECT_EQ(sample_data(training, many, 50.0).training.size(), 40U);
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <limits>
+#include <new>
 #include <optional>
 #include <stdexcept>
 
@@ -15,6 +16,7 @@
 #include "libmlff/model/shortest_distances.hpp"
 #include "md/runs.hpp"
 #include "reference/embedded/catalogue.hpp"
+#include "support/allocations.hpp"
 #include "support/files.hpp"
 #include "support/force_fields.hpp"
 
@@ -327,6 +329,7 @@ TEST(Learner, BeginsWithStructuresThatAreKnown) {
 TEST(Learner, LearnsAtOnceWhereAtomsAreCloserThanItKnows) {
     CountingReference reference;
     LearnerOptions options = small_options();
+    options.min_references = 1;  // a model from the first call on
     options.threshold.start = 100.0;
     std::string log;
     std::vector<LearningEvent> events;
@@ -368,6 +371,7 @@ TEST(Learner, LearnsAtOnceWhereAtomsAreCloserThanItKnows) {
 TEST(Learner, AnswersEveryRequestAlsoWhereTheReferenceAnswers) {
     CountingReference reference;
     LearnerOptions options = small_options();
+    options.min_references = 1;  // a model from the first call on
     options.threshold.start = 1e-9;
     options.decision.interval = 1;
     Learner learner(reference, options, species, {}, nullptr, {}, {});
@@ -420,6 +424,76 @@ TEST(Learner, RefusesOptionsOutOfBounds) {
     refuses([](auto& o) { o.force_field.kernel_power = 0; });
     refuses([](auto& o) { o.threshold.start = 0.0; });
     EXPECT_NO_THROW(small_options().validate());
+}
+
+/// Memory that runs out anywhere in a step, after the answer of the reference too: the step is tried again until it has
+/// enough. Nothing is learned twice, and no result is asked for twice.
+TEST(Learner, GoesOnAfterMemoryRanOut) {
+    if (!testing::can_fail_allocations()) GTEST_SKIP() << "malloc is not ours";
+    const TemporaryDirectory folder;
+    const auto learned = [&](const std::string& path, bool disturbed, int& n_calls) {
+        CountingReference reference;
+        Journal journal(path);
+        Learner learner(reference, small_options(), species, {}, &journal, {}, {});
+        long n_failures = 0;
+        for (unsigned step = 0; step < 8; ++step) {
+            Structure s = silver_iodide();
+            s.positions +=
+                0.2 * testing::jittered_crystal(step + 1, 3, 1.0, species, false, 0.5).positions.leftCols(16);
+            bool done = false;
+            for (long n = 20; disturbed && !done; n = 5 * n / 2) {
+                const testing::FailingAllocation failing(n, testing::Where::anywhere);
+                try {
+                    (void)learner.evaluate(s);
+                    done = true;
+                } catch (const std::bad_alloc&) {
+                    ++n_failures;
+                }
+            }
+            if (!disturbed) (void)learner.evaluate(s);
+        }
+        EXPECT_EQ(n_failures > 10, disturbed);
+        EXPECT_EQ(learner.training_set().structures().size(), static_cast<std::size_t>(learner.reference_calls()));
+        EXPECT_EQ(Journal(path).entries().size(), static_cast<std::size_t>(learner.reference_calls()));
+        n_calls = static_cast<int>(learner.reference_calls());
+        return VectorXd(learner.force_errors());
+    };
+    int n_calls = 0, n_undisturbed = 0;
+    const VectorXd errors = learned(folder.file("disturbed"), true, n_calls);
+    const VectorXd undisturbed = learned(folder.file("undisturbed"), false, n_undisturbed);
+    EXPECT_GT(n_calls, 2);
+    EXPECT_EQ(n_calls, n_undisturbed);
+    EXPECT_TRUE(testing::agree(errors, undisturbed, 1e-6));
+}
+
+/// A retraining that fails: the step is tried again with the answer that is there.
+TEST(Learner, LearnsAStepOnceAlthoughItsRetrainingFailed) {
+    const TemporaryDirectory folder;
+    CountingReference reference;
+    LearnerOptions options = small_options();
+    options.regression.atom_energies = {{47, 0.0}};  // none for iodine: the fit fails
+    const std::string path = folder.file("journal");
+    Journal journal(path);
+    Learner learner(reference, options, species, {}, &journal, {}, {});
+    const Structure structure = silver_iodide();
+    for (int trial = 0; trial < 3; ++trial) {
+        EXPECT_THROW((void)learner.evaluate(structure), InputError);
+        EXPECT_EQ(reference.n_calls, 1);
+        EXPECT_EQ(learner.reference_calls(), 0);
+        EXPECT_TRUE(learner.training_set().structures().empty());
+        EXPECT_EQ(learner.training_set().n_references(), 0);
+    }
+    // Other atoms are another step; what is learned again from the journal is the last of them.
+    Structure other = structure;
+    other.positions(0, 0) += 0.1;
+    EXPECT_THROW((void)learner.evaluate(other), InputError);
+    EXPECT_EQ(reference.n_calls, 2);
+    Journal written(path);
+    ASSERT_EQ(written.entries().size(), 2u);
+    Learner resumed(reference, small_options(), species, {}, &written, {}, {});
+    resumed.resume(true);
+    ASSERT_EQ(resumed.training_set().structures().size(), 1u);
+    EXPECT_EQ(resumed.training_set().structures()[0].structure.positions, other.positions);
 }
 
 }  // namespace

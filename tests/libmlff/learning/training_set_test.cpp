@@ -2,11 +2,14 @@
 
 #include <gtest/gtest.h>
 
+#include <new>
 #include <numeric>
 #include <random>
 #include <set>
 #include <utility>
 
+#include "libmlff/atoms/errors.hpp"
+#include "support/allocations.hpp"
 #include "support/force_fields.hpp"
 
 namespace mlff {
@@ -160,6 +163,124 @@ TEST(TrainingSet, ThreadsAgreeAndTheSameNumberGivesTheSameBits) {
     EXPECT_TRUE(agree(two, one, 1e-12));
     EXPECT_EQ(weights(1), one);
     EXPECT_EQ(weights(2), two);
+}
+
+/// A structure of weight 3 is as good as three of it: energy, forces and stress, as columns and as rows.
+TEST(TrainingSet, AWeightIsANumberOfStructures) {
+    const SelectionOptions selection{.method = SelectionMethod::cholesky, .tolerance = 1e-6};
+    RegressionOptions options;
+    options.evidence = {.mode = bayes::EvidenceMode::fixed, .weight_precision = 1.0, .noise_precision = 1.0};
+    options.atom_energies = {{47, 0.0}, {53, 0.0}};
+    const auto learned = [&](double weight, bool repeated) {
+        TrainingSet set(std::make_shared<descriptors::Descriptor>(testing::small_descriptor(), 2), 4, species);
+        for (const unsigned seed : {1u, 2u}) {
+            Candidate first = candidate(seed), again = first;
+            first.structure.weight = weight;
+            again.atoms.clear();
+            (void)set.learn({first}, selection, 6);
+            if (repeated) (void)set.learn({again, again}, selection, 6);
+        }
+        return set;
+    };
+    const TrainingSet weighted = learned(3.0, false), repeated = learned(1.0, true), once = learned(1.0, false);
+    ASSERT_EQ(origins(weighted.references()[1]).size(), origins(repeated.references()[1]).size());
+    const ForceField a = weighted.fit(options, {}), b = repeated.fit(options, {}), c = once.fit(options, {});
+    EXPECT_TRUE(agree(a.posterior().weights(), b.posterior().weights(), 1e-8));
+    EXPECT_FALSE(agree(a.posterior().weights(), c.posterior().weights(), 1e-3));
+    EXPECT_NEAR(a.provenance().rmse_force, b.provenance().rmse_force, 1e-9);
+    EXPECT_TRUE(
+        agree(weighted.force_errors(c.posterior().weights()), repeated.force_errors(c.posterior().weights()), 1e-9));
+    expect_consistent(weighted);
+}
+
+/// Whatever fails, the set is as it was, and what it learns next is what it would have learned.
+TEST(TrainingSet, LearnsAllOrNothing) {
+    const SelectionOptions selection{.method = SelectionMethod::cholesky, .tolerance = 1e-6};
+    RegressionOptions options;
+    options.evidence = {.mode = bayes::EvidenceMode::fixed, .weight_precision = 1.0, .noise_precision = 1.0};
+    const auto fresh = [&] {
+        TrainingSet set(std::make_shared<descriptors::Descriptor>(testing::small_descriptor(), 2), 4, species);
+        (void)set.learn({candidate(1)}, selection, 6);
+        return set;
+    };
+    TrainingSet set = fresh(), undisturbed = fresh();
+    const auto before = set.references();
+    const VectorXd weights = set.fit(options, {}).posterior().weights();
+    const auto expect_unchanged = [&] {
+        ASSERT_EQ(set.structures().size(), 1u);
+        for (std::size_t s = 0; s < 2; ++s) {
+            EXPECT_EQ(set.references()[s].features, before[s].features);
+            EXPECT_EQ(origins(set.references()[s]), origins(before[s]));
+        }
+        EXPECT_TRUE(agree(set.fit(options, {}).posterior().weights(), weights, 1e-10));
+    };
+    EXPECT_THROW(set.learn({candidate(2)}, selection, 8,
+                           [](const TrainingSet::Changes&) { throw std::runtime_error("the fit failed"); }),
+                 std::runtime_error);
+    expect_unchanged();
+    Candidate foreign = candidate(3);
+    foreign.structure.structure.species[0] = 14;
+    EXPECT_THROW(set.learn({candidate(2), foreign}, selection, 8), InputError);
+    expect_unchanged();
+    struct Learned {};
+    const auto learn_and_forget = [&] {
+        try {
+            (void)set.learn({candidate(2)}, selection, 8, [&](const TrainingSet::Changes&) {
+                (void)set.fit(options, {});
+                throw Learned();
+            });
+        } catch (const Learned&) {
+        }
+    };
+    if (testing::can_fail_allocations()) {
+        EXPECT_GT(testing::fail_each_allocation(testing::Where::anywhere, 101, learn_and_forget, expect_unchanged), 10);
+    }
+    expect_unchanged();
+    (void)undisturbed.learn({candidate(2), candidate(4)}, selection, 8);
+    (void)set.learn({candidate(2), candidate(4)}, selection, 8);
+    for (std::size_t s = 0; s < 2; ++s) EXPECT_EQ(origins(set.references()[s]), origins(undisturbed.references()[s]));
+    EXPECT_TRUE(
+        agree(set.fit(options, {}).posterior().weights(), undisturbed.fit(options, {}).posterior().weights(), 1e-10));
+    expect_consistent(set);
+}
+
+TEST(TrainingSet, AnAllocationThatFailsInAThreadIsAnException) {
+    if (!testing::can_fail_allocations()) GTEST_SKIP() << "malloc is not ours";
+    const testing::Threads threads(2);
+    TrainingSet set(std::make_shared<descriptors::Descriptor>(testing::small_descriptor(), 2), 4, species);
+    const SelectionOptions selection{.method = SelectionMethod::cholesky, .tolerance = 1e-6};
+    (void)set.learn({candidate(1), candidate(2)}, selection, 6);
+    struct Learned {};
+    const auto work = [&] {
+        try {
+            (void)set.learn({candidate(3)}, selection, 9, [](const TrainingSet::Changes&) { throw Learned(); });
+        } catch (const Learned&) {
+        }
+    };
+    work();
+    EXPECT_GT(testing::fail_each_allocation(testing::Where::parallel_regions, 7, work), 10);
+    expect_consistent(set);
+}
+
+/// Neighbour lists, the largest arrays of all, are not held of all structures at once.
+TEST(TrainingSet, MemoryIsThatOfTheRows) {
+    if (!testing::can_fail_allocations()) GTEST_SKIP() << "malloc is not ours";
+    const SelectionOptions selection{.method = SelectionMethod::cholesky, .tolerance = 1e-6};
+    descriptors::DescriptorOptions options = testing::small_descriptor();
+    options.radial.cutoff = options.angular.cutoff = 6.0;
+    const auto peak_of = [&](unsigned n) {
+        TrainingSet set(std::make_shared<descriptors::Descriptor>(options, 2), 4, species);
+        std::vector<Candidate> candidates;
+        for (unsigned k = 0; k < n; ++k) candidates.push_back(candidate(k + 1, 3, k == 0));
+        for (unsigned k = 1; k < n; ++k) candidates[k].atoms.clear();
+        (void)set.learn(candidates, selection, 2);
+        return testing::peak_bytes([&] { (void)set.learn({candidate(100, 3)}, selection, 3); });
+    };
+    Environments one(species, 6.0, 0.0);
+    one.update(candidate(1, 3).structure.structure);
+    const auto list = static_cast<double>(one.neighbors().n_pairs()) * (sizeof(std::int32_t) + 4 * sizeof(double));
+    const double growth = (static_cast<double>(peak_of(24)) - static_cast<double>(peak_of(4))) / 20.0;
+    EXPECT_LT(growth, 0.5 * list);
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include "bayes/kernel.hpp"
 #include "libmlff/atoms/errors.hpp"
 #include "libmlff/model/force_field_calculator.hpp"
+#include "libmlff/regression/reference_selection.hpp"
 #include "support/force_fields.hpp"
 
 namespace mlff {
@@ -242,6 +243,58 @@ TEST(Regression, RefusesWhatCannotBeFitted) {
                  std::invalid_argument);
     for (auto& item : problem.data) item.labels = {};
     EXPECT_THROW((void)problem.fit({}), InputError);
+}
+
+/// The typical error is that of all structures, not of the first ones; its sample does not depend on order or ranks.
+TEST(Regression, TheTypicalErrorIsOfAllStructures) {
+    constexpr std::size_t n = 3 * RegressionData::kept_energies;
+    std::vector<LabeledStructure> data;
+    for (std::size_t k = 0; k < n; ++k) {
+        LabeledStructure item;
+        item.structure = testing::cluster({47}, Matrix3X::Constant(3, 1, 0.01 * static_cast<double>(k)));
+        item.labels.energy = k < n / 2 ? 0.0 : 1.0;
+        data.push_back(item);
+    }
+    DesignRows rows;
+    rows.energy = MatrixXd::Zero(1, 1);
+    const auto gathered = [&](const auto& order) {
+        RegressionData regression(1, species);
+        for (const std::size_t k : order) regression.add_without_forces(rows, data[k]);
+        return regression;
+    };
+    const auto typical = [](const RegressionData& regression) {
+        return regression.errors(VectorXd::Zero(1), VectorXd::Zero(2)).energy_typical;
+    };
+    std::vector<std::size_t> order(n);
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    const double all = typical(gathered(order));
+    EXPECT_NEAR(all, 4.0 / 9.0, 0.07);  // half of them, less a tenth of all
+    std::vector<std::size_t> backwards(order.rbegin(), order.rend());
+    EXPECT_EQ(typical(gathered(backwards)), all);
+    RegressionData merged = gathered(std::vector(order.begin() + 900, order.end()));
+    merged.merge(gathered(std::vector(order.begin(), order.begin() + 900)));
+    EXPECT_EQ(typical(merged), all);
+    Message message;
+    merged.write(message);
+    EXPECT_EQ(typical(RegressionData::read(message)), all);
+}
+
+/// An atom of another species would be counted in the column of the labels.
+TEST(Regression, RefusesAnotherSpecies) {
+    DesignRows rows;
+    rows.energy = MatrixXd::Ones(1, 1);
+    rows.forces = MatrixXd::Ones(1, 3);
+    LabeledStructure item;
+    item.structure = testing::cluster({14}, Matrix3X::Zero(3, 1));
+    item.labels.energy = -1.0;
+    item.labels.forces = Matrix3X::Ones(3, 1);
+    RegressionData data(1, species);
+    EXPECT_THROW(data.add(rows, item), std::invalid_argument);
+    EXPECT_EQ(data.labels().n_structures(), 0);
+    LabelStatistics labels;
+    labels.add(item);
+    EXPECT_THROW((void)labels.composition_energies(species), std::invalid_argument);
+    EXPECT_THROW((void)reference_shares({item}, species, ReferenceShares::forces), std::invalid_argument);
 }
 
 }  // namespace

@@ -112,5 +112,36 @@ TEST(ReferenceSelection, GivenReferencesAreTheAtomsNamed) {
     EXPECT_THROW((void)gather_references(data, descriptor, {14}, {{.structure = {0}, .atom = {8}}}), InputError);
 }
 
+/// One training structure in forty has the rare element, and each of the validation data: a sample of three would miss
+/// it.
+TEST(ModelSearch, ComparesDescriptorsOfDataWithARareElement) {
+    LabeledStructure item;
+    item.structure = make_supercell(testing::diamond(), {5, 5, 5});
+    std::vector<LabeledStructure> training, validation;
+    for (int k = 0; k < 40; ++k) {
+        item.structure.positions += 0.05 * Matrix3X::Random(3, 1000);
+        item.labels.forces = Matrix3X::Random(3, 1000);
+        training.push_back(item);
+        if (k % 2 == 0) validation.push_back(item);
+    }
+    training[1].structure.species[3] = 32;
+    for (auto& unseen : validation) unseen.structure.species[5] = 32;
+    FitOptions options = silicon_options();
+    options.max_references = 10;
+    options.force_field.descriptor.radial_weight = 1.0;  // one variant: the descriptor as given
+    const auto trials = compare_descriptors(training, validation, options, quiet);
+    ASSERT_EQ(trials.size(), 1u);
+    EXPECT_GT(trials[0].errors.force, 0.0);
+}
+
+TEST(ModelSearch, RefusesToChooseWithoutUnseenData) {
+    try {
+        (void)search_model(silicon_data(1, 9), {}, silicon_options(), {}, quiet);
+        FAIL();
+    } catch (const InputError& error) {
+        EXPECT_NE(std::string(error.what()).find("data.validation"), std::string::npos);
+    }
+}
+
 }  // namespace
 }  // namespace mlff

@@ -1,0 +1,93 @@
+#include "support/allocations.hpp"
+
+#include <malloc.h>
+#include <omp.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstdlib>
+
+namespace {
+
+std::atomic<bool> failing = false, only_parallel = false, counting = false;
+std::atomic<long> left = 0, held = 0, most = 0;
+
+/// Whether this allocation is the one that is to fail.
+bool is_due() {
+    if (!failing.load(std::memory_order_relaxed)) return false;
+    if (only_parallel.load(std::memory_order_relaxed) && omp_in_parallel() == 0) return false;
+    return left.fetch_sub(1) == 0;
+}
+
+void count(long bytes) {
+    const long now = held.fetch_add(bytes) + bytes;
+    long before = most.load();
+    while (now > before && !most.compare_exchange_weak(before, now)) {
+    }
+}
+
+}  // namespace
+
+#if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#define MLFF_OWN_MALLOC
+
+extern "C" {
+void* __libc_malloc(std::size_t size);
+void* __libc_realloc(void* old, std::size_t size);
+void __libc_free(void* memory);
+
+void* malloc(std::size_t size) noexcept {
+    if (is_due()) {
+        errno = ENOMEM;
+        return nullptr;
+    }
+    void* const memory = __libc_malloc(size);
+    if (counting.load(std::memory_order_relaxed)) count(static_cast<long>(malloc_usable_size(memory)));
+    return memory;
+}
+
+void* realloc(void* old, std::size_t size) noexcept {
+    if (is_due()) {
+        errno = ENOMEM;
+        return nullptr;
+    }
+    const auto before = static_cast<long>(malloc_usable_size(old));
+    void* const memory = __libc_realloc(old, size);
+    if (counting.load(std::memory_order_relaxed)) count(static_cast<long>(malloc_usable_size(memory)) - before);
+    return memory;
+}
+
+void free(void* memory) noexcept {
+    if (counting.load(std::memory_order_relaxed)) count(-static_cast<long>(malloc_usable_size(memory)));
+    __libc_free(memory);
+}
+}
+#endif
+
+namespace mlff::testing {
+
+bool can_fail_allocations() {
+#ifdef MLFF_OWN_MALLOC
+    return true;
+#else
+    return false;
+#endif
+}
+
+FailingAllocation::FailingAllocation(long n, Where where) {
+    left = n;
+    only_parallel = where == Where::parallel_regions;
+    failing = true;
+}
+FailingAllocation::~FailingAllocation() { failing = false; }
+bool FailingAllocation::happened() const { return left < 0; }
+
+std::size_t peak_bytes(const std::function<void()>& work) {
+    held = most = 0;
+    counting = true;
+    work();
+    counting = false;
+    return static_cast<std::size_t>(most.load());
+}
+
+}  // namespace mlff::testing

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <cstddef>
+#include <functional>
+#include <new>
+
+/// Allocations that fail on purpose, and how much is allocated. The executable that links allocations.cpp has its own
+/// malloc for this; with a sanitizer, which has one too, or without glibc, tests that need it are skipped.
+namespace mlff::testing {
+
+[[nodiscard]] bool can_fail_allocations();
+
+enum class Where { anywhere, parallel_regions };
+
+/// While it lives, the n-th allocation (from 0) fails: by malloc, hence by new and by Eigen.
+class FailingAllocation {
+ public:
+    FailingAllocation(long n, Where where);
+    ~FailingAllocation();
+    FailingAllocation(const FailingAllocation&) = delete;
+    FailingAllocation& operator=(const FailingAllocation&) = delete;
+    [[nodiscard]] bool happened() const;
+};
+
+/// Lets the allocations of `work` fail, one in each trial, every `step`-th, until a trial has fewer: each must come out
+/// as std::bad_alloc. `after` looks at what is left. @returns the number of failures
+inline long fail_each_allocation(
+    Where where, long step, const std::function<void()>& work, const std::function<void()>& after = [] {}) {
+    long n_failures = 0;
+    for (long n = 0;; n += step) {
+        bool happened = false, thrown = false;
+        {
+            const FailingAllocation failing(n, where);
+            try {
+                work();
+            } catch (const std::bad_alloc&) {
+                thrown = true;
+            }
+            happened = failing.happened();
+        }
+        EXPECT_EQ(thrown, happened) << "allocation " << n;
+        if (!happened) return n_failures;
+        ++n_failures;
+        after();
+        if (::testing::Test::HasFailure()) return n_failures;
+    }
+}
+
+/// Bytes that `work` holds at most beside those that were there before.
+[[nodiscard]] std::size_t peak_bytes(const std::function<void()>& work);
+
+}  // namespace mlff::testing
