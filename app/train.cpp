@@ -71,6 +71,7 @@ void train(const std::string& config_path, const Console& console, Communicator&
     settings.resolved = reference_line(record) + settings.resolved;
     require_own_results(settings.output, settings.resolved, settings.may_change());
     const RunInputs inputs = settings.inputs(initial);
+    require_unbroken(journal.entries());
     for (const auto& entry : journal.entries())
         require_same_inputs(entry.structure.origin, Checkpoint::decode(entry.caller), inputs);
     auto checkpoint = read_checkpoint(settings.output, inputs, n_entries > 0,

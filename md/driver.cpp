@@ -166,21 +166,14 @@ void Driver::stand_at(const Snapshot& snapshot) {
 void Driver::check_displacements() const {
     const Matrix3X& before = begin_.state.structure.positions;
     const Matrix3X& after = now_.state.structure.positions;
-    // The atom that moves farthest; a number that is none counts as farther than all.
-    Eigen::Index farthest = -1;
-    double moved = 0.0;
-    for (Eigen::Index i = 0; i < after.cols() && !std::isnan(moved); ++i)
-        if (const double distance = (after.col(i) - before.col(i)).norm(); !(distance <= moved)) {
-            farthest = i;
-            moved = distance;
-        }
+    Eigen::Index i = 0;  // the one that moved farthest: others may have been pushed along
+    const double moved = (after - before).colwise().norm().maxCoeff<Eigen::PropagateNaN>(&i);
     if (!(moved <= options_.max_displacement))
         throw GuardError(
             fmt::format("step {}: {} would move {:.3g} Å in one step, more than max_displacement {} Å; the force "
-                        "on it was {:.3g} "
-                        "eV/Å, the timestep is {} fs",
-                        now_.state.step, atom_name(now_.state, farthest), moved, options_.max_displacement,
-                        begin_.forces.col(farthest).norm(), options_.timestep));
+                        "on it was {:.3g} eV/Å, the timestep is {} fs",
+                        now_.state.step, atom_name(now_.state, i), moved, options_.max_displacement,
+                        begin_.forces.col(i).norm(), options_.timestep));
 }
 
 void Driver::check_temperature() const {

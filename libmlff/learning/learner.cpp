@@ -39,7 +39,12 @@ std::optional<Counters> parse_counters(std::string_view text) {
     return Counters{*step, *since_sample, *calls};
 }
 
-/// Each entry follows the one before: it was made after as many calls as there are entries before it.
+bool same_atoms(const Structure& a, const Structure& b) {
+    return a.species == b.species && a.positions == b.positions && a.cell == b.cell;
+}
+
+}  // namespace
+
 void require_unbroken(const std::vector<JournalEntry>& entries) {
     for (std::size_t k = 0; k < entries.size(); ++k) {
         const std::string& state = entries[k].learner;
@@ -54,12 +59,6 @@ void require_unbroken(const std::vector<JournalEntry>& entries) {
                             entries[k].structure.origin, k + 1, then->calls + 1));
     }
 }
-
-bool same_atoms(const Structure& a, const Structure& b) {
-    return a.species == b.species && a.positions == b.positions && a.cell == b.cell;
-}
-
-}  // namespace
 
 void LearnerOptions::validate() const {
     const auto require = [](bool good, const char* field, double value, const char* bound) {

@@ -50,6 +50,10 @@ struct LearningEvent {
     bool at_capacity = false;  ///< references were dropped to stay within capacity or memory
 };
 
+/// @throws InputError if an entry of a journal does not follow the one before it, that is, was not made after as many
+///         calls as there are entries before it: some were removed, doubled or exchanged
+void require_unbroken(const std::vector<JournalEntry>& entries);
+
 /// On-the-fly learning as a calculator: predicts with the current model, decides (decision.hpp), calls the reference
 /// where it must, and learns. Every reference result is in the journal, on disk, before it is used.
 ///
@@ -79,7 +83,7 @@ class Learner final : public Calculator {
 
     /// Replays what the journal holds. The last entry is answered when the caller repeats its step: the caller restores
     /// itself from its state. With `everything` the last one is replayed too (the caller goes on after it).
-    /// @throws InputError if an entry does not follow the one before it: some were removed, doubled or exchanged
+    /// @throws InputError as require_unbroken
     void resume(bool everything);
 
     /// A prediction, or the answer of the reference if it was called. Error estimates, if asked for, are those of what

@@ -56,7 +56,7 @@ class ResumeFaultsTest(ProgramTest):
         cls.models = pathlib.Path(tempfile.mkdtemp(prefix="mlff-test-"))
         cls.addClassCleanup(shutil.rmtree, cls.models)
         write_structure(cls.models / "agi.xyz", *silver_iodide())
-        for name, steps in [("model.h5", 60), ("other.h5", 20)]:
+        for name, steps in [("model.h5", 150), ("other.h5", 60)]:
             (cls.models / "train.yaml").write_text(train_yaml(steps=steps).replace("output: out", f"output: {name}.d"))
             subprocess.run([PROGRAM, "train", "train.yaml", "--threads", "1", "--quiet"], cwd=cls.models, check=True,
                            timeout=120)
@@ -222,7 +222,7 @@ class ResumeFaultsTest(ProgramTest):
         folder = self.stopped("kept")
         for name in ["checkpoint", "checkpoint.previous"]:
             (folder / "out" / name).write_bytes(b"damaged")
-        self.refused(folder, "checkpoint: .*damaged, and no other checkpoint is there; restore it")
+        self.refused(folder, "checkpoint.*: damaged, and no other checkpoint is there; restore it")
         for name in ["checkpoint", "checkpoint.previous"]:
             (folder / "out" / name).unlink()
         self.refused(folder, "trajectory.xyz: holds frames of an earlier run")
