@@ -282,7 +282,6 @@ train:
 production:
   dynamics: {temperature: 350, timestep: 2.0, steps: 4000}
   trajectory: {every: 4, velocities: true, forces: true}
-  guard: {every: 25}
 analysis:
   observables:
     - {type: rdf, r_max: 6.0, width: 0.2}
@@ -333,7 +332,7 @@ class StudyTest(ProgramTest):
         write_structure(self.folder / "agi.xyz", *silver_iodide())
 
     def test_one_command_then_another(self):
-        (self.folder / "study.yaml").write_text(STUDY)
+        (self.folder / "study.yaml").write_text(STUDY.replace("analysis:", "  guard: {every: 25}\nanalysis:"))
         out, _ = self.mlff("study", "study.yaml", "--quick")
         self.assertIn("== 8/8 report", out)
         # What it will cost comes first, part by part; what was lost by the cheaper form is told in the report.

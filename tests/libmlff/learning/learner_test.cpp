@@ -349,13 +349,13 @@ TEST(Learner, LearnsAtOnceWhereAtomsAreCloserThanItKnows) {
     (void)learner.evaluate(start);
     EXPECT_EQ(reference.n_calls, 1);
     Structure squeezed = start;
-    squeezed.positions.col(1) += 0.4 * (start.positions.col(0) - start.positions.col(1));  // two silver atoms
+    squeezed.positions.col(1) += 0.4 * (start.positions.col(0) - start.positions.col(1));
     (void)learner.evaluate(squeezed);
     EXPECT_EQ(reference.n_calls, 2);
     EXPECT_EQ(events.back().action, Action::critical);
-    EXPECT_NE(log.find("reference called and learned at once: atoms 1 (Ag) and 2 (Ag) are "), std::string::npos) << log;
+    EXPECT_NE(log.find("reference called and learned at once: atoms 2 (Ag) and 4 (I) are "), std::string::npos) << log;
     EXPECT_NE(log.find("(learning.distance 0.9)"), std::string::npos) << log;
-    EXPECT_LT(learner.model()->shortest_distances()(0, 0), expected(0, 0));
+    EXPECT_LT(learner.model()->shortest_distances()(0, 1), expected(0, 1));
     (void)learner.evaluate(squeezed);
     EXPECT_EQ(reference.n_calls, 2);
     EXPECT_EQ(events.back().action, Action::accurate);
@@ -372,7 +372,7 @@ TEST(Learner, AnswersEveryRequestAlsoWhereTheReferenceAnswers) {
     CountingReference reference;
     LearnerOptions options = small_options();
     options.min_references = 1;  // a model from the first call on
-    options.threshold.start = 1e-9;
+    options.threshold = {.mode = ThresholdMode::fixed, .start = 1e-9};
     options.decision.interval = 1;
     Learner learner(reference, options, species, {}, nullptr, {}, {});
     Structure moving = silver_iodide();
