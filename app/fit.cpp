@@ -229,10 +229,7 @@ FitSettings read_fit_settings(const std::string& path) {
     long most = settings.automatic ? 100'000 : static_cast<long>(settings.options.max_references);
     references.read_positive("max", most);
     settings.options.max_references = most;
-    if (settings.automatic) {
-        settings.options.shares = ReferenceShares::forces;
-        settings.options.selection.tolerance = 1e-11;
-    }
+    if (settings.automatic) settings.options.shares = ReferenceShares::forces;
     references.read_choice("shares", settings.options.shares,
                            {{"equal", ReferenceShares::equal}, {"forces", ReferenceShares::forces}});
     long pool = 0;
@@ -240,6 +237,8 @@ FitSettings read_fit_settings(const std::string& path) {
     settings.options.pool = pool;
     references.read_choice("method", settings.options.selection.method,
                            {{"cholesky", SelectionMethod::cholesky}, {"cur", SelectionMethod::cur}});
+    // A low power and wide Gaussians tell local environments apart by little.
+    if (settings.options.selection.method == SelectionMethod::cholesky) settings.options.selection.tolerance = 1e-11;
     references.read_positive("tolerance", settings.options.selection.tolerance);
     bool listed = false;
     references.read_choice("candidates", listed, {{"data", false}, {"listed", true}});
