@@ -158,7 +158,7 @@ void check_train(const CheckArguments& arguments, const Console& console) {
     if (!settings.learning.initial_data.empty())
         console.info(fmt::format("{}: {} structures to start from", fmt::join(settings.learning.initial_data, ", "),
                                  load_data(settings.learning.initial_data, {}).size()));
-    require_own_results(settings.output, settings.resolved, settings.may_change());
+    require_no_foreign_results(settings.output);
     check_output(settings.output, settings.resolved, settings.may_change(), settings.inputs(initial),
                  settings.dynamics.steps, console);
     // The trajectory is the same whoever computes the forces.
@@ -182,7 +182,8 @@ void check_select(const CheckArguments& arguments, const Console& console) {
             throw InputError(item.origin + ": no energy or forces; select needs both for every structure");
     console.info(format(summarise(data)));
     require_writable_directory(settings.output);
-    require_own_results(settings.output, settings.resolved, SelectSettings::may_change());
+    require_no_foreign_results(settings.output);
+    require_same_settings(settings.output, settings.resolved, SelectSettings::may_change());
     const auto& largest = *std::max_element(
         data.begin(), data.end(), [](const auto& a, const auto& b) { return a.structure.size() < b.structure.size(); });
     console.result(fmt::format("forecast for {}, {} structures, the largest of {} atoms, {}", workers(1), data.size(),

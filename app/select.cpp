@@ -62,8 +62,9 @@ void select(const std::string& config_path, const Console& console, Communicator
     const SelectSettings settings = read_select_settings(config_path);
     const auto data = load_data(settings.data, settings.keys);
     auto initial_data = load_data(settings.learning.initial_data, {});
+    require_no_foreign_results(settings.output);
+    require_same_settings(settings.output, settings.resolved, SelectSettings::may_change());
     RunDirectory directory(settings.output);
-    require_own_results(settings.output, settings.resolved, SelectSettings::may_change());
     directory.write_settings(settings.resolved);
     DataReference reference(fmt::format("labels of {}", fmt::join(settings.data, ", ")));
     console.info(fmt::format("mlff {} select: {} structures", version, data.size()));

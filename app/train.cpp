@@ -63,13 +63,14 @@ void train(const std::string& config_path, const Console& console, Communicator&
 
     require_known(initial.structure, reference, settings.structure.path);
 
+    require_no_foreign_results(settings.output);
     RunDirectory directory(settings.output);
     Journal journal(directory.file("journal"));
     const auto n_entries = static_cast<long>(journal.entries().size());
     const std::string record =
         reference_of_record(settings.reference, directory, n_entries > 0, settings.learning.initial_data);
     settings.resolved = reference_line(record) + settings.resolved;
-    require_own_results(settings.output, settings.resolved, settings.may_change());
+    require_same_settings(settings.output, settings.resolved, settings.may_change());
     const RunInputs inputs = settings.inputs(initial);
     require_unbroken(journal.entries());
     for (const auto& entry : journal.entries())

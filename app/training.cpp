@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "libmlff/atoms/elements.hpp"
+#include "libmlff/atoms/errors.hpp"
 #include "libmlff/io/extxyz.hpp"
 #include "libmlff/io/model_file.hpp"
 #include "libmlff/regression/fit_data.hpp"
@@ -53,9 +54,7 @@ void write_results(const RunDirectory& directory, const Learner& learner, const 
     if (learner.model()) write_model(directory.file("model.h5"), *learner.model());
 }
 
-void require_own_results(const std::string& output, const std::string& resolved,
-                         const std::vector<std::string>& may_change) {
-    require_same_settings(output, resolved, may_change);
+void require_no_foreign_results(const std::string& output) {
     const auto stands_there = [&](const char* name) { return std::filesystem::exists(output + "/" + name); };
     for (const char* own : {"settings.yaml", "journal", "checkpoint"})
         if (stands_there(own)) return;

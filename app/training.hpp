@@ -26,12 +26,10 @@ void write_status(const RunDirectory& directory, const Learner& learner, const P
 /// @param reference  what labelled the structures; kept with each of them. "" where the labels are not ours
 void write_results(const RunDirectory& directory, const Learner& learner, const std::string& reference = {});
 
-/// For the directory of a training or selection: what stands there is of one with the same settings, or nothing that
-/// the new one would overwrite. Changes nothing.
-/// @param may_change  as in require_same_settings
-/// @throws InputError naming the setting that differs, or the file
-void require_own_results(const std::string& output, const std::string& resolved,
-                         const std::vector<std::string>& may_change);
+/// For the directory of a training or selection that is about to begin, before anything is written there: refuses one
+/// that holds results but no settings of a run.
+/// @throws InputError naming the file that would be overwritten
+void require_no_foreign_results(const std::string& output);
 
 /// Species of a training that begins with earlier data, ascending.
 [[nodiscard]] std::vector<int> species_with(const std::vector<int>& species,

@@ -252,6 +252,7 @@ class WrongInputTest(ProgramTest):
         (folder / "out" / "journal").write_text(journal)
         checkpoint = (folder / "out" / "checkpoint").read_text()
         (folder / "out" / "checkpoint").write_text(replaced(checkpoint, "thermo ", "thermo 1"))
+        (folder / "out" / "checkpoint.previous").unlink()  # which would serve instead
         self.refuses(folder, "train", "train.yaml", place="out/checkpoint", holds="damaged")
 
     def test_cut_model(self):

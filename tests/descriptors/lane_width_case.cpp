@@ -1,5 +1,9 @@
 // Compiled once for each width of the registers, with the namespace mlff renamed (CMakeLists.txt), so that all of them
 // fit in one program.
+#include <array>
+#include <type_traits>
+#include <vector>
+
 #include "descriptors/descriptor.hpp"
 #include "support/environments.hpp"
 
@@ -8,11 +12,9 @@ namespace mlff::testing {
 namespace {
 
 template <class Real>
-void append_case(const descriptors::DescriptorOptions& options, int n_neighbors, std::vector<double>& out) {
-    using descriptors::Descriptor;
-    const Descriptor descriptor(options, 2);
+void append_case(const descriptors::Descriptor& descriptor, int n_neighbors, std::vector<double>& out) {
     const auto env = random_environment(n_neighbors, 2, 1.8, 6.5, 17);
-    Descriptor::BasicWorkspace<Real> work;
+    descriptors::Descriptor::BasicWorkspace<Real> work;
     Eigen::VectorX<Real> x(descriptor.size());
     descriptor.value(env.view(), work, x);
     const Eigen::VectorX<Real> g = Eigen::VectorX<Real>::LinSpaced(descriptor.size(), -1, 2).array().sin();
@@ -28,22 +30,23 @@ void append_case(const descriptors::DescriptorOptions& options, int n_neighbors,
 
 }  // namespace
 
-/// Descriptors, their adjoint and (in double) their Jacobian, for numbers of functions, of m and of neighbours that
-/// fill lanes of no width, and of every width.
-template <class Real>
-std::vector<double> lane_width_case() {
-    std::vector<double> out;
+/// Descriptors, their adjoint and (in double) their Jacobian; of functions, m and neighbours there are fewer and more
+/// than any width, and as many. In double, then in single precision.
+std::array<std::vector<double>, 2> lane_width_case() {
+    std::array<std::vector<double>, 2> out;
     for (const auto compression : {descriptors::Compression::none, descriptors::Compression::element})
-        for (const int functions : {4, 8, 11}) {
+        for (const int functions : {4, 9}) {
             descriptors::DescriptorOptions options;
-            options.radial = {.cutoff = 6.0, .width = 0.5, .functions = functions + 1, .l_max = 0};
-            options.angular = {.cutoff = 5.0, .width = 0.5, .functions = functions, .l_max = 4};
+            options.radial = {.cutoff = 6.0, .width = 1.0, .functions = functions + 1, .l_max = 0};
+            options.angular = {.cutoff = 5.0, .width = 1.0, .functions = functions, .l_max = 4};
             options.compression = compression;
-            for (const int n_neighbors : {1, 6, 37}) append_case<Real>(options, n_neighbors, out);
+            const descriptors::Descriptor descriptor(options, 2);
+            for (const int n_neighbors : {1, 6, 37}) {
+                append_case<double>(descriptor, n_neighbors, out[0]);
+                append_case<float>(descriptor, n_neighbors, out[1]);
+            }
         }
     return out;
 }
-template std::vector<double> lane_width_case<double>();
-template std::vector<double> lane_width_case<float>();
 
 }  // namespace mlff::testing

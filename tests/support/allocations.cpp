@@ -4,18 +4,20 @@
 #include <omp.h>
 
 #include <atomic>
-#include <cerrno>
 #include <cstdlib>
 
 namespace {
 
-std::atomic<bool> failing = false, only_parallel = false, counting = false;
+std::atomic<bool> failing = false, counting = false;
+std::atomic<mlff::testing::Where> place;
 std::atomic<long> left = 0, held = 0, most = 0;
 
 /// Whether this allocation is the one that is to fail.
 bool is_due() {
     if (!failing.load(std::memory_order_relaxed)) return false;
-    if (only_parallel.load(std::memory_order_relaxed) && omp_in_parallel() == 0) return false;
+    using mlff::testing::Where;
+    if (place == Where::parallel_regions && omp_get_level() == 0) return false;
+    if (place == Where::outside_regions && omp_get_level() > 0) return false;
     return left.fetch_sub(1) == 0;
 }
 
@@ -37,20 +39,12 @@ void* __libc_realloc(void* old, std::size_t size);
 void __libc_free(void* memory);
 
 void* malloc(std::size_t size) noexcept {
-    if (is_due()) {
-        errno = ENOMEM;
-        return nullptr;
-    }
     void* const memory = __libc_malloc(size);
     if (counting.load(std::memory_order_relaxed)) count(static_cast<long>(malloc_usable_size(memory)));
     return memory;
 }
 
 void* realloc(void* old, std::size_t size) noexcept {
-    if (is_due()) {
-        errno = ENOMEM;
-        return nullptr;
-    }
     const auto before = static_cast<long>(malloc_usable_size(old));
     void* const memory = __libc_realloc(old, size);
     if (counting.load(std::memory_order_relaxed)) count(static_cast<long>(malloc_usable_size(memory)) - before);
@@ -62,6 +56,17 @@ void free(void* memory) noexcept {
     __libc_free(memory);
 }
 }
+
+void* operator new(std::size_t size) {
+    void* const memory = is_due() ? nullptr : malloc(size);
+    if (memory == nullptr) throw std::bad_alloc();
+    return memory;
+}
+void* operator new[](std::size_t size) { return operator new(size); }
+void operator delete(void* memory) noexcept { free(memory); }
+void operator delete[](void* memory) noexcept { free(memory); }
+void operator delete(void* memory, std::size_t) noexcept { free(memory); }
+void operator delete[](void* memory, std::size_t) noexcept { free(memory); }
 #endif
 
 namespace mlff::testing {
@@ -76,7 +81,7 @@ bool can_fail_allocations() {
 
 FailingAllocation::FailingAllocation(long n, Where where) {
     left = n;
-    only_parallel = where == Where::parallel_regions;
+    place = where;
     failing = true;
 }
 FailingAllocation::~FailingAllocation() { failing = false; }

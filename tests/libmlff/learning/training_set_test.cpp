@@ -233,7 +233,7 @@ TEST(TrainingSet, LearnsAllOrNothing) {
         }
     };
     if (testing::can_fail_allocations()) {
-        EXPECT_GT(testing::fail_each_allocation(testing::Where::anywhere, 101, learn_and_forget, expect_unchanged), 10);
+        EXPECT_GT(testing::fail_each_allocation(testing::Where::anywhere, 7, learn_and_forget, expect_unchanged), 10);
     }
     expect_unchanged();
     (void)undisturbed.learn({candidate(2), candidate(4)}, selection, 8);
