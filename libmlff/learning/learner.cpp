@@ -43,16 +43,23 @@ bool same_atoms(const Structure& a, const Structure& b) {
     return a.species == b.species && a.positions == b.positions && a.cell == b.cell;
 }
 
+/// Of two answers in one step the first was not learned: the step failed and was tried again with other atoms.
+bool replaces(const JournalEntry& entry, const JournalEntry& before) {
+    return entry.step == before.step && !same_atoms(entry.structure.structure, before.structure.structure);
+}
+
 }  // namespace
 
 void require_unbroken(const std::vector<JournalEntry>& entries) {
+    long n_learned = -1;  // before this entry
     for (std::size_t k = 0; k < entries.size(); ++k) {
+        if (k == 0 || !replaces(entries[k], entries[k - 1])) ++n_learned;
         const std::string& state = entries[k].learner;
         const auto then = parse_counters(std::string_view(state).substr(0, state.find('|')));
         if (!then || then->step + 1 != entries[k].step)
             throw InputError(fmt::format("{}: this entry of the journal is damaged; restore the file from a copy",
                                          entries[k].structure.origin));
-        if (then->calls != static_cast<long>(k))
+        if (then->calls != n_learned)
             throw InputError(
                 fmt::format("{}: entry {} of the journal was written as number {}: entries were removed, doubled or "
                             "exchanged; restore the file from a copy",
@@ -148,7 +155,11 @@ void Learner::begin_with(std::vector<LabeledStructure> structures) {
 
 void Learner::resume(bool everything) {
     require_unbroken(journal_->entries());
-    known_.assign(journal_->entries().begin(), journal_->entries().end());
+    known_.clear();
+    for (const JournalEntry& entry : journal_->entries()) {
+        if (!known_.empty() && replaces(entry, known_.back())) known_.pop_back();
+        known_.push_back(entry);
+    }
     while (known_.size() > (everything ? 0u : 1u)) {
         const Structure structure = known_.front().structure.structure;
         restore(known_.front().learner);
