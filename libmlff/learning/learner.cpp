@@ -201,7 +201,13 @@ Evaluation Learner::evaluate(const Structure& structure, const Request& request)
     }
     if (answer_) event.truth = &result;
     answer_.reset();
-    if (observer_) observer_(event);
+    if (!observer_) return result;
+    try {
+        observer_(event);
+    } catch (...) {
+        restore(step_state_);  // the caller is at the beginning of this step, and a checkpoint says so of both
+        throw;
+    }
     return result;
 }
 

@@ -367,6 +367,21 @@ TEST(Learner, LearnsAtOnceWhereAtomsAreCloserThanItKnows) {
     EXPECT_EQ(reference.n_calls, 3);
 }
 
+/// A log that cannot be written, on a full disk say: a checkpoint of now must not be one step ahead of the dynamics.
+TEST(Learner, AnExceptionOfTheObserverLeavesTheCounters) {
+    CountingReference reference;
+    bool full = false;
+    Learner learner(reference, small_options(), species, {}, nullptr, {}, [&](const LearningEvent&) {
+        if (full) throw std::runtime_error("no space left");
+    });
+    const Structure structure = silver_iodide();
+    (void)learner.evaluate(structure);
+    const std::string before = learner.state();
+    full = true;
+    EXPECT_THROW((void)learner.evaluate(structure), std::runtime_error);
+    EXPECT_EQ(learner.state(), before);
+}
+
 /// What is asked for is there, whoever answers.
 TEST(Learner, AnswersEveryRequestAlsoWhereTheReferenceAnswers) {
     CountingReference reference;
