@@ -56,9 +56,9 @@ void run(const std::string& config_path, const Console& console, Communicator& w
     catch_interrupts();
     RunSettings settings = read_run_settings(config_path, console);
     const md::DynamicsOptions& dynamics = settings.dynamics;
-    const std::unique_ptr<Calculator> calculator =
-        settings.model.empty() ? std::move(settings.reference.calculator)
-                               : DistributedExecutor(world).calculator(read_model(settings.model));
+    const std::unique_ptr<ModelCalculator> model =
+        settings.model.empty() ? nullptr : DistributedExecutor(world).calculator(read_model(settings.model));
+    Calculator* const calculator = model ? model.get() : settings.reference.calculator.get();
     md::State initial = load_state(settings.structure, dynamics.given_velocities);
     require_known(initial.structure, *calculator, settings.structure.path);
 
@@ -75,7 +75,7 @@ void run(const std::string& config_path, const Console& console, Communicator& w
 
     std::unique_ptr<Calculator> watched;
     std::string guard = "off";
-    if (const auto* model = dynamic_cast<const ForceFieldCalculator*>(calculator.get())) {
+    if (model) {
         if (settings.guard) guard = describe(*settings.guard);
         console.info("guard: " + guard);
         if (settings.guard && settings.guard->distance > 0.0 && model->force_field().shortest_distances().size() == 0)
@@ -98,7 +98,7 @@ void run(const std::string& config_path, const Console& console, Communicator& w
     } else {
         session.begin();
         session.log(fmt::format("# mlff {} run\n# calculator: {}\n", version, calculator->description()));
-        if (!settings.model.empty()) session.log(fmt::format("# guard: {}\n", guard));
+        if (model) session.log(fmt::format("# guard: {}\n", guard));
         write_checkpoint(directory, session.checkpoint());  // from here on there is something to go on from
     }
     const auto write_status = [&](const char* state, const std::string& reason = {}) {

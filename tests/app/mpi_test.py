@@ -240,6 +240,7 @@ class MpiTest(ProgramTest):
                 _, err = self.on_ranks(ranks, "run", "run.yaml", "--quiet", status=3, cwd=folder)
                 messages.append(err.splitlines()[0])  # mpirun has more to say
                 self.assertIn("(guard.distance 0.9)", messages[-1])
+                self.assertIn("\n# guard: stops if two atoms", (folder / "out/log").read_text())
             self.assertEqual(len(set(messages)), 1, messages)
 
     def test_a_rank_that_dies_ends_all(self):
