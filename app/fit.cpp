@@ -35,7 +35,7 @@ constexpr Index calibration_atoms = 2000;
 ModelDefaults read_force_field_or_auto(ConfigSection& config, FitSettings& settings) {
     const std::string word = config.word_for_map("force_field", {"auto", "vasp"});
     ModelDefaults defaults;
-    if (word == "vasp") defaults = {vasp_force_field(), vasp_regression()};
+    if (word == "vasp") defaults = vasp_defaults();
     if (word == "auto") {
         config.resolve("force_field", word);
         settings.automatic = true;

@@ -71,9 +71,10 @@ std::uint64_t fingerprint(const md::State& state) {
     return checksum(md::encode(snapshot));
 }
 
+ModelDefaults vasp_defaults() { return {vasp_force_field(), vasp_regression()}; }
+
 ModelDefaults read_model_defaults(ConfigSection& config) {
-    if (config.word_for_map("force_field", {"vasp"}).empty()) return {};
-    return {vasp_force_field(), vasp_regression()};
+    return config.word_for_map("force_field", {"vasp"}).empty() ? ModelDefaults{} : vasp_defaults();
 }
 
 ForceFieldOptions read_force_field(ConfigSection& section, const ForceFieldOptions& defaults, bool data_at_hand) {

@@ -34,6 +34,7 @@ struct ModelDefaults {
     ForceFieldOptions force_field = {};
     RegressionOptions regression = {};
 };
+[[nodiscard]] ModelDefaults vasp_defaults();
 [[nodiscard]] ModelDefaults read_model_defaults(ConfigSection& config);
 
 /// @param data_at_hand  the data to learn from are known beforehand, so that angular.keep can be resolved

@@ -2,9 +2,8 @@
 
 #include <Eigen/Core>
 #include <cstdint>
-#include <stdexcept>
-
 #include <string>
+
 #include "libmlff/atoms/errors.hpp"
 
 namespace mlff::bayes {

@@ -15,7 +15,7 @@ set(libmlff/search_may libmlff/atoms libmlff/model libmlff/data libmlff/regressi
 set(libmlff/parallel_may libmlff/atoms libmlff/model libmlff/data libmlff/io libmlff/regression descriptors bayes)
 set(all_of_libmlff libmlff/atoms libmlff/model libmlff/data libmlff/io libmlff/regression libmlff/learning
   libmlff/search libmlff/parallel)
-set(interfaces_may libmlff/atoms libmlff/model libmlff/io)
+set(interfaces_may libmlff/atoms libmlff/model libmlff/io bayes)
 set(reference_may libmlff/atoms libmlff/model libmlff/data libmlff/io)
 set(md_may libmlff/atoms libmlff/model libmlff/io)
 set(analysis_may libmlff/atoms libmlff/io)

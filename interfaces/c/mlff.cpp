@@ -12,6 +12,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "bayes/thread_failure.hpp"
 #include "libmlff/atoms/errors.hpp"
 #include "libmlff/io/model_file.hpp"
 #include "libmlff/model/force_field_calculator.hpp"
@@ -70,17 +71,13 @@ void require(bool good, const char* message) {
 /// Runs `action` with a number of OpenMP threads; the setting of the caller stays as it is.
 template <class Action>
 void with_threads(int n, Action&& action) {
-    std::exception_ptr failure;
+    mlff::ThreadFailure failure;
 #pragma omp parallel num_threads(1)
     {
         omp_set_num_threads(n);  // of this task only
-        try {
-            action();
-        } catch (...) {
-            failure = std::current_exception();
-        }
+        failure.collect(action);
     }
-    if (failure) std::rethrow_exception(failure);
+    failure.rethrow();
 }
 
 template <class T>

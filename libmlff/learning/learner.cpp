@@ -288,10 +288,7 @@ Evaluation Learner::call_reference(const Structure& structure, Action action) {
         answer_ = std::move(known_.front());
         known_.pop_front();
     }
-    if (answer_) {
-        const Labels& labels = answer_->structure.labels;
-        return answer_of(labels);
-    }
+    if (answer_) return answer_of(answer_->structure.labels);
     Evaluation answer = reference_.evaluate(structure);
     if (!std::isfinite(answer.energy) || !answer.forces.allFinite() || (answer.stress && !answer.stress->allFinite()))
         throw std::runtime_error(

@@ -58,9 +58,9 @@ void require_unbroken(const std::vector<JournalEntry>& entries);
 /// where it must, and learns. Every reference result is in the journal, on disk, before it is used.
 ///
 /// A step that throws, whatever failed (the reference, the fit, memory), is as if it had not been tried: it may be
-/// tried again, and what the reference has answered by then is not asked for twice. After an
-/// exception of the observer the counters are those from before the step, but its structure stays learned: go on in a
-/// new process, from the journal.
+/// tried again, and what the reference has answered by then is not asked for twice. After an exception of the observer
+/// the counters are those from before the step, but its structure stays learned: go on in a new process, from the
+/// journal.
 ///
 /// Resuming: `resume` replays the journal through the same code with the recorded answers, so that the model and all
 /// that follows are those of the uninterrupted run, bit for bit at the same thread count.

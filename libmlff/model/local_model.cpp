@@ -4,11 +4,11 @@
 #include <omp.h>
 
 #include <algorithm>
-#include <exception>
 #include <stdexcept>
 #include <type_traits>
 
 #include "bayes/kernel.hpp"
+#include "bayes/thread_failure.hpp"
 #include "libmlff/model/shortest_distances.hpp"
 
 namespace mlff {
@@ -112,12 +112,11 @@ std::vector<bayes::SpillingFactor> spilling_of(const ForceField& force_field) {
 SpillingModel::SpillingModel(const ForceField& force_field) : factors_(spilling_of(force_field)) {}
 
 Eigen::VectorXd SpillingModel::factors(const LocalReferences& references, int channel, int kernel_power,
-                                       const Eigen::Ref<const Eigen::MatrixXd>& features,
-                                       Eigen::MatrixXd similarities) const {
+                                       const Eigen::Ref<const Eigen::MatrixXd>& features) const {
     Eigen::MatrixXd self = references.in_metric(features).colwise().squaredNorm().transpose();
     bayes::kernel_value(self, kernel_power);
-    bayes::kernel_value(similarities, kernel_power);
-    return factors_[static_cast<std::size_t>(channel)](std::move(similarities), self.col(0));
+    return factors_[static_cast<std::size_t>(channel)](
+        bayes::kernel_matrix(references.multipliers(), features, kernel_power), self.col(0));
 }
 
 /// Of one batch, in the precision of its products.
@@ -179,7 +178,6 @@ struct LocalModel::Workspace::Thread {
     Matrix3 strain = Matrix3::Zero();
     std::optional<ClosePair> closest;
     bool too_close = false;
-    std::exception_ptr failure;
 };
 
 LocalModel::Workspace::Workspace() = default;
@@ -266,8 +264,7 @@ void LocalModel::evaluate_batch(const Job& job, const Batch& batch, const Model&
 void LocalModel::set_spilling(const Job& job, const Batch& batch,
                               const Eigen::Ref<const Eigen::MatrixXd>& features) const {
     const LocalReferences& set = force_field_.references(batch.channel);
-    const Eigen::VectorXd factors = job.spilling->factors(set, batch.channel, force_field_.kernel_power(), features,
-                                                          Eigen::MatrixXd(set.multipliers().transpose() * features));
+    const Eigen::VectorXd factors = job.spilling->factors(set, batch.channel, force_field_.kernel_power(), features);
     for (std::size_t k = 0; k < batch.atoms.size(); ++k)
         job.output.spilling[static_cast<std::size_t>(batch.atoms[k])] = factors[static_cast<Index>(k)];
 }
@@ -311,7 +308,6 @@ LocalSums LocalModel::evaluate(const NeighborSource& source, const LocalOutput& 
         thread.strain.setZero();
         thread.closest.reset();
         thread.too_close = false;
-        thread.failure = nullptr;
         if (!alone) {  // before the threads start: what cannot be had is said here
             thread.own_forces.resize(output.forces.size());
             thread.own_virials.resize(output.virials.size());
@@ -320,6 +316,7 @@ LocalSums LocalModel::evaluate(const NeighborSource& source, const LocalOutput& 
         thread.virials = output.virials.empty() ? nullptr : alone ? output.virials.data() : thread.own_virials.data();
     }
 
+    ThreadFailure failure;
     int n_team = 1;
     const auto sum_up = [&](std::span<double> total, std::vector<double> Workspace::Thread::*own, int t) {
         // A slice of the atoms for each thread; sums in the order of the threads: same thread count, same bits.
@@ -344,23 +341,19 @@ LocalSums LocalModel::evaluate(const NeighborSource& source, const LocalOutput& 
             std::fill(thread.own_virials.begin(), thread.own_virials.end(), 0.0);
         }
 #pragma omp for schedule(static)
-        for (std::size_t b = 0; b < job.batches.size(); ++b) {
-            try {
-                if (!thread.failure) evaluate_batch(job, job.batches[b], thread);
-            } catch (...) {
-                thread.failure = std::current_exception();
-            }
-        }
+        for (std::size_t b = 0; b < job.batches.size(); ++b)
+            failure.collect([&] { evaluate_batch(job, job.batches[b], thread); });
         if (!alone) {
             sum_up(output.forces, &Workspace::Thread::own_forces, t);
             sum_up(output.virials, &Workspace::Thread::own_virials, t);
         }
     }
 
+    failure.rethrow();
+
     LocalSums sums;
     for (int t = 0; t < n_team; ++t) {
         const Workspace::Thread& thread = *workspace.threads_[static_cast<std::size_t>(t)];
-        if (thread.failure) std::rethrow_exception(thread.failure);
         sums.strain += thread.strain;
         sums.too_close |= thread.too_close;
         if (thread.closest) keep_closer(sums.closest, *thread.closest);

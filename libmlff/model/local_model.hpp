@@ -18,11 +18,9 @@ class SpillingModel {
     explicit SpillingModel(const ForceField& force_field);
 
     /// @param features      x̂ of n atoms of one channel, D × n
-    /// @param similarities  with the local references, x̂ · multipliers, N_B × n; moved in as scratch
     /// @returns n factors in [0, 1]
     [[nodiscard]] Eigen::VectorXd factors(const LocalReferences& references, int channel, int kernel_power,
-                                          const Eigen::Ref<const Eigen::MatrixXd>& features,
-                                          Eigen::MatrixXd similarities) const;
+                                          const Eigen::Ref<const Eigen::MatrixXd>& features) const;
 
  private:
     std::vector<bayes::SpillingFactor> factors_;  ///< per channel

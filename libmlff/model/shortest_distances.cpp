@@ -1,14 +1,15 @@
 #include "libmlff/model/shortest_distances.hpp"
 
 #include <fmt/format.h>
+#include <omp.h>
 
 #include <algorithm>
 #include <cmath>
-#include <exception>
 #include <limits>
 #include <tuple>
 #include <utility>
 
+#include "bayes/thread_failure.hpp"
 #include "libmlff/atoms/elements.hpp"
 
 namespace mlff {
@@ -35,26 +36,18 @@ void add_distances(MatrixXd& shortest, const Environments& environments) {
 }
 
 MatrixXd shortest_distances(std::span<const LabeledStructure> data, const std::vector<int>& species, double cutoff) {
-    MatrixXd shortest = no_distances(species.size());
-    std::exception_ptr failure;
-#pragma omp parallel
-    {
-        MatrixXd own = no_distances(species.size());
-        Environments environments(species, cutoff, 0.0);
-#pragma omp for schedule(dynamic)
-        for (std::size_t k = 0; k < data.size(); ++k) {
-            try {
-                environments.update(data[k].structure);
-                add_distances(own, environments);
-            } catch (...) {
-#pragma omp critical
-                failure = std::current_exception();
-            }
-        }
-#pragma omp critical
-        shortest = shortest.cwiseMin(own).eval();
-    }
-    if (failure) std::rethrow_exception(failure);
+    std::vector<MatrixXd> own(static_cast<std::size_t>(omp_get_max_threads()), no_distances(species.size()));
+    ThreadFailure failure;
+#pragma omp parallel for schedule(dynamic)
+    for (std::size_t k = 0; k < data.size(); ++k)
+        failure.collect([&] {
+            Environments environments(species, cutoff, 0.0);
+            environments.update(data[k].structure);
+            add_distances(own[static_cast<std::size_t>(omp_get_thread_num())], environments);
+        });
+    failure.rethrow();
+    MatrixXd shortest = own.front();
+    for (const MatrixXd& of_thread : own) shortest = shortest.cwiseMin(of_thread).eval();
     return shortest;
 }
 

@@ -144,6 +144,20 @@ inline ForceField with_random_metric(const ForceField& plain) {
             plain.calibration()};
 }
 
+/// The same force field with these shortest distances in its training data [Å], channels × channels.
+inline ForceField with_shortest_distances(const ForceField& made, Eigen::MatrixXd shortest) {
+    return {std::make_shared<descriptors::Descriptor>(made.descriptor().options(), made.n_channels()),
+            made.kernel_power(),
+            made.species(),
+            made.references(),
+            made.e0(),
+            made.posterior(),
+            made.scales(),
+            made.provenance(),
+            made.calibration(),
+            std::move(shortest)};
+}
+
 /// The structure under the strain h in Voigt component k (symmetric: both off-diagonal elements are h/2).
 inline Structure strained(Structure s, int k, double h) {
     Voigt voigt = Voigt::Zero();

@@ -36,19 +36,9 @@ ForceField with_decay() {
 }
 
 ForceField with_distances() {
-    const ForceField made = random_force_field(testing::small_descriptor(), {47, 53});
     Eigen::MatrixXd shortest(2, 2);
     shortest << 2.7, 2.1, 2.1, std::numeric_limits<double>::infinity();
-    return {std::make_shared<descriptors::Descriptor>(made.descriptor().options(), 2),
-            made.kernel_power(),
-            made.species(),
-            made.references(),
-            made.e0(),
-            made.posterior(),
-            made.scales(),
-            made.provenance(),
-            made.calibration(),
-            shortest};
+    return testing::with_shortest_distances(random_force_field(testing::small_descriptor(), {47, 53}), shortest);
 }
 
 TEST(ModelFile, BringsBackEveryBit) {

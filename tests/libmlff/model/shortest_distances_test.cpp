@@ -83,17 +83,8 @@ TEST(ShortestDistances, RefuseAtomsOnTopOfEachOther) {
 }
 
 ForceField with_distances(const MatrixXd& shortest) {
-    const ForceField made = testing::random_force_field(testing::small_descriptor(), two_species);
-    return {std::make_shared<descriptors::Descriptor>(made.descriptor().options(), 2),
-            made.kernel_power(),
-            made.species(),
-            made.references(),
-            made.e0(),
-            made.posterior(),
-            made.scales(),
-            made.provenance(),
-            made.calibration(),
-            shortest};
+    return testing::with_shortest_distances(testing::random_force_field(testing::small_descriptor(), two_species),
+                                            shortest);
 }
 
 TEST(ClosestPair, OfAnEvaluationIsThatOfAllPairs) {
