@@ -1,18 +1,24 @@
-# add_mlff_library(bayes SOURCES a.cpp HEADERS a.hpp LINKS mlff_eigen [PRIVATE_LINKS …])
+# add_mlff_library(bayes SOURCES a.cpp HEADERS a.hpp LINKS mlff_eigen [PRIVATE_LINKS …] [SURFACE mlff/bayes.hpp])
 # Makes the library mlff::bayes: public headers as a file set (installed, each checked to compile by itself),
-# C++20 without extensions, warnings for our own sources only.
+# C++20 without extensions, warnings for our own sources only. SURFACE, below interfaces/cpp, is what others include.
 function(add_mlff_library name)
-  cmake_parse_arguments(arg "" "" "SOURCES;HEADERS;LINKS;PRIVATE_LINKS" ${ARGN})
+  cmake_parse_arguments(arg "" "SURFACE" "SOURCES;HEADERS;LINKS;PRIVATE_LINKS" ${ARGN})
   add_library(mlff_${name} STATIC ${arg_SOURCES})
   add_library(mlff::${name} ALIAS mlff_${name})
   target_sources(mlff_${name} PUBLIC FILE_SET HEADERS
     BASE_DIRS ${PROJECT_SOURCE_DIR} FILES ${arg_HEADERS})
+  if(arg_SURFACE)
+    target_sources(mlff_${name} PUBLIC FILE_SET surface TYPE HEADERS
+      BASE_DIRS ${PROJECT_SOURCE_DIR}/interfaces/cpp FILES ${PROJECT_SOURCE_DIR}/interfaces/cpp/${arg_SURFACE})
+    set(install_surface FILE_SET surface DESTINATION include)
+  endif()
   target_compile_features(mlff_${name} PUBLIC cxx_std_20)
   target_link_libraries(mlff_${name} PUBLIC ${arg_LINKS} PRIVATE ${arg_PRIVATE_LINKS})
   set_target_properties(mlff_${name} PROPERTIES EXPORT_NAME ${name} VERIFY_INTERFACE_HEADER_SETS ON
     POSITION_INDEPENDENT_CODE ON)
   mlff_compile_options(mlff_${name})
-  install(TARGETS mlff_${name} EXPORT mlff-targets FILE_SET HEADERS DESTINATION include/mlff)
+  install(TARGETS mlff_${name} EXPORT mlff-targets FILE_SET HEADERS DESTINATION include/mlff
+    ${install_surface})
 endfunction()
 
 # How our own sources are compiled, and nobody else's: instruction set, products by the BLAS, warnings.

@@ -15,12 +15,13 @@ set(libmlff/search_may libmlff/atoms libmlff/model libmlff/data libmlff/regressi
 set(libmlff/parallel_may libmlff/atoms libmlff/model libmlff/data libmlff/io libmlff/regression descriptors bayes)
 set(all_of_libmlff libmlff/atoms libmlff/model libmlff/data libmlff/io libmlff/regression libmlff/learning
   libmlff/search libmlff/parallel)
-set(interfaces_may libmlff/atoms libmlff/model libmlff/io bayes)
+set(interfaces/c_may libmlff/atoms libmlff/model libmlff/io bayes)
+set(interfaces/cpp_may ${all_of_libmlff})
 set(reference_may libmlff/atoms libmlff/model libmlff/data libmlff/io)
 set(md_may libmlff/atoms libmlff/model libmlff/io)
 set(analysis_may libmlff/atoms libmlff/io)
 set(app_may analysis md reference ${all_of_libmlff} descriptors bayes)
-set(rooms descriptors bayes ${all_of_libmlff} interfaces reference md analysis app)   # from the ground up
+set(rooms descriptors bayes ${all_of_libmlff} interfaces/c interfaces/cpp reference md analysis app)   # from the ground up
 
 set(bad "")
 set(below "")

@@ -3,11 +3,7 @@
 
 #include <cstdio>
 #include <exception>
-
-#include "libmlff/atoms/elements.hpp"
-#include "libmlff/io/model_file.hpp"
-#include "libmlff/io/vasp.hpp"
-#include "libmlff/model/force_field_calculator.hpp"
+#include <mlff/learning.hpp>
 
 int main(int argc, char** argv) {
     if (argc != 3) {

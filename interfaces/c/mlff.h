@@ -1,11 +1,11 @@
 /* Energies, forces and error estimates of a force field of mlff, from C and from every language that calls C.
  *
- * Units: eV, angstrom, elementary masses do not occur. A function that can fail returns an mlff_status; the message is
+ * Units: eV and angstrom. A function that can fail returns an mlff_status; the message is
  * then in mlff_last_error(). Nothing here prints, exits, reads the environment or changes the settings of OpenMP.
  *
  *     mlff_model* model;          mlff_model_load("model.h5", &model);
  *     mlff_workspace* workspace;  mlff_workspace_create(model, &workspace);
- *     mlff_evaluate_neighbors(model, workspace, &neighbors, &results);
+ *     mlff_evaluate_neighbors(model, workspace, &neighbors, n_threads, &results);
  *
  * A model is immutable: any number of threads may use it at the same time, each with a workspace of its own.
  */

@@ -75,8 +75,7 @@ class LocalModel {
     /// @param spilling   null unless output.spilling is wanted
     /// @param n_threads  OpenMP threads, ≥ 1
     /// @throws std::invalid_argument if an array of the output has the wrong size; std::bad_alloc. The arrays of the
-    /// host
-    ///         may then hold part of the result
+    ///         host may then hold part of the result
     LocalSums evaluate(const NeighborSource& source, const LocalOutput& output, Workspace& workspace, int n_threads = 1,
                        const SpillingModel* spilling = nullptr) const;
 

@@ -1,8 +1,7 @@
 // A program of somebody else: the installed headers and libraries are all it sees.
 
 #include <cmath>
-#include <libmlff/atoms/errors.hpp>
-#include <libmlff/io/model_file.hpp>
+#include <mlff/learning.hpp>
 #include <reference/embedded/catalogue.hpp>
 
 int main() {
@@ -14,7 +13,7 @@ int main() {
     const mlff::Evaluation result = mlff::reference::make_embedded("ar-plain")->evaluate(dimer);
     if (!(std::abs(result.energy + 0.0103) < 1e-9 && result.forces.norm() < 1e-9)) return 1;
 
-    // Pulls in the whole of mlff::core with its dependencies: HDF5, yaml-cpp, zlib, fmt, OpenMP, LAPACK.
+    // Links the libraries with their dependencies: HDF5, yaml-cpp, zlib, fmt, OpenMP, LAPACK.
     try {
         (void)mlff::read_model("no such file");
     } catch (const mlff::InputError&) {

@@ -2,8 +2,7 @@
 //   consumer_model model.h5
 
 #include <cmath>
-#include <libmlff/io/model_file.hpp>
-#include <libmlff/model/force_field_calculator.hpp>
+#include <mlff/model.hpp>
 #include <thread>
 
 int main(int argc, char** argv) {
