@@ -10,7 +10,14 @@ foreach(command IN ITEMS
 endforeach()
 execute_process(COMMAND ${prefix}/build/consumer COMMAND_ERROR_IS_FATAL ANY)
 execute_process(COMMAND ${prefix}/build/consumer_model ${MODEL} COMMAND_ERROR_IS_FATAL ANY)
-execute_process(COMMAND ${prefix}/build/consumer_c ${MODEL} COMMAND_ERROR_IS_FATAL ANY)
+# A locale in which 0.5 is written 0,5, where localedef can make one.
+execute_process(COMMAND localedef -c -i de_DE -f UTF-8 ${prefix}/de_DE.UTF-8 OUTPUT_QUIET ERROR_QUIET)
+if(EXISTS ${prefix}/de_DE.UTF-8/LC_NUMERIC)
+  set(locale LOCPATH=${prefix} LOCALE=de_DE.UTF-8)
+else()
+  message("localedef cannot make the locale de_DE: tried with the locale C only")
+endif()
+execute_process(COMMAND ${CMAKE_COMMAND} -E env ${locale} ${prefix}/build/consumer_c ${MODEL} COMMAND_ERROR_IS_FATAL ANY)
 
 # The shared library exports the functions of its header and nothing else.
 file(GLOB library ${prefix}/install/lib/libmlff.so)
