@@ -58,5 +58,8 @@ class Environments final : public NeighborSource {
 /// The same of some atoms.
 [[nodiscard]] Eigen::MatrixXd compute_features(const descriptors::Descriptor& descriptor,
                                                const Environments& environments, std::span<const Eigen::Index> atoms);
+/// x̂ with its coefficients, for each atom; n_atoms.
+[[nodiscard]] std::vector<descriptors::Descriptor::Described> describe(const descriptors::Descriptor& descriptor,
+                                                                       const Environments& environments);
 
 }  // namespace mlff
