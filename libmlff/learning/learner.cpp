@@ -39,10 +39,6 @@ std::optional<Counters> parse_counters(std::string_view text) {
     return Counters{*step, *since_sample, *calls};
 }
 
-bool same_atoms(const Structure& a, const Structure& b) {
-    return a.species == b.species && a.positions == b.positions && a.cell == b.cell;
-}
-
 /// Of two answers in one step the first was not learned: the step failed and was tried again with other atoms.
 bool replaces(const JournalEntry& entry, const JournalEntry& before) {
     return entry.step == before.step && !same_atoms(entry.structure.structure, before.structure.structure);
