@@ -66,7 +66,6 @@ class TrainingSet {
     std::vector<int> species_;
     std::vector<LabeledStructure> structures_;
     std::vector<LocalReferences> references_;
-    Eigen::MatrixXd distances_;  ///< shortest in the structures, as in ForceField
     Executor& executor_;
     mutable std::unique_ptr<TrainingRows> rows_;  ///< follow from structures and references; null: not made yet
 };

@@ -7,6 +7,7 @@
 
 #include "bayes/kernel.hpp"
 #include "bayes/thread_failure.hpp"
+#include "libmlff/model/shortest_distances.hpp"
 
 namespace mlff {
 namespace {
@@ -149,6 +150,7 @@ DesignRows design_rows(const descriptors::Descriptor& descriptor, int kernel_pow
     rows.energy.setZero(n_basis, 1);
     rows.forces.setZero(n_basis, 3 * structure.size());
     rows.stress.setZero(n_basis, structure.has_volume() ? 6 : 0);
+    rows.distances = shortest_distances(environments);
     const auto n_threads = static_cast<std::size_t>(omp_get_max_threads());
     const std::size_t batch_size = atoms_per_thread * n_threads;
     std::vector<AtomDerivatives> derivatives(batch_size);

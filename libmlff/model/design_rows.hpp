@@ -17,6 +17,8 @@ struct DesignRows {
     Eigen::MatrixXd energy;  ///< N_B × 1, per atom [1]
     Eigen::MatrixXd forces;  ///< N_B × 3 n_atoms [1/Å]
     Eigen::MatrixXd stress;  ///< N_B × 6 [1/Å³]; no columns if the structure has no volume
+    /// shortest distance of each pair of species [Å], as ForceField::shortest_distances: the same neighbours tell it
+    Eigen::MatrixXd distances;
 };
 
 /// Design rows of a structure whose local environments are `environments`. Per atom: the raw Jacobian of its

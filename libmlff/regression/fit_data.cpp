@@ -11,7 +11,6 @@
 #include "bayes/metric.hpp"
 #include "libmlff/atoms/elements.hpp"
 #include "libmlff/atoms/errors.hpp"
-#include "libmlff/model/shortest_distances.hpp"
 #include "libmlff/regression/row_accumulation.hpp"
 
 namespace mlff {
@@ -206,13 +205,11 @@ void require_one_rank(const FitForecast& forecast) {
 }
 
 TrainingPass::TrainingPass(std::shared_ptr<const descriptors::Descriptor> descriptor, int kernel_power,
-                           std::vector<double> shares, std::vector<LocalReferences> references,
-                           Eigen::MatrixXd distances, PartedData data)
+                           std::vector<double> shares, std::vector<LocalReferences> references, PartedData data)
     : descriptor_(std::move(descriptor)),
       kernel_power_(kernel_power),
       shares_(std::move(shares)),
       references_(std::move(references)),
-      distances_(std::move(distances)),
       data_(std::move(data)) {}
 
 TrainingPass::TrainingPass(const std::vector<LabeledStructure>& training,
@@ -230,7 +227,6 @@ TrainingPass::TrainingPass(const std::vector<LabeledStructure>& training,
         std::make_shared<descriptors::Descriptor>(options.force_field.descriptor, static_cast<int>(species.size()));
     shares_ = reference_shares(training, species, options.shares);
     references_ = choose_references(training, within_memory, *descriptor_, species, progress);
-    distances_ = shortest_distances(training, species, descriptor_->cutoff());
     const int n_parts = validation.empty() ? std::min(forecast.folds, static_cast<int>(training.size())) : 1;
     std::vector<PartedStructure> items;
     for (std::size_t s = 0; s < training.size(); ++s) items.push_back({&training[s], static_cast<int>(s) % n_parts});
@@ -248,9 +244,8 @@ Index TrainingPass::max_references() const {
 TrainingPass TrainingPass::with_references(Index m) const {
     if (m >= max_references()) return *this;
     const std::vector<Index> limits = limits_of(shares_, m);
-    return {descriptor_, kernel_power_,
-            shares_,     first_references(references_, limits),
-            distances_,  data_.restricted_to(first_indices(references_, limits))};
+    return {descriptor_, kernel_power_, shares_, first_references(references_, limits),
+            data_.restricted_to(first_indices(references_, limits))};
 }
 
 Validated TrainingPass::validate(const RegressionOptions& options) const {
@@ -260,16 +255,17 @@ Validated TrainingPass::validate(const RegressionOptions& options) const {
 ForceField TrainingPass::force_field(Solution solution, Provenance provenance) const {
     const LabelErrors errors = data_.training_errors(solution.posterior.weights(), solution.e0);
     return make_force_field(data_.training_labels(), errors, data_.part(0).species(), std::move(solution), descriptor_,
-                            kernel_power_, references_, std::move(provenance), distances_);
+                            kernel_power_, references_, std::move(provenance), data_.training_distances());
 }
 
 ForceField TrainingPass::force_field_without(int part, const Solution& all, const RegressionOptions& options) const {
     RegressionData data = data_.training_without(part);
     const LabelStatistics labels = data.labels();
+    const Eigen::MatrixXd distances = data.distances();
     Solution solution =
         solve_with_precisions(std::move(data), factor_prior(options.prior, references_, kernel_power_), options, all);
     return make_force_field(labels, {}, data_.part(0).species(), std::move(solution), descriptor_, kernel_power_,
-                            references_, {}, distances_);
+                            references_, {}, distances);
 }
 
 double score(const LabelErrors& errors, const LabelScales& deviations) {
