@@ -14,7 +14,18 @@ using Eigen::Index;
 using Eigen::MatrixXd;
 using Eigen::VectorXd;
 
+constexpr double n_square = 8.0;  ///< matrices of N_B² while fitting
+
 }  // namespace
+
+double training_bytes(double n_rows, double n_references) {
+    return sizeof(double) * (n_rows + n_square * n_references) * n_references;
+}
+
+double references_within(double bytes, double n_rows) {
+    const double numbers = bytes / sizeof(double);
+    return (std::sqrt(n_rows * n_rows + 4.0 * n_square * numbers) - n_rows) / (2.0 * n_square);
+}
 
 TrainingSet::TrainingSet(std::shared_ptr<const descriptors::Descriptor> descriptor, int kernel_power,
                          std::vector<int> species, Executor& executor)

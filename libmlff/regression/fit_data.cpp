@@ -160,13 +160,9 @@ FitForecast forecast_fit(const std::vector<LabeledStructure>& training, const st
     const FewRows of_training = count(training), of_validation = count(validation);
     return forecast_fit(training, options, [&](const FitSize& size) {
         const auto n = static_cast<double>(size.n_references);
-        // The factor of the forces with the panel in use; of the rest the rows, whose room grows by doubling, or their
-        // factor (TriangularFactor).
-        const double panel = 1024.0 * n, triangle = n * n + panel;
-        const auto few = [&](double rows) {
-            const double most = std::max(1024.0, 0.5 * n);
-            return rows < most ? std::min(1.5 * rows, most) * n : triangle;
-        };
+        // Forces have a triangle; energies and stress, which are few, have rows or a triangle.
+        const auto few = [&](double rows) { return bayes::TriangularFactor::numbers_for(size.n_references, rows); };
+        const double triangle = few(std::numeric_limits<double>::infinity()), panel = triangle - n * n;
         const double folds = validation.empty() ? static_cast<double>(size.folds) : 1.0;
         const double part = triangle + few(of_training.energies / folds) + few(of_training.stresses / folds);
         const double unseen =
