@@ -18,10 +18,6 @@
 namespace mlff::app {
 namespace {
 
-bool same(const Structure& a, const Structure& b) {
-    return a.species == b.species && a.positions == b.positions && a.cell == b.cell;
-}
-
 /// Asks for all of them, as many at a time as the reference can.
 void ask(Calculator& reference, std::span<const Structure> structures,
          const std::function<void(std::size_t, const Evaluation&)>& answered) {
@@ -62,7 +58,7 @@ void label(const LabelArguments& arguments, const Console& console) {
         if (found == known.end()) {
             open.push_back(frames[k].structure);
             frame_of.push_back(k);
-        } else if (same(found->second->structure.structure, frames[k].structure)) {
+        } else if (same_atoms(found->second->structure.structure, frames[k].structure)) {
             labelled[k].labels = found->second->structure.labels;
         } else {
             throw InputError(fmt::format("{}: results of other structures are in {}; remove it, or choose another OUT",

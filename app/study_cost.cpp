@@ -5,16 +5,16 @@
 
 #include <algorithm>
 #include <cmath>
-#include <ctime>
 #include <filesystem>
 #include <functional>
 
 #include "app/reference_settings.hpp"
 #include "app/settings.hpp"
 #include "libmlff/io/model_file.hpp"
-#include "libmlff/model/environments.hpp"
 #include "libmlff/model/force_field_calculator.hpp"
 #include "libmlff/search/compile.hpp"
+#include "libmlff/search/forecast.hpp"
+#include "libmlff/search/thread_time.hpp"
 
 namespace mlff::app {
 namespace {
@@ -34,50 +34,10 @@ class OneThread {
     int before_;
 };
 
-/// Processor time of one call [s]: what else the machine does plays no part. The first call, which makes tables and
-/// lists, does not count.
+/// Time of one call [s]. The first call, which makes tables and lists, does not count.
 double seconds_of(const std::function<void()>& call) {
-    const auto seconds = [] { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; };
     call();
-    double least = 1e30;
-    const double begin = seconds();
-    for (int k = 0; k < 3 && (k == 0 || seconds() - begin < 1.0); ++k) {
-        const double start = seconds();
-        call();
-        least = std::min(least, seconds() - start);
-    }
-    return least;
-}
-
-/// A force field of the size that is asked for, about nothing: its references are atoms of the structure, repeated.
-ForceField stand_in(const Structure& structure, const ForceFieldOptions& options, Eigen::Index n_references) {
-    const std::vector<int> species = species_present(structure);
-    const auto descriptor =
-        std::make_shared<const descriptors::Descriptor>(options.descriptor, static_cast<int>(species.size()));
-    Environments environments(species, descriptor->cutoff(), 0.0);
-    environments.update(structure);
-    const Eigen::MatrixXd features = compute_features(*descriptor, environments);
-    std::vector<LocalReferences> references;
-    for (const int z : species) {
-        std::vector<Eigen::Index> atoms;
-        for (Eigen::Index i = 0; i < structure.size(); ++i)
-            if (structure.species[static_cast<std::size_t>(i)] == z) atoms.push_back(i);
-        LocalReferences& own = references.emplace_back();
-        own.features.resize(features.rows(), n_references);
-        for (Eigen::Index k = 0; k < n_references; ++k)
-            own.features.col(k) = features.col(atoms[static_cast<std::size_t>(k) % atoms.size()]);
-        own.structure.assign(static_cast<std::size_t>(n_references), 0);
-        own.atom = own.structure;
-    }
-    const Eigen::Index n = n_references * static_cast<Eigen::Index>(species.size());
-    return {descriptor,
-            options.kernel_power,
-            species,
-            std::move(references),
-            Eigen::VectorXd::Zero(static_cast<Eigen::Index>(species.size())),
-            bayes::Posterior(Eigen::VectorXd::Constant(n, 1e-6), Eigen::MatrixXd::Identity(n, n), {}),
-            {},
-            {}};
+    return shortest_seconds(call);
 }
 
 std::string minutes(double seconds) {
@@ -107,8 +67,9 @@ std::string estimate_cost(const StudyPlan& plan, const Console& console) {
         const LearningSettings learning = read_learning(config.section("learning"));
         const auto steps = static_cast<double>(read_dynamics(config.section("dynamics"), 1).steps);
         const ModelDefaults defaults = read_model_defaults(config);
-        model = stand_in(start, read_force_field(config.section("force_field"), defaults.force_field),
-                         std::min<Eigen::Index>(learning.options.max_references, 10 * start.size()));
+        model = invented_force_field(species_present(start),
+                                     read_force_field(config.section("force_field"), defaults.force_field),
+                                     std::min<Eigen::Index>(learning.options.max_references, 10 * start.size()));
         ForceFieldCalculator calculator(*model);
         add(fmt::format("learning, {:.0f} steps", steps),
             steps * seconds_of([&] { (void)calculator.evaluate(start, {.uncertainty = true}); }));

@@ -5,9 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <stdexcept>
-#include <utility>
 
-#include "bayes/kernel.hpp"
 #include "bayes/lapack.hpp"
 
 namespace mlff::bayes {
@@ -42,31 +40,9 @@ Eigen::VectorXd eliminate(Eigen::VectorXd column, Index pivot, const Eigen::Ref<
     return column;
 }
 
-// Pivoted Cholesky factorisation of an m × m semidefinite matrix that is known by its diagonal and, on demand, by its
-// columns. W (m × k) holds the columns of the factor that are already there; the new ones are appended. `residual` is
-// the diagonal of the Schur complement at the start. Returns the pivots in order.
-template <typename Column>
-std::vector<Index> pivoted_cholesky(Eigen::VectorXd residual, const Column& column, Eigen::MatrixXd& W,
-                                    double tolerance, Index max_pivots, Tie tie) {
-    std::vector<Index> pivots;
-    Index k = W.cols();
-    const Index last = k + std::min(max_pivots, residual.size());
-    while (k < last) {
-        const Index pivot = pivot_of(residual, tie);
-        if (!(residual[pivot] > 0.0) || residual[pivot] < tolerance) break;
-        if (k == W.cols()) W.conservativeResize(residual.size(), std::min(last, std::max<Index>(16, 2 * k)));
-        W.col(k) = eliminate(column(pivot), pivot, W.leftCols(k), residual);
-        pivots.push_back(pivot);
-        for (const Index taken : pivots) residual[taken] = 0.0;
-        ++k;
-    }
-    W.conservativeResize(residual.size(), k);
-    return pivots;
-}
-
-// The same for a matrix that is there as a whole (its lower triangle is read and destroyed), where the factor itself is
-// not wanted: what a block of pivots explains is taken off all of the matrix at once, by a matrix product. One pivot at
-// a time would read the whole factor for each.
+// Pivots of the Cholesky factorisation of a semidefinite matrix, in order; its lower triangle is read and destroyed.
+// `residual` is the diagonal at the start. What a block of pivots explains is taken off all of the matrix at once, by a
+// matrix product: one pivot at a time would read the whole factor for each.
 std::vector<Index> pivots_of(Eigen::MatrixXd K, Eigen::VectorXd residual, double tolerance, Index max_pivots, Tie tie) {
     std::vector<Index> pivots;
     const Index n = residual.size(), last = std::min(max_pivots, n);
@@ -163,46 +139,6 @@ std::vector<Index> select_components(const Eigen::Ref<const Eigen::MatrixXd>& X,
     }
     std::sort(chosen.begin(), chosen.end());
     return chosen;
-}
-
-IncrementalSelection::IncrementalSelection(int kernel_power, const CholeskyOptions& options)
-    : kernel_power_(kernel_power), options_(options) {
-    if (kernel_power < 1)
-        throw std::invalid_argument(fmt::format("selection: kernel power is {}; must be at least 1", kernel_power));
-    options_.validate();
-}
-
-std::vector<Index> IncrementalSelection::add(const Eigen::Ref<const Eigen::MatrixXd>& candidates) {
-    if (size() > 0 && candidates.rows() != references_.rows())
-        throw std::invalid_argument(fmt::format("selection: candidates of length {}, references of length {}",
-                                                candidates.rows(), references_.rows()));
-    if (!candidates.allFinite()) throw std::invalid_argument("selection: a candidate is not finite");
-    const Index n_old = size();
-    if (candidates.cols() == 0 || full()) return {};
-
-    // W = K(C, B) L⁻ᵀ, whose row norms are what the references already explain of each candidate.
-    Eigen::MatrixXd W(candidates.cols(), n_old);
-    Eigen::MatrixXd self = candidates.colwise().squaredNorm().transpose();
-    kernel_value(self, kernel_power_);
-    if (n_old > 0) {
-        W = kernel_matrix(candidates, references_, kernel_power_);
-        L_.triangularView<Eigen::Lower>().transpose().solveInPlace<Eigen::OnTheRight>(W);
-    }
-    const Eigen::VectorXd residual = self.col(0) - W.rowwise().squaredNorm();
-    const auto column = [&](Index j) { return kernel_matrix(candidates, candidates.col(j), kernel_power_); };
-    std::vector<Index> accepted =
-        pivoted_cholesky(residual, column, W, options_.tolerance, options_.max_size - n_old, Tie::first);
-
-    const Index n_new = n_old + static_cast<Index>(accepted.size());
-    references_.conservativeResize(candidates.rows(), n_new);
-    L_.conservativeResize(n_new, n_new);
-    L_.rightCols(n_new - n_old).setZero();
-    for (Index row = n_old; row < n_new; ++row) {
-        const Index candidate = accepted[static_cast<std::size_t>(row - n_old)];
-        references_.col(row) = candidates.col(candidate);
-        L_.row(row).head(row + 1) = W.row(candidate).head(row + 1);
-    }
-    return accepted;
 }
 
 }  // namespace mlff::bayes

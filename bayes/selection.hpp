@@ -58,31 +58,4 @@ struct CholeskyOptions {
 [[nodiscard]] std::vector<Eigen::Index> select_components(const Eigen::Ref<const Eigen::MatrixXd>& X,
                                                           Eigen::Index n_keep);
 
-/// The same selection when candidates come in batches: what was accepted stays, and each batch is judged by what it
-/// adds. A reference costs O(m (D + N_B)) for m candidates in the batch; memory 8 m N_B bytes during add.
-class IncrementalSelection {
- public:
-    /// @throws std::invalid_argument for a kernel power < 1 or options out of bounds
-    explicit IncrementalSelection(int kernel_power, const CholeskyOptions& options = {});
-
-    /// Accept from candidates (D × m) greedily. @returns the accepted columns, in the order of acceptance.
-    /// @throws std::invalid_argument if D differs from before or a feature is not finite.
-    std::vector<Eigen::Index> add(const Eigen::Ref<const Eigen::MatrixXd>& candidates);
-
-    [[nodiscard]] Eigen::Index size() const { return references_.cols(); }
-    [[nodiscard]] bool full() const { return size() >= options_.max_size; }
-
-    /// All accepted features, D × N_B, in the order of acceptance.
-    [[nodiscard]] const Eigen::MatrixXd& references() const { return references_; }
-
-    /// Lower triangular L, N_B × N_B, with K_BB = L Lᵀ.
-    [[nodiscard]] const Eigen::MatrixXd& cholesky() const { return L_; }
-
- private:
-    int kernel_power_;
-    CholeskyOptions options_;
-    Eigen::MatrixXd references_;
-    Eigen::MatrixXd L_;
-};
-
 }  // namespace mlff::bayes

@@ -17,6 +17,11 @@ using Eigen::Index;
 
 constexpr Index panel_rows = 1024;  // tall enough that the matrix products of the update run at full speed
 
+/// Rows that may wait.
+Index most_waiting(Index n_columns, bool worked_in) {
+    return worked_in ? panel_rows : std::max(panel_rows, n_columns / 2);
+}
+
 }  // namespace
 
 TriangularFactor::TriangularFactor(Index n_columns) : n_columns_(n_columns) {
@@ -36,8 +41,10 @@ TriangularFactor::TriangularFactor(Eigen::MatrixXd R, Index n_rows)
     if (!R_.allFinite()) throw std::invalid_argument("triangular factor: R is not finite");
 }
 
-Index TriangularFactor::most_waiting() const {
-    return R_.size() > 0 ? panel_rows : std::max(panel_rows, n_columns() / 2);
+double TriangularFactor::numbers_for(Index n_columns, double n_rows) {
+    const auto n = static_cast<double>(n_columns), most = static_cast<double>(most_waiting(n_columns, false));
+    if (n_rows < most) return std::min(1.5 * n_rows, most) * n;  // room grows by doubling
+    return n * (n + static_cast<double>(panel_rows));
 }
 
 void TriangularFactor::add_rows(const Eigen::Ref<const Eigen::MatrixXd>& block) {
@@ -46,14 +53,14 @@ void TriangularFactor::add_rows(const Eigen::Ref<const Eigen::MatrixXd>& block) 
                                                 block.cols(), n_columns()));
     if (!block.allFinite()) throw std::invalid_argument("triangular factor: a value in the rows is not finite");
     for (Index first = 0; first < block.rows();) {
-        const Index count = std::min(most_waiting() - n_waiting_, block.rows() - first);
+        const Index most = most_waiting(n_columns(), R_.size() > 0);
+        const Index count = std::min(most - n_waiting_, block.rows() - first);
         if (panel_.rows() < n_waiting_ + count)
-            panel_.conservativeResize(std::min(most_waiting(), std::max(n_waiting_ + count, 2 * panel_.rows())),
-                                      Eigen::NoChange);
+            panel_.conservativeResize(std::min(most, std::max(n_waiting_ + count, 2 * panel_.rows())), Eigen::NoChange);
         panel_.middleRows(n_waiting_, count) = block.middleRows(first, count);
         n_waiting_ += count;
         first += count;
-        if (n_waiting_ == most_waiting()) flush();
+        if (n_waiting_ == most) flush();
     }
     n_rows_ += block.rows();
 }
@@ -70,7 +77,7 @@ void TriangularFactor::merge(const TriangularFactor& other, double scale) {
             R_ = std::move(triangle);
         else
             lapack::stack_triangle(R_, triangle);
-        if (n_waiting_ >= most_waiting()) flush();
+        if (n_waiting_ >= panel_rows) flush();
     }
     for (Index first = 0; first < other.n_waiting_; first += panel_rows)  // in blocks: there may be many
         add_rows(scale * other.panel_.middleRows(first, std::min(panel_rows, other.n_waiting_ - first)));

@@ -52,9 +52,10 @@ class TriangularFactor {
 
     [[nodiscard]] Eigen::Index n_columns() const { return n_columns_; }
     [[nodiscard]] Eigen::Index n_rows() const { return n_rows_; }  ///< rows seen
+    /// Numbers (of 8 bytes) that a factor holds at most until it has seen so many rows; for forecasts.
+    [[nodiscard]] static double numbers_for(Eigen::Index n_columns, double n_rows);
 
  private:
-    [[nodiscard]] Eigen::Index most_waiting() const;
     void flush() const;
 
     Eigen::Index n_columns_;

@@ -8,8 +8,6 @@
 namespace mlff::descriptors {
 namespace {
 
-using Eigen::Index;
-
 void validate_part(const RadialBasisOptions& options, const char* name) {
     try {
         options.validate();
@@ -79,18 +77,12 @@ void Descriptor::adjoint(const Environment& environment, BasicWorkspace<Real>& w
                          const std::type_identity_t<Eigen::Ref<const Eigen::VectorX<Real>>>& x,
                          const std::type_identity_t<Eigen::Ref<const Eigen::VectorX<Real>>>& g,
                          std::type_identity_t<Eigen::Ref<Eigen::Matrix3X<Real>>> pairs) const {
-    // dE/dX_p = f_p (g_p − x̂_p (x̂·g))  jointly;  with x̂_p·g_p/β'_p in place of x̂·g separately.
     pairs.setZero();
     const Real zero = 0;
     const auto x2 = x.head(two_size()), g2 = g.head(two_size());
     const auto x3 = x.tail(three_size()), g3 = g.tail(three_size());
     Real along2 = x2.dot(g2), along3 = x3.dot(g3);
-    if (options_.normalization == Normalization::joint) {
-        along2 = along3 = along2 + along3;
-    } else {
-        along2 = work.part_weight[0] > zero ? along2 / work.part_weight[0] : zero;
-        along3 = work.part_weight[1] > zero ? along3 / work.part_weight[1] : zero;
-    }
+    pull_back(work, along2, along3);
     work.raw_gradient.resize(static_cast<std::size_t>(size()));
     Eigen::Map<Eigen::VectorX<Real>> raw(work.raw_gradient.data(), size());
     if (two_ && work.factor[0] > zero) {
@@ -101,42 +93,6 @@ void Descriptor::adjoint(const Environment& environment, BasicWorkspace<Real>& w
         raw.tail(three_size()) = work.factor[1] * (g3 - along3 * x3);
         three_->adjoint(environment, work.three, work.c, raw.tail(three_size()), pairs);
     }
-}
-
-Eigen::MatrixXd Descriptor::jacobian(const Environment& environment, Workspace& work,
-                                     const Eigen::Ref<const Eigen::VectorXd>& x) const {
-    Eigen::MatrixXd J = Eigen::MatrixXd::Zero(size(), 3 * environment.size());
-    if (two_ && work.factor[0] > 0.0) {
-        two_->slopes(environment, work.two);
-        const Index n = two_->functions();
-        for (std::size_t k = 0; k < work.two.neighbor.size(); ++k) {
-            const Index j = work.two.neighbor[k];
-            const Eigen::Map<const Eigen::VectorXd> slope(work.two.dh.data() + static_cast<Index>(k) * two_->stride(),
-                                                          n);
-            J.block(environment.channels[static_cast<std::size_t>(j)] * n, 3 * j, n, 3) =
-                slope * (environment.vectors.col(j) / environment.distances[static_cast<std::size_t>(j)]).transpose();
-        }
-    }
-    if (three_ && work.factor[1] > 0.0) {
-        Eigen::MatrixXd inside(three_size(), 3 * static_cast<Index>(work.three.neighbor.size()));
-        three_->jacobian(environment, work.three, work.c, inside);
-        for (std::size_t k = 0; k < work.three.neighbor.size(); ++k)
-            J.block(two_size(), 3 * work.three.neighbor[k], three_size(), 3) =
-                inside.middleCols(3 * static_cast<Index>(k), 3);
-    }
-    auto J2 = J.topRows(two_size());
-    auto J3 = J.bottomRows(three_size());
-    J2 *= work.factor[0];
-    J3 *= work.factor[1];
-    const auto x2 = x.head(two_size()), x3 = x.tail(three_size());
-    const Eigen::RowVectorXd along2 = x2.transpose() * J2, along3 = x3.transpose() * J3;
-    if (options_.normalization == Normalization::joint) {
-        J -= (x * (along2 + along3)).eval();
-    } else {
-        if (work.part_weight[0] > 0.0) J2 -= (x2 * along2 / work.part_weight[0]).eval();
-        if (work.part_weight[1] > 0.0) J3 -= (x3 * along3 / work.part_weight[1]).eval();
-    }
-    return J;
 }
 
 template void Descriptor::value(const Environment&, BasicWorkspace<double>&, Eigen::Ref<Eigen::VectorXd>) const;

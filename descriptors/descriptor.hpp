@@ -46,12 +46,13 @@ struct DescriptorOptions {
     void validate() const;
 };
 
-/// The normalised descriptor x̂ of an atom's surroundings, its Jacobian, and the adjoint that turns dE/dx̂ into forces.
+/// The normalised descriptor x̂ of a local environment, and the adjoint that turns dE/dx̂ into forces.
 ///
 /// The two parts p = 2, 3 enter as x̂_p = f_p X_p with  f_p = √β_p/|X| (joint)  or  f_p = √β_p'/|X_p| (separate; a part
 /// that is zero is left out and the weights renormalised: β' = 1 for the other). An atom without neighbours has x̂ = 0.
 /// x̂ therefore jumps when an atom loses its very last neighbour (separate: also its last angular pair); elsewhere it is
-/// smooth.   Source: method.md section 1.
+/// smooth. Design rows multiply the Jacobians of the parts and use `pull_back`: the Jacobian of x̂ is never formed.
+/// Source: method.md section 1.
 class Descriptor {
  public:
     /// What the derivatives at one environment need of `value`: a batch keeps it for each of its atoms.
@@ -70,6 +71,10 @@ class Descriptor {
         AlignedVector<Real> raw_gradient;  ///< dE/dX
     };
     using Workspace = BasicWorkspace<double>;
+    /// x̂ of one environment, with what its derivatives need.
+    struct Described : Coefficients<double> {
+        Eigen::VectorXd x;  ///< size()
+    };
 
     /// @param n_channels  number of species, ≥ 1
     /// @throws std::invalid_argument naming the field, its value and the bound
@@ -96,10 +101,19 @@ class Descriptor {
                  const std::type_identity_t<Eigen::Ref<const Eigen::VectorX<Real>>>& g,
                  std::type_identity_t<Eigen::Ref<Eigen::Matrix3X<Real>>> pairs) const;
 
-    /// dx̂/dr_ij [1/Å], size() × 3 n_neighbors, columns 3j..3j+2 for neighbour j. Only for tests and analysis: the
-    /// design matrix multiplies the parts without ever forming this.
-    [[nodiscard]] Eigen::MatrixXd jacobian(const Environment& environment, Workspace& work,
-                                           const Eigen::Ref<const Eigen::VectorXd>& x) const;
+    /// Pull-back of the normalisation, dE/dX_p = f_p (g_p − a_p x̂_p) for g = dE/dx̂: turns x̂_p·g_p into a_p, in place.
+    ///   joint: a_2 = a_3 = x̂·g,   separate: a_p = x̂_p·g_p / β'_p;   without meaning for a part with f_p = 0
+    /// @param along2, along3  numbers, or arrays with an element for each of several g
+    template <class Real, class Numbers>
+    void pull_back(const Coefficients<Real>& at, Numbers& along2, Numbers& along3) const {
+        if (options_.normalization == Normalization::joint) {
+            along2 += along3;
+            along3 = along2;
+        } else {
+            if (at.part_weight[0] > Real(0)) along2 /= at.part_weight[0];
+            if (at.part_weight[1] > Real(0)) along3 /= at.part_weight[1];
+        }
+    }
 
  private:
     DescriptorOptions options_;

@@ -359,6 +359,9 @@ void ThreeBody::adjoint(const Environment& environment, BasicWorkspace<Real>& wo
     }
 }
 
+// For three_body_jacobian.cpp.
+template void ThreeBody::select(const Environment&, BasicWorkspace<double>&) const;
+template void ThreeBody::sum_channels(BasicWorkspace<double>&, const AlignedVector<double>&) const;
 template void ThreeBody::value(const Environment&, BasicWorkspace<double>&, AlignedVector<double>&,
                                Eigen::Ref<Eigen::VectorXd>) const;
 template void ThreeBody::value(const Environment&, BasicWorkspace<float>&, AlignedVector<float>&,

@@ -72,10 +72,10 @@ class ThreeBody {
                  const std::type_identity_t<Eigen::Ref<const Eigen::VectorX<Real>>>& g,
                  std::type_identity_t<Eigen::Ref<Eigen::Matrix3X<Real>>> pairs) const;
 
-    /// dp/dr_ij [1/Å], given c of `value`, which has filled work.neighbor: columns 3k, 3k+1, 3k+2 for its k-th
-    /// neighbour; size() × 3·n (at least).
+    /// dp/dr_ij [1/Å], given c of `value`: columns 3k, 3k+1, 3k+2 for the k-th neighbour of work.neighbor.
+    /// @param out  resized to size() × 3 n
     void jacobian(const Environment& environment, Workspace& work, const AlignedVector<double>& c,
-                  Eigen::Ref<Eigen::MatrixXd> out) const;
+                  Eigen::MatrixXd& out) const;
 
  private:
     /// Neighbours within R, by channel: distances and directions.

@@ -9,11 +9,13 @@ using Eigen::Index;
 using std::numbers::sqrt2;
 
 void ThreeBody::jacobian(const Environment& environment, Workspace& work, const AlignedVector<double>& c,
-                         Eigen::Ref<Eigen::MatrixXd> out) const {
+                         Eigen::MatrixXd& out) const {
     // dc_alm/dr = δ_J (h'_nl r̂ Y_lm + h_nl ∇Y_lm), so Σ_m dc_a c_b = h'_n r̂ U_b + h_n V_b with the projections
     // U_b = Σ_m Y_lm c_b (row 0 of `projected`) and V_b = Σ_m ∇Y_lm c_b (rows 1 to 3).
+    select(environment, work);
     const Index stride = basis_.padded_size(), n_lm = harmonics_.size();
     const auto n_inside = static_cast<Index>(work.neighbor.size());
+    out.resize(size(), 3 * n_inside);
     if (compression_ == Compression::element) sum_channels(work, c);
     reserve(work.h, n_inside * stride);
     reserve(work.dh, n_inside * stride);

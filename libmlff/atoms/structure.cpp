@@ -76,6 +76,16 @@ std::vector<int> species_present(const Structure& structure) {
     return {unique.begin(), unique.end()};
 }
 
+std::map<int, long> composition(const Structure& structure) {
+    std::map<int, long> counts;
+    for (const int z : structure.species) ++counts[z];
+    return counts;
+}
+
+bool same_atoms(const Structure& a, const Structure& b) {
+    return a.species == b.species && a.positions == b.positions && a.cell == b.cell;
+}
+
 std::string formula(const Structure& structure) {
     std::string text;
     std::vector<int> seen;

@@ -2,6 +2,7 @@
 
 #include <Eigen/Core>
 #include <array>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -51,6 +52,12 @@ struct LabeledStructure {
 
 /// Atomic numbers that occur in the structure, ascending, each once.
 [[nodiscard]] std::vector<int> species_present(const Structure& structure);
+
+/// Number of atoms by atomic number.
+[[nodiscard]] std::map<int, long> composition(const Structure& structure);
+
+/// Whether species, positions and cell are equal to the last bit.
+[[nodiscard]] bool same_atoms(const Structure& a, const Structure& b);
 
 /// Chemical formula in order of atomic number of first occurrence, e.g. "Ag64I64".
 [[nodiscard]] std::string formula(const Structure& structure);

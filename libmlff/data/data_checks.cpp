@@ -55,12 +55,6 @@ std::pair<double, double> usual_energies(std::vector<double> values) {
 
 }  // namespace
 
-std::map<int, long> composition(const Structure& structure) {
-    std::map<int, long> counts;
-    for (const int z : structure.species) ++counts[z];
-    return counts;
-}
-
 std::string pair_name(const std::pair<int, int>& species) {
     return element_symbol(species.first) + "-" + element_symbol(species.second);
 }

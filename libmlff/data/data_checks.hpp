@@ -10,8 +10,6 @@
 /// What looks wrong in labelled structures, each or beside the others: units, outliers, distances, gaps.
 namespace mlff {
 
-/// Number of atoms by atomic number.
-[[nodiscard]] std::map<int, long> composition(const Structure& structure);
 /// Such as "Ag-I".
 [[nodiscard]] std::string pair_name(const std::pair<int, int>& species);
 

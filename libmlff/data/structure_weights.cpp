@@ -19,9 +19,7 @@ std::vector<double> kind_sizes(const std::vector<LabeledStructure>& data) {
     std::map<std::map<int, long>, double> sizes;
     std::vector<const double*> size_of;
     for (const auto& item : data) {
-        std::map<int, long> composition;
-        for (const int z : item.structure.species) ++composition[z];
-        double& size = sizes[composition];
+        double& size = sizes[composition(item.structure)];
         size += 1.0;
         size_of.push_back(&size);
     }

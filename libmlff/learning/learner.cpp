@@ -39,10 +39,6 @@ std::optional<Counters> parse_counters(std::string_view text) {
     return Counters{*step, *since_sample, *calls};
 }
 
-bool same_atoms(const Structure& a, const Structure& b) {
-    return a.species == b.species && a.positions == b.positions && a.cell == b.cell;
-}
-
 /// Of two answers in one step the first was not learned: the step failed and was tried again with other atoms.
 bool replaces(const JournalEntry& entry, const JournalEntry& before) {
     return entry.step == before.step && !same_atoms(entry.structure.structure, before.structure.structure);
@@ -310,13 +306,10 @@ Index Learner::capacity() const {
     const auto n_species = static_cast<Index>(training_set_.species().size());
     const Index most = std::min(options_.max_references, (bayes::lapack::largest_order - 1) / n_species);
     if (options_.memory <= 0) return most;
-    // Design rows of all structures (8 M N_B) and some eight matrices of N_B² while fitting, against the budget.
     double n_rows = 0.0;
-    for (const auto& item : training_set_.structures())
-        n_rows += 7.0 + 3.0 * static_cast<double>(item.structure.size());
-    for (const auto& item : candidates_) n_rows += 7.0 + 3.0 * static_cast<double>(item.structure.structure.size());
-    const double budget = static_cast<double>(options_.memory) / sizeof(double), a = 8.0, b = n_rows;
-    const double n_basis = (std::sqrt(b * b + 4.0 * a * budget) - b) / (2.0 * a);
+    for (const auto& item : training_set_.structures()) n_rows += n_design_rows(item.structure);
+    for (const auto& item : candidates_) n_rows += n_design_rows(item.structure.structure);
+    const double n_basis = references_within(static_cast<double>(options_.memory), n_rows);
     const auto per_species = static_cast<Index>(n_basis / static_cast<double>(n_species));
     return std::clamp<Index>(per_species, std::min<Index>(options_.min_references, most), most);
 }

@@ -6,7 +6,6 @@
 #include <stdexcept>
 
 #include "libmlff/model/environments.hpp"
-#include "libmlff/model/shortest_distances.hpp"
 
 namespace mlff {
 namespace {
@@ -15,7 +14,18 @@ using Eigen::Index;
 using Eigen::MatrixXd;
 using Eigen::VectorXd;
 
+constexpr double n_square = 8.0;  ///< matrices of N_B² while fitting
+
 }  // namespace
+
+double training_bytes(double n_rows, double n_references) {
+    return sizeof(double) * (n_rows + n_square * n_references) * n_references;
+}
+
+double references_within(double bytes, double n_rows) {
+    const double numbers = bytes / sizeof(double);
+    return (std::sqrt(n_rows * n_rows + 4.0 * n_square * numbers) - n_rows) / (2.0 * n_square);
+}
 
 TrainingSet::TrainingSet(std::shared_ptr<const descriptors::Descriptor> descriptor, int kernel_power,
                          std::vector<int> species, Executor& executor)
@@ -23,7 +33,6 @@ TrainingSet::TrainingSet(std::shared_ptr<const descriptors::Descriptor> descript
       kernel_power_(kernel_power),
       species_(std::move(species)),
       references_(species_.size()),
-      distances_(no_distances(species_.size())),
       executor_(executor) {
     for (auto& set : references_) set.features.resize(descriptor_->size(), 0);
 }
@@ -34,7 +43,6 @@ TrainingSet::TrainingSet(const TrainingSet& other)
       species_(other.species_),
       structures_(other.structures_),
       references_(other.references_),
-      distances_(other.distances_),
       executor_(other.executor_),
       rows_(other.rows_ ? other.rows_->clone() : nullptr) {}
 
@@ -51,11 +59,9 @@ TrainingSet::Changes TrainingSet::learn(std::vector<Candidate> candidates, const
                                         Index capacity, const std::function<void(const Changes&)>& then) {
     std::vector<LabeledStructure> added;
     std::vector<LocalReferences> pool = references_;
-    MatrixXd distances = distances_;
     for (auto& [item, atoms] : candidates) {
         Environments environments(species_, descriptor_->cutoff(), 0.0);
         environments.update(item.structure);
-        add_distances(distances, environments);
         const MatrixXd features = compute_features(*descriptor_, environments);
         for (std::size_t channel = 0; channel < species_.size(); ++channel) {
             LocalReferences& set = pool[channel];
@@ -92,7 +98,6 @@ TrainingSet::Changes TrainingSet::learn(std::vector<Candidate> candidates, const
     const std::size_t n_structures = structures_.size();
     structures_.insert(structures_.end(), added.begin(), added.end());
     std::swap(references_, chosen);
-    std::swap(distances_, distances);
     try {
         if (rows_)
             rows_->update(column_update(kept, before), std::move(added));
@@ -102,7 +107,6 @@ TrainingSet::Changes TrainingSet::learn(std::vector<Candidate> candidates, const
     } catch (...) {
         rows_.reset();
         std::swap(references_, chosen);
-        std::swap(distances_, distances);
         structures_.resize(n_structures);
         throw;
     }
@@ -143,8 +147,7 @@ ColumnUpdate TrainingSet::all_columns() const {
 }
 
 ForceField TrainingSet::fit(const RegressionOptions& options, Provenance provenance) const {
-    return mlff::fit(rows().factors(), descriptor_, kernel_power_, references_, options, std::move(provenance),
-                     distances_);
+    return mlff::fit(rows().factors(), descriptor_, kernel_power_, references_, options, std::move(provenance));
 }
 
 VectorXd TrainingSet::force_errors(const VectorXd& weights) const {

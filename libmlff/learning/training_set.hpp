@@ -16,6 +16,15 @@ struct Candidate {
     std::vector<Eigen::Index> atoms;
 };
 
+/// Rows of the design matrix of a structure that has all labels.
+[[nodiscard]] inline double n_design_rows(const Structure& structure) {
+    return 7.0 + 3.0 * static_cast<double>(structure.size());
+}
+/// What a training set holds at most [bytes]: 8 M N_B of design rows, and some eight matrices of N_B² while it fits.
+[[nodiscard]] double training_bytes(double n_rows, double n_references);
+/// The N_B that goes with so many bytes and rows.
+[[nodiscard]] double references_within(double bytes, double n_rows);
+
 /// Labelled structures, local references chosen from their atoms, and the design rows that tie them.
 class TrainingSet {
  public:
@@ -66,7 +75,6 @@ class TrainingSet {
     std::vector<int> species_;
     std::vector<LabeledStructure> structures_;
     std::vector<LocalReferences> references_;
-    Eigen::MatrixXd distances_;  ///< shortest in the structures, as in ForceField
     Executor& executor_;
     mutable std::unique_ptr<TrainingRows> rows_;  ///< follow from structures and references; null: not made yet
 };

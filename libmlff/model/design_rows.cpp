@@ -7,6 +7,7 @@
 
 #include "bayes/kernel.hpp"
 #include "bayes/thread_failure.hpp"
+#include "libmlff/model/shortest_distances.hpp"
 
 namespace mlff {
 namespace {
@@ -21,7 +22,6 @@ constexpr std::size_t atoms_per_thread = 2;
 /// What the references of a channel are multiplied with, for one atom.
 struct AtomDerivatives {
     descriptors::Descriptor::Workspace work;
-    VectorXd features;                             ///< x̂, D
     std::vector<MatrixXd> two;                     ///< per neighbour channel: dX2/dr of its neighbours, N × n_J
     std::vector<std::vector<Index>> two_neighbor;  ///< which neighbours those are
     VectorXd two_along;                            ///< x̂_2 · dX2/dr of each neighbour (0 outside the radial cutoff)
@@ -31,9 +31,7 @@ struct AtomDerivatives {
 };
 
 void prepare(const descriptors::Descriptor& descriptor, int n_channels, const descriptors::Environment& environment,
-             AtomDerivatives& atom) {
-    atom.features.resize(descriptor.size());
-    descriptor.value(environment, atom.work, atom.features);
+             const descriptors::Descriptor::Described& described, AtomDerivatives& atom) {
     const Index n = environment.size();
     atom.two.resize(static_cast<std::size_t>(n_channels));
     atom.two_neighbor.resize(static_cast<std::size_t>(n_channels));
@@ -49,7 +47,7 @@ void prepare(const descriptors::Descriptor& descriptor, int n_channels, const de
             auto& list = atom.two_neighbor[static_cast<std::size_t>(channel)];
             auto& slopes = atom.two[static_cast<std::size_t>(channel)];
             slopes.resize(two->functions(), static_cast<Index>(list.size()));
-            const auto own = atom.features.segment(channel * two->functions(), two->functions());
+            const auto own = described.x.segment(channel * two->functions(), two->functions());
             for (std::size_t k = 0; k < list.size(); ++k) {
                 slopes.col(static_cast<Index>(k)) =
                     Eigen::Map<const VectorXd>(atom.work.two.dh.data() + list[k] * two->stride(), two->functions());
@@ -59,9 +57,8 @@ void prepare(const descriptors::Descriptor& descriptor, int n_channels, const de
         }
     }
     if (const auto& three = descriptor.three_body()) {
-        atom.three.resize(three->size(), 3 * static_cast<Index>(atom.work.three.neighbor.size()));
-        three->jacobian(environment, atom.work.three, atom.work.c, atom.three);
-        atom.three_along.noalias() = atom.three.transpose() * atom.features.tail(three->size());
+        three->jacobian(environment, atom.work.three, described.c, atom.three);
+        atom.three_along.noalias() = atom.three.transpose() * described.x.tail(three->size());
     }
     atom.directions.setZero(3 * n, 9);
     for (Index j = 0; j < n; ++j) {
@@ -79,85 +76,81 @@ void prepare(const descriptors::Descriptor& descriptor, int n_channels, const de
 }
 
 struct ChunkScratch {
-    VectorXd similarity, similarity2, value, slope;
+    VectorXd along2, along3, value, slope;
     MatrixXd two, three, pairs, self;
 };
 
 /// dK_b/dr_ij for the references in columns [begin, end) of B, added to the rows of the atoms involved.
 void add_rows(const descriptors::Descriptor& descriptor, int kernel_power, const MatrixXd& B, Index begin, Index end,
               Index first_row, const descriptors::Environment& environment, const NeighborList& neighbors, Index i,
-              const AtomDerivatives& atom, ChunkScratch& scratch, DesignRows& rows) {
+              const descriptors::Descriptor::Described& described, const AtomDerivatives& atom, ChunkScratch& scratch,
+              DesignRows& rows) {
     const Index n_refs = end - begin, n = environment.size();
     if (n_refs == 0) return;
     const Index D2 = descriptor.two_size(), D3 = descriptor.three_size();
     const auto chunk = B.middleCols(begin, n_refs);
-    const bool joint = descriptor.options().normalization == descriptors::Normalization::joint;
-    scratch.similarity.noalias() = chunk.transpose() * atom.features;
-    scratch.value = scratch.similarity;
-    scratch.slope.resize(n_refs);
-    bayes::kernel_value_and_derivative(scratch.value, scratch.slope, kernel_power);
-    rows.energy.col(0).segment(first_row, n_refs) += scratch.value;
+    auto& [along2, along3, value, slope, of_two, of_three, pairs, self] = scratch;
+    along2.setZero(n_refs);
+    along3.setZero(n_refs);
+    if (D2 > 0) along2.noalias() += chunk.topRows(D2).transpose() * described.x.head(D2);
+    if (D3 > 0) along3.noalias() += chunk.bottomRows(D3).transpose() * described.x.tail(D3);
+    value = along2 + along3;
+    slope.resize(n_refs);
+    bayes::kernel_value_and_derivative(value, slope, kernel_power);
+    rows.energy.col(0).segment(first_row, n_refs) += value;
     if (n == 0) return;
 
-    // dK_b = K'(s) [ f_2 (x̂_b2·dX2 − u_2 x̂_2·dX2) + f_3 (x̂_b3·dX3 − u_3 x̂_3·dX3) ],  u = s jointly, s_p/β'_p separately
-    const auto [f2, f3] = atom.work.factor;
-    VectorXd u2 = scratch.similarity, u3 = scratch.similarity;
-    if (!joint) {
-        scratch.similarity2.noalias() = chunk.topRows(D2).transpose() * atom.features.head(D2);
-        const double beta2 = atom.work.part_weight[0], beta3 = atom.work.part_weight[1];
-        u2 = beta2 > 0.0 ? (scratch.similarity2 / beta2).eval() : VectorXd::Zero(n_refs);
-        u3 = beta3 > 0.0 ? ((scratch.similarity - scratch.similarity2) / beta3).eval() : VectorXd::Zero(n_refs);
-    }
-    u2.array() *= scratch.slope.array();
-    u3.array() *= scratch.slope.array();
-    auto& pairs = scratch.pairs;
+    // dK_b = Σ_p f_p (g_p·dX_p − a_p x̂_p·dX_p) with g = dK_b/dx̂ = K'(s) x̂_b
+    along2.array() *= slope.array();
+    along3.array() *= slope.array();
+    descriptor.pull_back(described, along2, along3);
+    const auto [f2, f3] = described.factor;
     pairs.setZero(n_refs, 3 * n);
     if (descriptor.two_body() && f2 > 0.0) {
         const Index N = descriptor.two_body()->functions();
         for (std::size_t channel = 0; channel < atom.two.size(); ++channel) {
             const auto& list = atom.two_neighbor[channel];
             if (list.empty()) continue;
-            scratch.two.noalias() =
-                chunk.middleRows(static_cast<Index>(channel) * N, N).transpose() * atom.two[channel];
+            of_two.noalias() = chunk.middleRows(static_cast<Index>(channel) * N, N).transpose() * atom.two[channel];
             for (std::size_t k = 0; k < list.size(); ++k) {
                 const Index j = list[k];
-                auto along = scratch.two.col(static_cast<Index>(k));
-                along.array() = f2 * (scratch.slope.array() * along.array() - atom.two_along[j] * u2.array());
+                auto along = of_two.col(static_cast<Index>(k));
+                along.array() = f2 * (slope.array() * along.array() - atom.two_along[j] * along2.array());
                 const Vector3 unit = environment.vectors.col(j) / environment.distances[static_cast<std::size_t>(j)];
                 for (int c = 0; c < 3; ++c) pairs.col(3 * j + c) = unit[c] * along;
             }
         }
     }
     if (descriptor.three_body() && f3 > 0.0 && !atom.work.three.neighbor.empty()) {
-        scratch.three.noalias() = chunk.bottomRows(D3).transpose() * atom.three;
+        of_three.noalias() = chunk.bottomRows(D3).transpose() * atom.three;
         for (std::size_t k = 0; k < atom.work.three.neighbor.size(); ++k)
             for (int c = 0; c < 3; ++c) {
                 const Index column = 3 * static_cast<Index>(k) + c;
                 pairs.col(3 * atom.work.three.neighbor[k] + c).array() +=
-                    f3 *
-                    (scratch.slope.array() * scratch.three.col(column).array() - atom.three_along[column] * u3.array());
+                    f3 * (slope.array() * of_three.col(column).array() - atom.three_along[column] * along3.array());
             }
     }
 
     const Index first_pair = neighbors.first(i);
     for (Index j = 0; j < n; ++j)
         rows.forces.block(first_row, 3 * neighbors.neighbor(first_pair + j), n_refs, 3) -= pairs.middleCols(3 * j, 3);
-    scratch.self.noalias() = pairs * atom.directions;
-    rows.forces.block(first_row, 3 * i, n_refs, 3) += scratch.self.leftCols(3);
-    if (rows.stress.cols() == 6) rows.stress.middleRows(first_row, n_refs) += scratch.self.rightCols(6);
+    self.noalias() = pairs * atom.directions;
+    rows.forces.block(first_row, 3 * i, n_refs, 3) += self.leftCols(3);
+    if (rows.stress.cols() == 6) rows.stress.middleRows(first_row, n_refs) += self.rightCols(6);
 }
 
 }  // namespace
 
 DesignRows design_rows(const descriptors::Descriptor& descriptor, int kernel_power,
                        const std::vector<LocalReferences>& references, const Environments& environments,
-                       const Structure& structure) {
+                       const Structure& structure, std::span<const descriptors::Descriptor::Described> described) {
     const auto n_channels = static_cast<int>(references.size());
     const Index n_basis = count_references(references);
     DesignRows rows;
     rows.energy.setZero(n_basis, 1);
     rows.forces.setZero(n_basis, 3 * structure.size());
     rows.stress.setZero(n_basis, structure.has_volume() ? 6 : 0);
+    rows.distances = shortest_distances(environments);
     const auto n_threads = static_cast<std::size_t>(omp_get_max_threads());
     const std::size_t batch_size = atoms_per_thread * n_threads;
     std::vector<AtomDerivatives> derivatives(batch_size);
@@ -175,8 +168,11 @@ DesignRows design_rows(const descriptors::Descriptor& descriptor, int kernel_pow
             {
 #pragma omp for schedule(static)
                 for (std::size_t k = 0; k < batch.size(); ++k)
-                    failure.collect(
-                        [&] { prepare(descriptor, n_channels, environments.environment(batch[k]), derivatives[k]); });
+                    failure.collect([&] {
+                        const Index i = batch[k];
+                        prepare(descriptor, n_channels, environments.environment(i),
+                                described[static_cast<std::size_t>(i)], derivatives[k]);
+                    });
                     // Each thread owns a range of references, so that no two write to the same element.
 #pragma omp for schedule(static)
                 for (Index c = 0; c < n_chunks; ++c)
@@ -185,7 +181,8 @@ DesignRows design_rows(const descriptors::Descriptor& descriptor, int kernel_pow
                         for (std::size_t k = 0; k < batch.size(); ++k)
                             add_rows(descriptor, kernel_power, B, first, last, first_row + first,
                                      environments.environment(batch[k]), environments.neighbors(), batch[k],
-                                     derivatives[k], scratch[static_cast<std::size_t>(c)], rows);
+                                     described[static_cast<std::size_t>(batch[k])], derivatives[k],
+                                     scratch[static_cast<std::size_t>(c)], rows);
                     });
             }
             failure.rethrow();
@@ -195,6 +192,13 @@ DesignRows design_rows(const descriptors::Descriptor& descriptor, int kernel_pow
     rows.energy /= static_cast<double>(structure.size());
     if (rows.stress.cols() == 6) rows.stress /= structure.volume();
     return rows;
+}
+
+DesignRows design_rows(const descriptors::Descriptor& descriptor, int kernel_power,
+                       const std::vector<LocalReferences>& references, const Environments& environments,
+                       const Structure& structure) {
+    return design_rows(descriptor, kernel_power, references, environments, structure,
+                       describe(descriptor, environments));
 }
 
 }  // namespace mlff

@@ -107,4 +107,24 @@ Eigen::MatrixXd compute_features(const descriptors::Descriptor& descriptor, cons
     return compute_features(descriptor, environments, all);
 }
 
+std::vector<descriptors::Descriptor::Described> describe(const descriptors::Descriptor& descriptor,
+                                                         const Environments& environments) {
+    std::vector<descriptors::Descriptor::Described> all(static_cast<std::size_t>(environments.n_atoms()));
+    ThreadFailure failure;
+#pragma omp parallel
+    {
+        descriptors::Descriptor::Workspace work;
+        LocalPairs pairs;
+#pragma omp for schedule(static)
+        for (std::size_t i = 0; i < all.size(); ++i)
+            failure.collect([&] {
+                all[i].x.resize(descriptor.size());
+                descriptor.value(environments.environment(static_cast<Index>(i), pairs), work, all[i].x);
+                work.swap(all[i]);
+            });
+    }
+    failure.rethrow();
+    return all;
+}
+
 }  // namespace mlff

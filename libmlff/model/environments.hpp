@@ -33,6 +33,7 @@ class Environments final : public NeighborSource {
     descriptors::Environment environment(Eigen::Index i, LocalPairs& pairs) const override;
 
     [[nodiscard]] Eigen::Index n_atoms() const override { return static_cast<Eigen::Index>(atom_channel_.size()); }
+    [[nodiscard]] std::size_t n_channels() const { return species_.size(); }
     [[nodiscard]] int channel(Eigen::Index i) const { return atom_channel_[static_cast<std::size_t>(i)]; }
     [[nodiscard]] const NeighborList& neighbors() const { return neighbors_; }
     [[nodiscard]] descriptors::Environment environment(Eigen::Index i) const;  ///< after `update`
@@ -58,5 +59,8 @@ class Environments final : public NeighborSource {
 /// The same of some atoms.
 [[nodiscard]] Eigen::MatrixXd compute_features(const descriptors::Descriptor& descriptor,
                                                const Environments& environments, std::span<const Eigen::Index> atoms);
+/// x̂ with its coefficients, for each atom; n_atoms.
+[[nodiscard]] std::vector<descriptors::Descriptor::Described> describe(const descriptors::Descriptor& descriptor,
+                                                                       const Environments& environments);
 
 }  // namespace mlff

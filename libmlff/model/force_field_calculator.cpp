@@ -66,7 +66,13 @@ ForceFieldCalculator::ForceFieldCalculator(std::shared_ptr<const LocalModel> mod
     : model_(std::move(model)), environments_(model_->force_field().species(), model_->cutoff(), skin, share) {}
 
 PartialEvaluation ForceFieldCalculator::evaluate_share(const Structure& structure, const Request& request) {
-    environments_.prepare(structure);
+    std::vector<descriptors::Descriptor::Described> described;
+    if (request.uncertainty) {
+        environments_.update(structure);
+        described.resize(static_cast<std::size_t>(structure.size()));
+    } else {
+        environments_.prepare(structure);
+    }
     PartialEvaluation part;
     part.forces.setZero(3, structure.size());
     part.atom_energies.setZero(structure.size());
@@ -79,15 +85,15 @@ PartialEvaluation ForceFieldCalculator::evaluate_share(const Structure& structur
         return std::span<double>(array.data(), static_cast<std::size_t>(array.size()));
     };
     const LocalSums sums = model_->evaluate(
-        environments_, {span(part.forces), span(part.atom_energies), span(part.atom_virials), span(part.spilling)},
+        environments_,
+        {span(part.forces), span(part.atom_energies), span(part.atom_virials), span(part.spilling), described},
         workspace_, omp_get_max_threads(), request.spilling ? &*spilling_ : nullptr);
     if (sums.too_close) environments_.update(structure);  // throws, and names the atoms
     part.strain = sums.strain;
     part.closest = sums.closest;
     if (request.uncertainty) {
-        environments_.update(structure);
         part.rows = design_rows(force_field().descriptor(), force_field().kernel_power(), force_field().references(),
-                                environments_, structure);
+                                environments_, structure, described);
         part.isolated.setZero(force_field().n_channels());
         for (int channel = 0; channel < force_field().n_channels(); ++channel)
             for (const Index i : environments_.atoms(channel))

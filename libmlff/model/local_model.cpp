@@ -212,8 +212,6 @@ void LocalModel::evaluate_batch(const Job& job, const Batch& batch, const Model&
     const auto atoms = batch.atoms;
     const auto n = static_cast<Index>(atoms.size());
     auto& [features, centred, projected, similarity, gradient, energies, all_slopes, work, coefficients] = products;
-    features.resize(descriptor.size(), n);
-    energies.resize(n);
     thread.environments.clear();
     for (Index k = 0; k < n; ++k) {
         const auto place = static_cast<std::size_t>(k);
@@ -221,19 +219,14 @@ void LocalModel::evaluate_batch(const Job& job, const Batch& batch, const Model&
         thread.too_close |= thread.pairs[place].too_close;
         look_for_close_pair(force_field_.shortest_distances(), inverse_distances_, atoms[place], batch.channel,
                             thread.environments.back(), thread.pairs[place].neighbor, thread.closest);
-        descriptor.value(thread.environments.back(), work, features.col(k));
-        work.swap(coefficients[place]);
     }
-    if (job.spilling != nullptr) {
-        if constexpr (std::is_same_v<Real, double>) {
-            set_spilling(job, batch, features);
-        } else {  // a factor is a small difference of large numbers
-            Eigen::MatrixXd exact(descriptor.size(), n);
-            for (Index k = 0; k < n; ++k)
-                descriptor.value(thread.environments[static_cast<std::size_t>(k)], thread.in_double.work, exact.col(k));
-            set_spilling(job, batch, exact);
-        }
+    describe(thread.environments, products);
+    if (job.spilling != nullptr || !job.output.described.empty()) {
+        // Both lead to small differences of large numbers.
+        if constexpr (!std::is_same_v<Real, double>) describe(thread.environments, thread.in_double);
+        hand_over(job, batch, thread.in_double);
     }
+    energies.resize(n);
     products.evaluate(model, force_field_.kernel_power());
     Matrix3 strain = Matrix3::Zero();
     for (Index k = 0; k < n; ++k) {
@@ -261,18 +254,33 @@ void LocalModel::evaluate_batch(const Job& job, const Batch& batch, const Model&
     thread.strain += strain;
 }
 
-void LocalModel::set_spilling(const Job& job, const Batch& batch,
-                              const Eigen::Ref<const Eigen::MatrixXd>& features) const {
-    const LocalReferences& set = force_field_.references(batch.channel);
-    const Eigen::VectorXd factors = job.spilling->factors(set, batch.channel, force_field_.kernel_power(), features);
-    for (std::size_t k = 0; k < batch.atoms.size(); ++k)
-        job.output.spilling[static_cast<std::size_t>(batch.atoms[k])] = factors[static_cast<Index>(k)];
+template <class Real>
+void LocalModel::describe(const std::vector<descriptors::Environment>& environments, Products<Real>& products) const {
+    const auto& descriptor = force_field_.descriptor();
+    products.features.resize(descriptor.size(), static_cast<Index>(environments.size()));
+    for (std::size_t k = 0; k < environments.size(); ++k) {
+        descriptor.value(environments[k], products.work, products.features.col(static_cast<Index>(k)));
+        products.work.swap(products.coefficients[k]);
+    }
+}
+
+void LocalModel::hand_over(const Job& job, const Batch& batch, const Products<double>& products) const {
+    if (job.spilling != nullptr) {
+        const Eigen::VectorXd factors = job.spilling->factors(force_field_.references(batch.channel), batch.channel,
+                                                              force_field_.kernel_power(), products.features);
+        for (std::size_t k = 0; k < batch.atoms.size(); ++k)
+            job.output.spilling[static_cast<std::size_t>(batch.atoms[k])] = factors[static_cast<Index>(k)];
+    }
+    if (!job.output.described.empty())
+        for (std::size_t k = 0; k < batch.atoms.size(); ++k)
+            job.output.described[static_cast<std::size_t>(batch.atoms[k])] = {
+                products.coefficients[k], products.features.col(static_cast<Index>(k))};
 }
 
 LocalSums LocalModel::evaluate(const NeighborSource& source, const LocalOutput& output, Workspace& workspace,
                                int n_threads, const SpillingModel* spilling) const {
     const auto n_atoms = static_cast<std::size_t>(source.n_atoms());
-    const auto require = [&](std::span<double> array, std::size_t size, const char* name) {
+    const auto require = [&](const auto& array, std::size_t size, const char* name) {
         if (array.size() != size && !array.empty())
             throw std::invalid_argument(
                 fmt::format("{}: {} numbers for {} atoms, {} are needed", name, array.size(), n_atoms, size));
@@ -281,6 +289,7 @@ LocalSums LocalModel::evaluate(const NeighborSource& source, const LocalOutput& 
     require(output.atom_energies, n_atoms, "atom energies");
     require(output.virials, 9 * n_atoms, "virials");
     require(output.spilling, n_atoms, "spilling factors");
+    require(output.described, n_atoms, "descriptors");
     if (output.forces.empty() && n_atoms > 0) throw std::invalid_argument("forces: an array is needed");
     if (output.spilling.empty() != (spilling == nullptr))
         throw std::invalid_argument("spilling factors need an array and a model of them");

@@ -35,6 +35,8 @@ struct LocalOutput {
     /// the kinetic energies). Source: Fan et al., PRB 92, 094301 (2015).
     std::span<double> virials;
     std::span<double> spilling;  ///< set, not added: s_i of the centres, n_atoms; needs a SpillingModel
+    /// set, not added: descriptors of the centres in double precision, n_atoms; for design rows
+    std::span<descriptors::Descriptor::Described> described = {};
 };
 
 /// Sums over the centres.
@@ -88,7 +90,11 @@ class LocalModel {
     template <class Real, class Model>
     void evaluate_batch(const Job& job, const Batch& batch, const Model& model, Products<Real>& products,
                         Workspace::Thread& thread) const;
-    void set_spilling(const Job& job, const Batch& batch, const Eigen::Ref<const Eigen::MatrixXd>& features) const;
+    /// x̂ and coefficients of the atoms of a batch.
+    template <class Real>
+    void describe(const std::vector<descriptors::Environment>& environments, Products<Real>& products) const;
+    /// Spilling factors and descriptors, if they are wanted.
+    void hand_over(const Job& job, const Batch& batch, const Products<double>& products) const;
 
     ForceField force_field_;
     std::vector<Expansion<float>> in_single_;  ///< a production form in single precision, per channel

@@ -1,7 +1,6 @@
 #include "libmlff/model/shortest_distances.hpp"
 
 #include <fmt/format.h>
-#include <omp.h>
 
 #include <algorithm>
 #include <cmath>
@@ -9,7 +8,6 @@
 #include <tuple>
 #include <utility>
 
-#include "bayes/thread_failure.hpp"
 #include "libmlff/atoms/elements.hpp"
 
 namespace mlff {
@@ -22,7 +20,8 @@ MatrixXd no_distances(std::size_t n_channels) {
     return MatrixXd::Constant(n, n, std::numeric_limits<double>::infinity());
 }
 
-void add_distances(MatrixXd& shortest, const Environments& environments) {
+MatrixXd shortest_distances(const Environments& environments) {
+    MatrixXd shortest = no_distances(environments.n_channels());
     for (Index i = 0; i < environments.n_atoms(); ++i) {
         const descriptors::Environment own = environments.environment(i);
         const int a = environments.channel(i);
@@ -32,23 +31,7 @@ void add_distances(MatrixXd& shortest, const Environments& environments) {
         }
     }
     // A pair is seen from both of its ends; the last bit of its distance may differ.
-    shortest = shortest.cwiseMin(shortest.transpose().eval()).eval();
-}
-
-MatrixXd shortest_distances(std::span<const LabeledStructure> data, const std::vector<int>& species, double cutoff) {
-    std::vector<MatrixXd> own(static_cast<std::size_t>(omp_get_max_threads()), no_distances(species.size()));
-    ThreadFailure failure;
-#pragma omp parallel for schedule(dynamic)
-    for (std::size_t k = 0; k < data.size(); ++k)
-        failure.collect([&] {
-            Environments environments(species, cutoff, 0.0);
-            environments.update(data[k].structure);
-            add_distances(own[static_cast<std::size_t>(omp_get_thread_num())], environments);
-        });
-    failure.rethrow();
-    MatrixXd shortest = own.front();
-    for (const MatrixXd& of_thread : own) shortest = shortest.cwiseMin(of_thread).eval();
-    return shortest;
+    return shortest.cwiseMin(shortest.transpose());
 }
 
 std::string describe(const ClosePair& pair, const Structure& structure) {

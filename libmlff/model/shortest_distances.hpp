@@ -14,15 +14,10 @@ namespace mlff {
 
 /// Of no structure: all infinite, channels × channels.
 [[nodiscard]] Eigen::MatrixXd no_distances(std::size_t n_channels);
-/// Takes one more structure into account, whose local environments were updated.
-void add_distances(Eigen::MatrixXd& shortest, const Environments& environments);
-
-/// Shortest distance of each pair of species in some structures [Å], channels × channels, symmetric; infinite where
-/// there is no such pair within the cutoff. Periodic images count.
-/// @param cutoff  [Å]
-/// @throws InputError as NeighborList::update.   Cost: one neighbour search for each structure
-[[nodiscard]] Eigen::MatrixXd shortest_distances(std::span<const LabeledStructure> data,
-                                                 const std::vector<int>& species, double cutoff);
+/// Shortest distance of each pair of species in a structure [Å], channels × channels, symmetric; infinite where there
+/// is no such pair within the cutoff. Periodic images count.
+/// @param environments  of the structure, updated
+[[nodiscard]] Eigen::MatrixXd shortest_distances(const Environments& environments);
 
 /// In words: the atoms, counted from 1, their distance and the shortest of their species in the training data.
 [[nodiscard]] std::string describe(const ClosePair& pair, const Structure& structure);

@@ -30,13 +30,15 @@ struct Problem {
 
 /// Rows [Φ y] of one structure in the units of the regression, energies about their baseline, times the root of its
 /// weight.
-MatrixXd scaled_rows(const Problem& problem, const LabeledStructure& item) {
+/// @param distances  shortest so far, as in ForceField
+MatrixXd scaled_rows(const Problem& problem, const LabeledStructure& item, MatrixXd& distances) {
     const auto& [structure, labels, origin, group, weight] = item;
     const auto& [model, weights, units, prior_sizes] = problem;
     Environments environments(model.species, model.descriptor->cutoff(), 0.0);
     environments.update(structure);
     const DesignRows rows =
         design_rows(*model.descriptor, model.kernel_power, model.references, environments, structure);
+    distances = distances.cwiseMin(rows.distances);
     const bool with_energy = labels.energy && weights.energy > 0.0, with_forces = labels.forces && weights.force > 0.0,
                with_stress = labels.stress && weights.stress > 0.0 && rows.stress.cols() == 6;
     const Index n = rows.energy.rows(), n_forces = with_forces ? 3 * structure.size() : 0;
@@ -60,15 +62,22 @@ MatrixXd scaled_rows(const Problem& problem, const LabeledStructure& item) {
     return block;
 }
 
+/// What all ranks together find out; it is rank 0's.
+struct Regressed {
+    std::optional<bayes::Posterior> posterior;
+    MatrixXd distances;  ///< shortest in the training data, as in ForceField
+};
+
 /// All ranks together. Evidence options and factors of the prior are rank 0's.
-std::optional<bayes::Posterior> regress(Communicator& world, const Problem& problem,
-                                        std::span<const LabeledStructure> own, const bayes::EvidenceOptions& evidence,
-                                        const std::vector<bayes::CholeskyFactor>& prior, const Progress& progress) {
+Regressed regress(Communicator& world, const Problem& problem, std::span<const LabeledStructure> own,
+                  const bayes::EvidenceOptions& evidence, const std::vector<bayes::CholeskyFactor>& prior,
+                  const Progress& progress) {
     const Index n = count_references(problem.model.references);
     DistributedFactor factor(world, n + 1);
     // Enough rows at a time that the factor above them is not worked through too often.
     const Index wanted = std::max(fewest_rows, n / world.size());
     std::size_t next = 0;
+    MatrixXd distances = no_distances(problem.model.species.size());
     bool more = true;
     while (more) {
         MatrixXd rows;
@@ -76,7 +85,7 @@ std::optional<bayes::Posterior> regress(Communicator& world, const Problem& prob
             std::vector<MatrixXd> blocks;
             Index n_rows = 0;
             while (next < own.size() && n_rows < wanted) {
-                blocks.push_back(scaled_rows(problem, own[next++]));
+                blocks.push_back(scaled_rows(problem, own[next++], distances));
                 n_rows += blocks.back().rows();
                 progress(static_cast<long>(next), static_cast<long>(own.size()), "design matrix");
             }
@@ -90,7 +99,9 @@ std::optional<bayes::Posterior> regress(Communicator& world, const Problem& prob
         factor.add_rows(std::move(rows));
         more = world.largest(next < own.size() ? 1 : 0) == 1;
     }
-    return factor.fit(evidence, problem.prior_sizes, prior);
+    for (Message& message : world.gather(Message::of(distances)))
+        distances = distances.cwiseMin(message.get<MatrixXd>());
+    return {factor.fit(evidence, problem.prior_sizes, prior), std::move(distances)};
 }
 
 Message encode(const Problem& problem) {
@@ -155,15 +166,14 @@ DistributedFit fit_distributed(const std::vector<LabeledStructure>& training, co
     const std::size_t n_own = world.scatter_by_cost(
         training.size(), [&](std::size_t k) { return training[k].structure.size(); },
         [&](Message& message, std::size_t k) { message << training[k]; });
-    auto posterior =
+    Regressed found =
         regress(world, problem, std::span(training).first(n_own), options.regression.evidence, prior, progress);
     world.done();
 
-    const Eigen::MatrixXd distances = shortest_distances(training, species, descriptor->cutoff());
-    Solution solution{std::move(*posterior), problem.units.e0, problem.units.scales};
+    Solution solution{std::move(*found.posterior), problem.units.e0, problem.units.scales};
     const auto force_field = [&](const LabelErrors& errors) {
         return make_force_field(labels, errors, species, solution, descriptor, options.force_field.kernel_power,
-                                references, provenance, distances);
+                                references, provenance, found.distances);
     };
     // Without the factors of the kinds of labels, the errors come from predictions.
     const auto calculator = DistributedExecutor(world).calculator(force_field({}));

@@ -68,6 +68,12 @@ LabelStatistics PartedData::training_labels() const {
     return labels;
 }
 
+Eigen::MatrixXd PartedData::training_distances() const {
+    Eigen::MatrixXd distances = part(0).distances();
+    for (int k = 1; k < n_parts(); ++k) distances = distances.cwiseMin(part(k).distances());
+    return distances;
+}
+
 LabelErrors PartedData::training_errors(const Eigen::VectorXd& weights, const Eigen::VectorXd& e0) const {
     ErrorSums errors;
     for (int k = 0; k < n_parts(); ++k) errors.add(part(k).errors(weights, e0), part(k));

@@ -28,6 +28,7 @@ class PartedData {
 
     /// What these say without merging the factors.
     [[nodiscard]] LabelStatistics training_labels() const;
+    [[nodiscard]] Eigen::MatrixXd training_distances() const;
     [[nodiscard]] LabelErrors training_errors(const Eigen::VectorXd& weights, const Eigen::VectorXd& e0) const;
 
     [[nodiscard]] int n_parts() const { return static_cast<int>(parts_.size()) - (held_out_ ? 1 : 0); }

@@ -11,7 +11,6 @@
 #include "bayes/metric.hpp"
 #include "libmlff/atoms/elements.hpp"
 #include "libmlff/atoms/errors.hpp"
-#include "libmlff/model/shortest_distances.hpp"
 #include "libmlff/regression/row_accumulation.hpp"
 
 namespace mlff {
@@ -161,13 +160,9 @@ FitForecast forecast_fit(const std::vector<LabeledStructure>& training, const st
     const FewRows of_training = count(training), of_validation = count(validation);
     return forecast_fit(training, options, [&](const FitSize& size) {
         const auto n = static_cast<double>(size.n_references);
-        // The factor of the forces with the panel in use; of the rest the rows, whose room grows by doubling, or their
-        // factor (TriangularFactor).
-        const double panel = 1024.0 * n, triangle = n * n + panel;
-        const auto few = [&](double rows) {
-            const double most = std::max(1024.0, 0.5 * n);
-            return rows < most ? std::min(1.5 * rows, most) * n : triangle;
-        };
+        // Forces have a triangle; energies and stress, which are few, have rows or a triangle.
+        const auto few = [&](double rows) { return bayes::TriangularFactor::numbers_for(size.n_references, rows); };
+        const double triangle = few(std::numeric_limits<double>::infinity()), panel = triangle - n * n;
         const double folds = validation.empty() ? static_cast<double>(size.folds) : 1.0;
         const double part = triangle + few(of_training.energies / folds) + few(of_training.stresses / folds);
         const double unseen =
@@ -206,13 +201,11 @@ void require_one_rank(const FitForecast& forecast) {
 }
 
 TrainingPass::TrainingPass(std::shared_ptr<const descriptors::Descriptor> descriptor, int kernel_power,
-                           std::vector<double> shares, std::vector<LocalReferences> references,
-                           Eigen::MatrixXd distances, PartedData data)
+                           std::vector<double> shares, std::vector<LocalReferences> references, PartedData data)
     : descriptor_(std::move(descriptor)),
       kernel_power_(kernel_power),
       shares_(std::move(shares)),
       references_(std::move(references)),
-      distances_(std::move(distances)),
       data_(std::move(data)) {}
 
 TrainingPass::TrainingPass(const std::vector<LabeledStructure>& training,
@@ -230,7 +223,6 @@ TrainingPass::TrainingPass(const std::vector<LabeledStructure>& training,
         std::make_shared<descriptors::Descriptor>(options.force_field.descriptor, static_cast<int>(species.size()));
     shares_ = reference_shares(training, species, options.shares);
     references_ = choose_references(training, within_memory, *descriptor_, species, progress);
-    distances_ = shortest_distances(training, species, descriptor_->cutoff());
     const int n_parts = validation.empty() ? std::min(forecast.folds, static_cast<int>(training.size())) : 1;
     std::vector<PartedStructure> items;
     for (std::size_t s = 0; s < training.size(); ++s) items.push_back({&training[s], static_cast<int>(s) % n_parts});
@@ -248,9 +240,8 @@ Index TrainingPass::max_references() const {
 TrainingPass TrainingPass::with_references(Index m) const {
     if (m >= max_references()) return *this;
     const std::vector<Index> limits = limits_of(shares_, m);
-    return {descriptor_, kernel_power_,
-            shares_,     first_references(references_, limits),
-            distances_,  data_.restricted_to(first_indices(references_, limits))};
+    return {descriptor_, kernel_power_, shares_, first_references(references_, limits),
+            data_.restricted_to(first_indices(references_, limits))};
 }
 
 Validated TrainingPass::validate(const RegressionOptions& options) const {
@@ -260,16 +251,17 @@ Validated TrainingPass::validate(const RegressionOptions& options) const {
 ForceField TrainingPass::force_field(Solution solution, Provenance provenance) const {
     const LabelErrors errors = data_.training_errors(solution.posterior.weights(), solution.e0);
     return make_force_field(data_.training_labels(), errors, data_.part(0).species(), std::move(solution), descriptor_,
-                            kernel_power_, references_, std::move(provenance), distances_);
+                            kernel_power_, references_, std::move(provenance), data_.training_distances());
 }
 
 ForceField TrainingPass::force_field_without(int part, const Solution& all, const RegressionOptions& options) const {
     RegressionData data = data_.training_without(part);
     const LabelStatistics labels = data.labels();
+    const Eigen::MatrixXd distances = data.distances();
     Solution solution =
         solve_with_precisions(std::move(data), factor_prior(options.prior, references_, kernel_power_), options, all);
     return make_force_field(labels, {}, data_.part(0).species(), std::move(solution), descriptor_, kernel_power_,
-                            references_, {}, distances_);
+                            references_, {}, distances);
 }
 
 double score(const LabelErrors& errors, const LabelScales& deviations) {

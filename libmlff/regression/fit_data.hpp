@@ -106,14 +106,12 @@ class TrainingPass {
 
  private:
     TrainingPass(std::shared_ptr<const descriptors::Descriptor> descriptor, int kernel_power,
-                 std::vector<double> shares, std::vector<LocalReferences> references, Eigen::MatrixXd distances,
-                 PartedData data);
+                 std::vector<double> shares, std::vector<LocalReferences> references, PartedData data);
 
     std::shared_ptr<const descriptors::Descriptor> descriptor_;
     int kernel_power_;
     std::vector<double> shares_;  ///< of each species in the references
     std::vector<LocalReferences> references_;
-    Eigen::MatrixXd distances_;  ///< shortest in the training data
     PartedData data_;
 };
 

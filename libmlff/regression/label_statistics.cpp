@@ -30,9 +30,7 @@ void LabelWeights::validate() const {
 
 void LabelStatistics::add(const LabeledStructure& item) {
     const auto& [structure, labels, origin, label_group, weight] = item;
-    std::map<int, long> composition;
-    for (const int z : structure.species) ++composition[z];
-    Group& group = groups_[composition];
+    Group& group = groups_[composition(structure)];
     if (labels.energy) {
         const double energy = *labels.energy / static_cast<double>(structure.size());
         if (group.n_energy == 0.0) group.energy_origin = energy;

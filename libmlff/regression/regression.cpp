@@ -10,6 +10,7 @@
 #include "bayes/kernel.hpp"
 #include "libmlff/atoms/elements.hpp"
 #include "libmlff/atoms/errors.hpp"
+#include "libmlff/model/shortest_distances.hpp"
 
 namespace mlff {
 namespace {
@@ -128,6 +129,7 @@ void RegressionOptions::validate() const {
 RegressionData::RegressionData(Index n_references, std::vector<int> species)
     : n_references_(n_references),
       species_(std::move(species)),
+      distances_(no_distances(species_.size())),
       energy_(n_references + static_cast<Index>(species_.size()) + 1),
       force_(n_references + 1),
       stress_(n_references + 1) {}
@@ -158,6 +160,7 @@ void RegressionData::add_without_forces(const DesignRows& rows, const LabeledStr
         throw std::invalid_argument("design rows do not belong to this set of references");
     for (const int z : structure.species) (void)channel_of(species_, z);  // before anything is added
     labels_.add(item);
+    distances_ = distances_.cwiseMin(rows.distances);
     if (labels.energy) {
         MatrixXd block = MatrixXd::Zero(1, energy_.n_columns());
         block.leftCols(n_references_) = rows.energy.transpose();
@@ -184,6 +187,7 @@ void RegressionData::merge(const RegressionData& other) {
     if (other.n_references_ != n_references_ || other.species_ != species_)
         throw std::invalid_argument("regression data of other references or species cannot be merged");
     labels_.merge(other.labels_);
+    distances_ = distances_.cwiseMin(other.distances_);
     counts_.energy += other.counts_.energy;
     counts_.force += other.counts_.force;
     counts_.stress += other.counts_.stress;
@@ -209,6 +213,7 @@ void RegressionData::write(Message& message) const {
     message << n_references_ << species_ << counts_.energy << counts_.force << counts_.stress << energy_rows_.size();
     for (const auto& [key, row] : energy_rows_) message << key << row;
     labels_.write(message);
+    message << distances_;
     for (const auto* factor : {&energy_, &force_, &stress_}) write_factor(message, *factor);
 }
 
@@ -219,6 +224,7 @@ RegressionData RegressionData::read(Message& message) {
     data.energy_rows_.resize(message.get<std::size_t>());
     for (auto& [key, row] : data.energy_rows_) message >> key >> row;
     data.labels_ = LabelStatistics::read(message);
+    message >> data.distances_;
     for (auto* factor : {&data.energy_, &data.force_, &data.stress_}) *factor = read_factor(message);
     return data;
 }
@@ -226,6 +232,7 @@ RegressionData RegressionData::read(Message& message) {
 RegressionData RegressionData::restricted_to(const std::vector<Index>& references) const {
     RegressionData part(static_cast<Index>(references.size()), species_);
     part.labels_ = labels_;
+    part.distances_ = distances_;
     part.counts_ = counts_;
     const auto columns_of = [&](Index n_columns) {
         std::vector<Index> columns = references;
@@ -329,12 +336,11 @@ ForceField make_force_field(const LabelStatistics& labels, const LabelErrors& er
 }
 
 ForceField fit(const RegressionData& data, std::shared_ptr<const descriptors::Descriptor> descriptor, int kernel_power,
-               std::vector<LocalReferences> references, const RegressionOptions& options, Provenance provenance,
-               Eigen::MatrixXd distances) {
+               std::vector<LocalReferences> references, const RegressionOptions& options, Provenance provenance) {
     Solution solution = solve(data, factor_prior(options.prior, references, kernel_power), options);
     const LabelErrors errors = data.errors(solution.posterior.weights(), solution.e0);
     return make_force_field(data.labels(), errors, data.species(), std::move(solution), std::move(descriptor),
-                            kernel_power, std::move(references), std::move(provenance), std::move(distances));
+                            kernel_power, std::move(references), std::move(provenance), data.distances());
 }
 
 }  // namespace mlff

@@ -99,6 +99,8 @@ class RegressionData {
     [[nodiscard]] const std::vector<int>& species() const { return species_; }
     [[nodiscard]] const LabelStatistics& labels() const { return labels_; }
     [[nodiscard]] const LabelCounts& counts() const { return counts_; }
+    /// Shortest in the structures, as in ForceField.
+    [[nodiscard]] const Eigen::MatrixXd& distances() const { return distances_; }
 
     /// Factors of the rows by kind of label, the labels in the last column.
     [[nodiscard]] const bayes::TriangularFactor& energy() const { return energy_; }
@@ -110,6 +112,7 @@ class RegressionData {
     std::vector<int> species_;
     LabelStatistics labels_;
     LabelCounts counts_;
+    Eigen::MatrixXd distances_;
     bayes::TriangularFactor energy_, force_, stress_;
 
     /// A row of an energy, times the weight of its structure.
@@ -162,6 +165,6 @@ struct Solution {
 /// Both in one.
 [[nodiscard]] ForceField fit(const RegressionData& data, std::shared_ptr<const descriptors::Descriptor> descriptor,
                              int kernel_power, std::vector<LocalReferences> references,
-                             const RegressionOptions& options, Provenance provenance, Eigen::MatrixXd distances = {});
+                             const RegressionOptions& options, Provenance provenance);
 
 }  // namespace mlff

@@ -1,12 +1,11 @@
 #include "libmlff/search/forecast.hpp"
-#include "libmlff/model/environments.hpp"
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <random>
 
 #include "bayes/triangular_factor.hpp"
+#include "libmlff/model/environments.hpp"
 #include "libmlff/model/force_field_calculator.hpp"
 #include "libmlff/search/thread_time.hpp"
 
@@ -16,20 +15,6 @@ namespace {
 using Eigen::Index;
 using Eigen::MatrixXd;
 using Eigen::VectorXd;
-
-/// Shortest of some repetitions, until half a second is spent.
-template <class Action>
-double seconds_of(const Action& action) {
-    double shortest = std::numeric_limits<double>::max(), all = 0.0;
-    for (int n = 0; n < 1 || (n < 5 && all < 0.5); ++n) {
-        const double start = thread_seconds();
-        action();
-        const double seconds = thread_seconds() - start;
-        shortest = std::min(shortest, seconds);
-        all += seconds;
-    }
-    return shortest;
-}
 
 MatrixXd random_matrix(Index rows, Index columns) {
     std::mt19937 random(1);
@@ -50,29 +35,30 @@ std::vector<LocalReferences> invented_references(Index n_components, const std::
 
 }  // namespace
 
+ForceField invented_force_field(const std::vector<int>& species, const ForceFieldOptions& options, Index n_references) {
+    const auto n_species = static_cast<Index>(species.size()), n = n_species * n_references;
+    auto descriptor = std::make_shared<descriptors::Descriptor>(options.descriptor, static_cast<int>(n_species));
+    auto references = invented_references(descriptor->size(), std::vector<Index>(species.size(), n_references));
+    return {std::move(descriptor),
+            options.kernel_power,
+            species,
+            std::move(references),
+            VectorXd::Zero(n_species),
+            bayes::Posterior(VectorXd::Constant(n, 1e-6), MatrixXd::Identity(n, n), {}),
+            {},
+            {}};
+}
+
 LearningForecast forecast_learning(const Structure& structure, const LearnerOptions& options, Index n_references) {
-    const std::vector<int> species = species_present(structure);
-    const auto n_species = static_cast<Index>(species.size());
-    const auto descriptor =
-        std::make_shared<descriptors::Descriptor>(options.force_field.descriptor, static_cast<int>(n_species));
-    const Index n = n_species * n_references;
-    const auto n_basis = static_cast<double>(n);
     ForceFieldCalculator calculator(
-        ForceField{descriptor,
-                   options.force_field.kernel_power,
-                   species,
-                   invented_references(descriptor->size(), std::vector<Index>(species.size(), n_references)),
-                   VectorXd::Zero(n_species),
-                   bayes::Posterior(VectorXd::Zero(n), MatrixXd::Identity(n, n), {}),
-                   {},
-                   {}});
+        invented_force_field(species_present(structure), options.force_field, n_references));
     const auto predict = [&] { (void)calculator.evaluate(structure, {.uncertainty = true, .spilling = true}); };
     predict();
-    const double rows = 7.0 + 3.0 * static_cast<double>(structure.size());
-    // While fitting some eight matrices of N_B², as in Learner::capacity.
-    return {.seconds_per_step = seconds_of(predict),
-            .bytes_per_call = 8.0 * n_basis * rows,
-            .bytes_fixed = program_bytes + 64.0 * n_basis * n_basis};
+    const auto n_basis = static_cast<double>(calculator.force_field().n_references());
+    const double fixed = training_bytes(0.0, n_basis);
+    return {.seconds_per_step = shortest_seconds(predict),
+            .bytes_per_call = training_bytes(n_design_rows(structure), n_basis) - fixed,
+            .bytes_fixed = program_bytes + fixed};
 }
 
 double forecast_fit_seconds(const std::vector<LabeledStructure>& training,
@@ -110,7 +96,7 @@ double forecast_fit_seconds(const std::vector<LabeledStructure>& training,
         const auto references = invented_references(descriptor.size(), sizes(scale));
         n_tried = 0.0;
         for (const auto& set : references) n_tried += static_cast<double>(set.size());
-        return seconds_of([&] {
+        return shortest_seconds([&] {
                    (void)design_rows(descriptor, options.force_field.kernel_power, references, environments,
                                      sample.structure);
                }) /
@@ -122,7 +108,7 @@ double forecast_fit_seconds(const std::vector<LabeledStructure>& training,
 
     constexpr Index panel = 1024;
     const MatrixXd block = random_matrix(panel, static_cast<Index>(n_full) + 1);
-    const double flops_per_second = 2.0 * static_cast<double>(panel) * n_full * n_full / seconds_of([&] {
+    const double flops_per_second = 2.0 * static_cast<double>(panel) * n_full * n_full / shortest_seconds([&] {
                                         bayes::TriangularFactor factor(block.cols());
                                         factor.add_rows(block);
                                         (void)factor.R();

@@ -7,6 +7,11 @@
 
 namespace mlff {
 
+/// A force field of a given size, about nothing: for timing, as cost does not depend on values.
+/// @param n_references  per species
+[[nodiscard]] ForceField invented_force_field(const std::vector<int>& species, const ForceFieldOptions& options,
+                                              Eigen::Index n_references);
+
 /// What on-the-fly learning will cost once it holds a certain number of local references. How often it calls its
 /// reference nobody knows beforehand.
 struct LearningForecast {
@@ -14,7 +19,7 @@ struct LearningForecast {
     double bytes_per_call = 0.0;    ///< kept of each structure learned
     double bytes_fixed = 0.0;       ///< the rest, while it retrains
 };
-/// Timed with invented references: cost does not depend on their values.
+/// Timed with an invented force field.
 /// @param n_references  per species
 [[nodiscard]] LearningForecast forecast_learning(const Structure& structure, const LearnerOptions& options,
                                                  Eigen::Index n_references);

@@ -185,40 +185,6 @@ TEST(CholeskySelection, EqualCandidatesAreTakenInOrder) {
     EXPECT_EQ(select_by_cholesky(MatrixXd(0, 0)), Indices{});
 }
 
-TEST(IncrementalSelection, OneBatchIsTheSelectionOnTheKernelMatrix) {
-    const MatrixXd X = random_features(10, 300, 0.3, 8);  // several blocks of pivots
-    IncrementalSelection selection(4, {.tolerance = 1e-9});
-    const Indices accepted = selection.add(X);
-    EXPECT_EQ(accepted, select_by_cholesky(kernel_matrix(X, 4), {.tolerance = 1e-9}));
-    EXPECT_TRUE(selection.references() == X(Eigen::all, accepted));
-}
-
-TEST(IncrementalSelection, FactorIsThatOfTheReferencesAfterSeveralBatches) {
-    const MatrixXd X = random_features(14, 90, 0.3, 9);
-    IncrementalSelection selection(3, {.tolerance = 1e-7});
-    for (Index first = 0; first < 90; first += 30) (void)selection.add(X.middleCols(first, 30));
-    const MatrixXd K = kernel_matrix(selection.references(), 3);
-    EXPECT_LE((selection.cholesky() * selection.cholesky().transpose() - K).cwiseAbs().maxCoeff(), 1e-13);
-    EXPECT_GT(selection.size(), 30);
-    // Whatever was seen is explained to the tolerance, and nothing more is worth adding.
-    EXPECT_EQ(selection.add(X), Indices{});
-    const MatrixXd K_bx = kernel_matrix(selection.references(), X, 3);
-    const MatrixXd explained = selection.cholesky().triangularView<Eigen::Lower>().solve(K_bx);
-    const VectorXd residual = kernel_matrix(X, 3).diagonal() - explained.colwise().squaredNorm().transpose();
-    EXPECT_LE(residual.maxCoeff(), 1.001e-7);
-}
-
-TEST(IncrementalSelection, StopsAtItsCapacity) {
-    const MatrixXd X = random_features(14, 60, 0.5, 10);
-    IncrementalSelection selection(4, {.max_size = 25});
-    EXPECT_EQ(selection.add(X.leftCols(20)).size(), 20U);
-    EXPECT_FALSE(selection.full());
-    EXPECT_EQ(selection.add(X.rightCols(40)).size(), 5U);
-    EXPECT_TRUE(selection.full());
-    EXPECT_EQ(selection.add(X), Indices{});
-    EXPECT_EQ(selection.size(), 25);
-}
-
 TEST(Selection, RefusesWhatItCannotMean) {
     const MatrixXd K = MatrixXd::Identity(3, 3);
     EXPECT_THROW((void)select_by_cur(K, {.eps_low = 0.0}), std::invalid_argument);
@@ -228,11 +194,6 @@ TEST(Selection, RefusesWhatItCannotMean) {
     EXPECT_THROW((void)select_by_cholesky(K, {.max_size = 0}), std::invalid_argument);
     EXPECT_THROW((void)select_by_cur(MatrixXd::Ones(2, 3)), std::invalid_argument);
     EXPECT_THROW((void)select_by_cholesky(MatrixXd::Constant(2, 2, NAN)), std::invalid_argument);
-    EXPECT_THROW(IncrementalSelection(0), std::invalid_argument);
-    IncrementalSelection selection(2);
-    (void)selection.add(MatrixXd::Ones(4, 1));
-    EXPECT_THROW((void)selection.add(MatrixXd::Ones(5, 1)), std::invalid_argument);
-    EXPECT_THROW((void)selection.add(MatrixXd::Constant(4, 1, NAN)), std::invalid_argument);
 }
 
 // Features (components × atoms) of rank 7 whose 15 components are 7 different ones and copies of them, shuffled.
@@ -310,13 +271,9 @@ TEST(Components, RefusesNonsense) {
 }
 
 /// Residuals of what is explained already are rounding, of either sign.
-TEST(IncrementalSelection, TakesNothingWhereNoResidualIsPositive) {
-    for (unsigned seed = 1; seed < 40; ++seed) {
-        const MatrixXd X = random_features(3, 1, 1.0, seed);
-        IncrementalSelection selection(4);
-        ASSERT_EQ(selection.add(X).size(), 1U);
-        EXPECT_TRUE(selection.add(X.replicate(1, 2)).empty());
-    }
+TEST(CholeskySelection, TakesNothingWhereNoResidualIsPositive) {
+    for (unsigned seed = 1; seed < 40; ++seed)
+        EXPECT_EQ(select_by_cholesky(kernel_matrix(random_features(3, 1, 1.0, seed).replicate(1, 3), 4)), Indices{0});
     EXPECT_TRUE(select_by_cholesky(-MatrixXd::Identity(4, 4)).empty());
     EXPECT_TRUE(select_by_cholesky(MatrixXd::Zero(4, 4)).empty());
 }

@@ -150,8 +150,7 @@ TEST(ThreeBody, KeptComponentsAreThoseOfAll) {
             AlignedVector<double> c;
             Eigen::VectorXd p(all.size()), kept(some.size());
             all.value(env.view(), work, c, p);
-            Eigen::MatrixXd J(all.size(), 3 * static_cast<Eigen::Index>(work.neighbor.size())),
-                J_kept(some.size(), J.cols());
+            Eigen::MatrixXd J, J_kept;
             all.jacobian(env.view(), work, c, J);
             some.value(env.view(), work, c, kept);
             some.jacobian(env.view(), work, c, J_kept);
@@ -223,23 +222,41 @@ TEST_P(EveryVariant, AdjointIsTheDerivative) {
     EXPECT_TRUE(gradient_matches(energy, r, Eigen::Map<const Eigen::VectorXd>(pairs.data(), pairs.size()), 1e-5, 1e-8));
 }
 
-TEST_P(EveryVariant, JacobianAndAdjointAgree) {
+TEST_P(EveryVariant, JacobiansAndAdjointsOfThePartsAgree) {
     const Descriptor descriptor(options(), n_channels());
     const auto env = environment(4);
     Descriptor::Workspace work;
     Eigen::VectorXd x(descriptor.size());
     descriptor.value(env.view(), work, x);
-    const Eigen::MatrixXd J = descriptor.jacobian(env.view(), work, x);
-    Eigen::Matrix3Xd pairs(3, env.vectors.cols());
-    double largest = 0.0;
-    for (Eigen::Index d = 0; d < descriptor.size(); ++d) {
-        descriptor.adjoint(env.view(), work, x, Eigen::VectorXd::Unit(descriptor.size(), d), pairs);
-        largest =
-            std::max(largest, (J.row(d).transpose() - Eigen::Map<const Eigen::VectorXd>(pairs.data(), pairs.size()))
-                                  .cwiseAbs()
-                                  .maxCoeff());
+    const auto& two = *descriptor.two_body();
+    Eigen::MatrixXd J2 = Eigen::MatrixXd::Zero(two.size(), env.vectors.size()),
+                    J3 = Eigen::MatrixXd::Zero(descriptor.three_size(), env.vectors.size()), inside;
+    two.slopes(env.view(), work.two);
+    for (std::size_t k = 0; k < work.two.neighbor.size(); ++k) {
+        const Eigen::Index j = work.two.neighbor[k], n = two.functions();
+        J2.block(env.channels[static_cast<std::size_t>(j)] * n, 3 * j, n, 3) =
+            Eigen::Map<const Eigen::VectorXd>(work.two.dh.data() + static_cast<Eigen::Index>(k) * two.stride(), n) *
+            env.vectors.col(j).normalized().transpose();
     }
-    EXPECT_LT(largest, 1e-13 + 1e-13 * J.cwiseAbs().maxCoeff());
+    descriptor.three_body()->jacobian(env.view(), work.three, work.c, inside);
+    for (std::size_t k = 0; k < work.three.neighbor.size(); ++k)
+        J3.middleCols(3 * work.three.neighbor[k], 3) = inside.middleCols(3 * static_cast<Eigen::Index>(k), 3);
+    const auto largest_difference = [&](const Eigen::MatrixXd& J, auto&& adjoint) {
+        double largest = 0.0;
+        for (Eigen::Index d = 0; d < J.rows(); ++d) {
+            Eigen::Matrix3Xd pairs = Eigen::Matrix3Xd::Zero(3, env.vectors.cols());
+            adjoint(Eigen::VectorXd::Unit(J.rows(), d), pairs);
+            largest = std::max(largest, (J.row(d).transpose() - pairs.reshaped()).cwiseAbs().maxCoeff());
+        }
+        return largest;
+    };
+    EXPECT_LT(largest_difference(J2, [&](const auto& g, auto& pairs) { two.adjoint(env.view(), work.two, g, pairs); }),
+              1e-13 * J2.cwiseAbs().maxCoeff());
+    EXPECT_LT(largest_difference(J3,
+                                 [&](const auto& g, auto& pairs) {
+                                     descriptor.three_body()->adjoint(env.view(), work.three, work.c, g, pairs);
+                                 }),
+              1e-13 * J3.cwiseAbs().maxCoeff());
 }
 
 TEST_P(EveryVariant, SinglePrecisionIsThatOfDouble) {

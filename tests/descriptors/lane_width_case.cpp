@@ -23,15 +23,16 @@ void append_case(const descriptors::Descriptor& descriptor, int n_neighbors, std
     out.insert(out.end(), x.begin(), x.end());
     out.insert(out.end(), pairs.reshaped().begin(), pairs.reshaped().end());
     if constexpr (std::is_same_v<Real, double>) {
-        const Eigen::MatrixXd J = descriptor.jacobian(env.view(), work, x);
+        Eigen::MatrixXd J;
+        descriptor.three_body()->jacobian(env.view(), work.three, work.c, J);
         out.insert(out.end(), J.reshaped().begin(), J.reshaped().end());
     }
 }
 
 }  // namespace
 
-/// Descriptors, their adjoint and (in double) their Jacobian; of functions, m and neighbours there are fewer and more
-/// than any width, and as many. In double, then in single precision.
+/// Descriptors, their adjoint and (in double) the Jacobian of the three-body part; of functions, m and neighbours there
+/// are fewer and more than any width, and as many. In double, then in single precision.
 std::array<std::vector<double>, 2> lane_width_case() {
     std::array<std::vector<double>, 2> out;
     for (const auto compression : {descriptors::Compression::none, descriptors::Compression::element})

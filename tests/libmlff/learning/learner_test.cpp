@@ -342,8 +342,7 @@ TEST(Learner, LearnsAtOnceWhereAtomsAreCloserThanItKnows) {
     ASSERT_NE(learner.model(), nullptr);
     Environments environments(species, learner.model()->descriptor().cutoff(), 0.0);
     environments.update(start);
-    Eigen::MatrixXd expected = no_distances(2);
-    add_distances(expected, environments);
+    const Eigen::MatrixXd expected = shortest_distances(environments);
     EXPECT_EQ(learner.model()->shortest_distances(), expected);
 
     (void)learner.evaluate(start);

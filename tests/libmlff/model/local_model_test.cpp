@@ -126,6 +126,30 @@ TEST(LocalModel, NeighbourListsWithGhostsGiveThePeriodicStructure) {
     }
 }
 
+/// In double precision whatever the form, and the rest of the answer is the same.
+TEST(LocalModel, HandsOverItsDescriptors) {
+    const Structure structure = testing::jittered_crystal(3, 3, 2.4, silver_iodide);
+    const auto n = static_cast<std::size_t>(structure.size());
+    for (const ForceField& form : forms()) {
+        const LocalModel model(form);
+        Environments environments(silver_iodide, model.cutoff(), 0.0);
+        environments.prepare(structure);
+        const auto expected = describe(form.descriptor(), environments);
+        std::vector<descriptors::Descriptor::Described> described(n);
+        std::vector<double> forces(3 * n), same_forces(3 * n);
+        LocalModel::Workspace workspace;
+        (void)model.evaluate(environments, {forces, {}, {}, {}, described}, workspace);
+        (void)model.evaluate(environments, {same_forces, {}, {}, {}}, workspace);
+        EXPECT_EQ(forces, same_forces);
+        for (std::size_t i = 0; i < n; ++i) {
+            EXPECT_EQ(described[i].x, expected[i].x);
+            EXPECT_EQ(described[i].c, expected[i].c);
+            EXPECT_EQ(described[i].factor, expected[i].factor);
+            EXPECT_EQ(described[i].part_weight, expected[i].part_weight);
+        }
+    }
+}
+
 TEST(LocalModel, VirialsOfTheNeighboursGiveTheHeatFlux) {
     // On an open cluster J = d/dt Σ r_i (E_i + m v²/2) is a plain derivative.
     std::mt19937 random(5);

@@ -8,7 +8,7 @@
 #include <stdexcept>
 #include <utility>
 
-#include "libmlff/atoms/errors.hpp"
+#include "libmlff/regression/regression.hpp"
 #include "support/force_fields.hpp"
 
 namespace mlff {
@@ -51,35 +51,57 @@ std::vector<LabeledStructure> various() {
     return data;
 }
 
+MatrixXd distances_of(const Structure& structure, double cutoff) {
+    Environments environments(two_species, cutoff, 0.0);
+    environments.update(structure);
+    return shortest_distances(environments);
+}
+
 TEST(ShortestDistances, AreThoseOfAllPairs) {
     const double cutoff = 4.6;
-    MatrixXd expected = no_distances(2);
-    for (const auto& item : various())
+    for (const auto& item : various()) {
+        MatrixXd expected = no_distances(2);
         for_each_pair(item.structure, cutoff, [&](Index i, Index j, double r) {
             double& known = expected(channel_of(item.structure, i), channel_of(item.structure, j));
             known = std::min(known, r);
         });
-    for (const int n_threads : {1, 3}) {
-        const testing::Threads threads(n_threads);
-        const MatrixXd found = shortest_distances(various(), two_species, cutoff);
-        EXPECT_TRUE(testing::agree(found, expected, 1e-12)) << found << "\n\n" << expected;
+        const MatrixXd found = distances_of(item.structure, cutoff);
+        EXPECT_TRUE(((found.array() == expected.array()) || ((found - expected).array().abs() < 1e-12)).all())
+            << found << "\n\n"
+            << expected;
         EXPECT_EQ(found, found.transpose());
     }
+}
+
+/// The training data of every way to a force field: in parts, merged, written for another rank.
+TEST(ShortestDistances, AreThoseOfAllTrainingStructures) {
+    const ForceField made = testing::random_force_field(testing::small_descriptor(), two_species);
+    const double cutoff = made.descriptor().cutoff();
+    MatrixXd expected = no_distances(2);
+    RegressionData some(made.n_references(), two_species), others = some;
+    bool first = true;
+    for (const auto& item : various()) {
+        expected = expected.cwiseMin(distances_of(item.structure, cutoff));
+        (first ? some : others).add(testing::rows_of(made, item.structure), item);
+        first = !first;
+    }
+    EXPECT_NE(some.distances(), expected);
+    EXPECT_NE(others.distances(), expected);
+    some.merge(others);
+    EXPECT_EQ(some.distances(), expected);
+    EXPECT_EQ(some.restricted_to({0, 2}).distances(), expected);
+    Message message;
+    some.write(message);
+    EXPECT_EQ(RegressionData::read(message).distances(), expected);
 }
 
 TEST(ShortestDistances, AreInfiniteForSpeciesThatNeverMeet) {
     Matrix3X positions = Matrix3X::Zero(3, 3);
     positions(0, 1) = 2.5;   // Ag
     positions(0, 2) = 50.0;  // I, alone
-    const std::vector<LabeledStructure> data = {{testing::cluster({47, 47, 53}, positions), {}, {}}};
     MatrixXd expected(2, 2);
     expected << 2.5, infinity, infinity, infinity;
-    EXPECT_EQ(shortest_distances(data, two_species, 5.0), expected);
-}
-
-TEST(ShortestDistances, RefuseAtomsOnTopOfEachOther) {
-    const std::vector<LabeledStructure> data = {{testing::cluster({47, 53}, Matrix3X::Zero(3, 2)), {}, {}}};
-    EXPECT_THROW((void)shortest_distances(data, two_species, 5.0), InputError);
+    EXPECT_EQ(distances_of(testing::cluster({47, 47, 53}, positions), 5.0), expected);
 }
 
 ForceField with_distances(const MatrixXd& shortest) {
