@@ -11,6 +11,7 @@
 #include "libmlff/model/shortest_distances.hpp"
 #include "libmlff/parallel/distributed_executor.hpp"
 #include "libmlff/parallel/distributed_factor.hpp"
+#include "libmlff/regression/robust_covariance.hpp"
 
 namespace mlff {
 namespace {
@@ -28,36 +29,14 @@ struct Problem {
     std::vector<Index> prior_sizes;  ///< none: the identity
 };
 
-/// Rows [Φ y] of one structure in the units of the regression, energies about their baseline, times the root of its
-/// weight.
-MatrixXd scaled_rows(const Problem& problem, const LabeledStructure& item) {
-    const auto& [structure, labels, origin, group, weight] = item;
-    const auto& [model, weights, units, prior_sizes] = problem;
+/// Rows [Φ y] of one structure (robust_covariance.hpp).
+MatrixXd rows_of(const Problem& problem, const LabeledStructure& item) {
+    const RowModel& model = problem.model;
     Environments environments(model.species, model.descriptor->cutoff(), 0.0);
-    environments.update(structure);
-    const DesignRows rows =
-        design_rows(*model.descriptor, model.kernel_power, model.references, environments, structure);
-    const bool with_energy = labels.energy && weights.energy > 0.0, with_forces = labels.forces && weights.force > 0.0,
-               with_stress = labels.stress && weights.stress > 0.0 && rows.stress.cols() == 6;
-    const Index n = rows.energy.rows(), n_forces = with_forces ? 3 * structure.size() : 0;
-    MatrixXd block(with_energy + n_forces + 6 * with_stress, n + 1);
-    Index next = 0;
-    const auto put = [&](const MatrixXd& phi, const auto& label, double scale) {
-        block.block(next, 0, phi.cols(), n) = phi.transpose() / scale;
-        block.block(next, n, phi.cols(), 1) = label / scale;
-        next += phi.cols();
-    };
-    if (with_energy) {
-        double baseline = 0.0;
-        for (const int z : structure.species) baseline += units.e0[static_cast<Index>(channel_of(model.species, z))];
-        put(rows.energy,
-            Eigen::VectorXd::Constant(1, (*labels.energy - baseline) / static_cast<double>(structure.size())),
-            units.scales.energy);
-    }
-    if (with_forces) put(rows.forces, labels.forces->reshaped(), units.scales.force);
-    if (with_stress) put(rows.stress, *labels.stress, units.scales.stress);
-    block *= std::sqrt(weight);
-    return block;
+    environments.update(item.structure);
+    return scaled_rows(
+        design_rows(*model.descriptor, model.kernel_power, model.references, environments, item.structure), item,
+        model.species, problem.units, problem.weights);
 }
 
 /// All ranks together. Evidence options and factors of the prior are rank 0's.
@@ -76,7 +55,7 @@ std::optional<bayes::Posterior> regress(Communicator& world, const Problem& prob
             std::vector<MatrixXd> blocks;
             Index n_rows = 0;
             while (next < own.size() && n_rows < wanted) {
-                blocks.push_back(scaled_rows(problem, own[next++]));
+                blocks.push_back(rows_of(problem, own[next++]));
                 n_rows += blocks.back().rows();
                 progress(static_cast<long>(next), static_cast<long>(own.size()), "design matrix");
             }
