@@ -111,15 +111,16 @@ void judge(const ForceField& model, const std::vector<const LabeledStructure*>& 
     }
 }
 
-Unseen judge_all(const TrainingPass& pass, const Solution& solution, const RegressionOptions& options,
-                 const std::vector<LabeledStructure>& training, const std::vector<LabeledStructure>& validation,
-                 const Console& console, Executor& executor) {
+/// @param model  the force field to be calibrated: its error estimates serve the fits to part of the data too
+Unseen judge_all(const TrainingPass& pass, const ForceField& model, const Solution& solution,
+                 const RegressionOptions& options, const std::vector<LabeledStructure>& training,
+                 const std::vector<LabeledStructure>& validation, const Console& console, Executor& executor) {
     Unseen unseen;
     std::vector<const LabeledStructure*> data;
     if (pass.data().held_out()) {
         unseen.name = "validation data";
         for (const auto& item : validation) data.push_back(&item);
-        judge(pass.force_field(solution, {}), data, calibration_atoms, data.size(), console, executor, unseen);
+        judge(model, data, calibration_atoms, data.size(), console, executor, unseen);
         return unseen;
     }
     const int n_parts = pass.data().n_parts();
@@ -129,8 +130,8 @@ Unseen judge_all(const TrainingPass& pass, const Solution& solution, const Regre
         for (std::size_t k = static_cast<std::size_t>(part); k < training.size();
              k += static_cast<std::size_t>(n_parts))
             data.push_back(&training[k]);
-        judge(pass.force_field_without(part, solution, options), data, calibration_atoms / n_parts, training.size(),
-              console, executor, unseen);
+        judge(pass.force_field_without(part, solution, options).with_covariance(model.posterior().covariance()), data,
+              calibration_atoms / n_parts, training.size(), console, executor, unseen);
     }
     return unseen;
 }
@@ -146,6 +147,15 @@ ErrorReport errors_on(const ForceField& model, const std::vector<LabeledStructur
     return report;
 }
 
+/// The model with the robust covariance of its weights, if there are enough structures.
+ForceField with_robust_errors(const ForceField& model, const std::vector<LabeledStructure>& training,
+                              const LabelWeights& weights, const Progress& progress, Executor& executor) {
+    if (training.size() < fewest_for_robust) return model;
+    std::vector<const LabeledStructure*> data;
+    for (const auto& item : training) data.push_back(&item);
+    return model.with_covariance(executor.influences(model, data, weights, progress).R());
+}
+
 std::string references_line(const ForceField& model) {
     std::string text;
     for (int s = 0; s < model.n_channels(); ++s)
@@ -157,7 +167,7 @@ std::string references_line(const ForceField& model) {
 /// Factors of error estimates, and the model with them.
 void calibrate(const Unseen& unseen, ForceField& model, const std::string& base, const Console& console) {
     const CalibrationReport calibration = unseen.calibration.report();
-    model = model.with_calibration(calibration.calibration());
+    model = model.with_calibration(calibration.calibration(model.posterior().covariance().size() > 0));
     console.info(calibration_text(calibration));
     write_calibration(calibration, base + ".calibration", console);
 }
@@ -335,8 +345,9 @@ void fit(const std::string& config_path, const Console& console, Communicator& w
     ErrorReport report = errors_on(model, training, console, executor);
     console.info("errors on the training data:\n" + error_table(report));
     if (pass.data().can_validate()) {
+        model = with_robust_errors(model, training, options.regression.weights, progress, executor);
         const Unseen unseen =
-            judge_all(pass, fitted.solution, options.regression, training, validation, console, executor);
+            judge_all(pass, model, fitted.solution, options.regression, training, validation, console, executor);
         report = unseen.errors;
         console.info(fmt::format("errors on the {}:\n{}", unseen.name, error_table(report)));
         calibrate(unseen, model, base, console);

@@ -70,14 +70,20 @@ void info(const std::string& path, const Console& console) {
                         form->single_precision ? "single" : "double", 100.0 * form->loss, form->measured_on);
     }
     const Calibration& factors = model.calibration();
-    if (factors.energy == 1.0 && factors.force == 1.0 && factors.stress == 1.0)
-        text += "error estimates  not calibrated on validation data\n";
-    else
+    const char* estimate = model.posterior().covariance().size() > 0 ? "robust estimate" : "BEEF";
+    if (factors.energy == 1.0 && factors.force == 1.0 && factors.stress == 1.0) {
+        text += fmt::format("error estimates  {}, not calibrated on validation data\n", estimate);
+    } else {
         text += fmt::format(
-            "error estimates  BEEF × {:.3g} is the force error (standard deviation) on validation data; energy × "
-            "{:.3g}, "
+            "error estimates  {} × {:.3g} is the force error (standard deviation) on validation data; energy × {:.3g}, "
             "stress × {:.3g}\n",
-            factors.force, factors.energy, factors.stress);
+            estimate, factors.force, factors.energy, factors.stress);
+        std::vector<std::string> of_species;
+        for (const auto& [z, factor] : factors.force_of_species)
+            of_species.push_back(fmt::format("{} {:.3g}", element_symbol(z), factor));
+        if (of_species.size() > 1)
+            text += fmt::format("                 factors of forces by species: {}\n", fmt::join(of_species, ", "));
+    }
     text += distances_text(model);
     text += fmt::format("reference        {}\n", origin.reference);
     text += "settings\n";

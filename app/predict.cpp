@@ -39,12 +39,13 @@ void predict(const PredictArguments& arguments, const Console& console, Communic
         frame.columns.push_back({"atom_energy", result.atom_energies.transpose()});
         if (result.uncertainty) {
             const Uncertainty& sigma = *result.uncertainty;
-            frame.columns.push_back({"force_error", calibration.force * sigma.force_norms().transpose()});
+            const ExpectedErrors errors = expected_errors(structure, sigma, calibration);
+            frame.columns.push_back({"force_error", errors.forces.transpose()});
             frame.columns.push_back({"force_deviation", sigma.forces});
             frame.columns.push_back({"beef", sigma.force_norms().transpose()});
             frame.columns.push_back({"spilling", result.spilling.transpose()});
-            frame.info = {{"energy_error_per_atom", fmt::format("{}", calibration.energy * sigma.energy)},
-                          {"stress_error", voigt_text(calibration.stress * sigma.stress)},
+            frame.info = {{"energy_error_per_atom", fmt::format("{}", errors.energy)},
+                          {"stress_error", voigt_text(errors.stress)},
                           {"energy_deviation_per_atom", fmt::format("{}", sigma.energy)},
                           {"stress_deviation", voigt_text(sigma.stress)},
                           {"force_noise", fmt::format("{}", sigma.noise_force)},
@@ -56,12 +57,14 @@ void predict(const PredictArguments& arguments, const Console& console, Communic
     }
     write_extxyz(arguments.output, frames);
     console.info(fmt::format("{} structures written to {}", frames.size(), arguments.output));
-    if (arguments.uncertainty)
-        console.info(calibration.force == 1.0
-                         ? "force_error is the raw BEEF, often several times too small: this force field was not "
-                           "calibrated on validation data"
-                         : fmt::format("force_error is BEEF × {:.3g}, as the errors on validation data suggest",
-                                       calibration.force));
+    if (!arguments.uncertainty) return;
+    const char* estimate = calculator->force_field().posterior().covariance().size() > 0 ? "robust estimate" : "BEEF";
+    console.info(calibration.force == 1.0
+                     ? fmt::format("force_error is the raw {}, often several times too small: this force field was not "
+                                   "calibrated on validation data",
+                                   estimate)
+                     : fmt::format("force_error is the {} × {:.3g}, which agrees with the errors on validation data",
+                                   estimate, calibration.force));
 }
 
 }  // namespace mlff::app

@@ -16,6 +16,9 @@ namespace {
 
 using Eigen::Index;
 
+/// Least 1 − h of a row: one that the fit passes through says nothing of its error.
+constexpr double largest_leverage_left = 0.05;
+
 void require_factor(const Eigen::MatrixXd& factor, const char* name) {
     if (factor.rows() != factor.cols())
         throw std::invalid_argument(fmt::format("{} is {} x {}; must be square", name, factor.rows(), factor.cols()));
@@ -67,9 +70,39 @@ Posterior::Posterior(Eigen::VectorXd weights, Eigen::MatrixXd factor, const Evid
         throw std::invalid_argument("posterior: a precision is not positive");
 }
 
+Posterior Posterior::with_covariance(Eigen::MatrixXd F) const {
+    if (F.size() > 0 && (F.rows() != size() || F.cols() != size()))
+        throw std::invalid_argument(
+            fmt::format("posterior: a covariance of {} x {} for {} weights", F.rows(), F.cols(), size()));
+    if (!F.allFinite()) throw std::invalid_argument("posterior: the covariance is not finite");
+    Posterior other = *this;
+    other.covariance_ = std::make_shared<const Eigen::MatrixXd>(std::move(F));
+    return other;
+}
+
+Eigen::VectorXd Posterior::influence(const Eigen::Ref<const Eigen::MatrixXd>& rows) const {
+    if (rows.cols() != size() + 1)
+        throw std::invalid_argument(
+            fmt::format("posterior: rows of length {} for {} weights and a label", rows.cols(), size()));
+    if (factor_->size() == 0 && size() > 0) throw std::logic_error("posterior: an influence needs its factor");
+    const Eigen::VectorXd residuals = rows.col(size()) - rows.leftCols(size()) * weights_;
+    Eigen::MatrixXd half = rows.leftCols(size()).transpose();  // T⁻ᵀ Φᵀ
+    factor_->triangularView<Eigen::Upper>().transpose().solveInPlace(half);
+    const double s_v = evidence_.noise_precision;
+    const Eigen::ArrayXd leverages = s_v * half.colwise().squaredNorm().transpose().array();
+    const Eigen::VectorXd left_out = residuals.array() / (1.0 - leverages).max(largest_leverage_left);
+    Eigen::VectorXd v = s_v * (half * left_out);
+    factor_->triangularView<Eigen::Upper>().solveInPlace(v);
+    return v;
+}
+
 Eigen::VectorXd Posterior::variance(Eigen::MatrixXd rows) const {
     if (rows.rows() != size())
         throw std::invalid_argument(fmt::format("posterior: rows of length {} for {} weights", rows.rows(), size()));
+    if (covariance_->size() > 0) {
+        rows = covariance_->triangularView<Eigen::Upper>() * rows;
+        return rows.colwise().squaredNorm().transpose();
+    }
     if (factor_->size() == 0 && size() > 0) throw std::logic_error("posterior: a variance needs its factor");
     factor_->triangularView<Eigen::Upper>().transpose().solveInPlace(rows);
     return rows.colwise().squaredNorm().transpose();

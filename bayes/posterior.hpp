@@ -26,17 +26,35 @@ class Posterior {
     [[nodiscard]] const Evidence& evidence() const { return evidence_; }
     [[nodiscard]] Eigen::Index size() const { return weights_.size(); }  ///< n
 
-    /// Epistemic variance φ Σ φᵀ = |T⁻ᵀ φᵀ|² ≥ 0 of each of m rows φ of the (scaled) design matrix, given as the
-    /// columns of `rows` (n × m), which serves as scratch: move it in. The full predictive variance adds
-    /// noise_variance(). Cost n² m. @throws std::invalid_argument if the length of the rows is not n, std::logic_error
-    /// without a factor
+    /// The same weights with another covariance C = FᵀF for `variance`, such as the robust one below.
+    /// @param F  n × n, upper triangle; 0 × 0: Σ again
+    /// @throws std::invalid_argument if the sizes disagree or F is not finite
+    [[nodiscard]] Posterior with_covariance(Eigen::MatrixXd F) const;
+    [[nodiscard]] const Eigen::MatrixXd& covariance() const { return *covariance_; }  ///< F; 0 × 0: variance is of Σ
+
+    /// Epistemic variance φ Σ φᵀ = |T⁻ᵀ φᵀ|² ≥ 0, or φ C φᵀ = |F φᵀ|², of each of m rows φ of the (scaled) design
+    /// matrix, given as the columns of `rows` (n × m), which serves as scratch: move it in. The full predictive
+    /// variance adds noise_variance(). Cost n² m. @throws std::invalid_argument if the length of the rows is not n,
+    /// std::logic_error without a factor
     [[nodiscard]] Eigen::VectorXd variance(Eigen::MatrixXd rows) const;
+
+    /// Influence of one structure c on the weights, to first order the change of w̄ if c had not been there, times −1:
+    ///   v_c = Σ g_c,   g_c = s_v Σ_{i in c} φ_iᵀ r_i / (1 − h_i),   r_i = y_i − φ_i w̄,   h_i = s_v φ_i Σ φ_iᵀ
+    /// C = Σ_c v_c v_cᵀ is the robust covariance of the weights (infinitesimal jackknife): unlike Σ it does not take
+    /// residuals of one structure for independent, nor their noise for the same everywhere. With F the triangular
+    /// factor of the rows v_cᵀ (TriangularFactor), with_covariance(F) estimates errors by it.
+    /// Source: MacKinnon and White, J. Econometrics 29, 305 (1985); Cameron and Miller, J. Human Resources 50, 317
+    /// (2015).
+    /// @param rows  [Φ y] of the structure as the fit had them, m × (n + 1).   Cost n² m
+    /// @throws as variance
+    [[nodiscard]] Eigen::VectorXd influence(const Eigen::Ref<const Eigen::MatrixXd>& rows) const;
 
     [[nodiscard]] double noise_variance() const { return 1.0 / evidence_.noise_precision; }  ///< 1/s_v
 
  private:
     Eigen::VectorXd weights_;
     std::shared_ptr<const Eigen::MatrixXd> factor_;  ///< copies share it: n² numbers that never change
+    std::shared_ptr<const Eigen::MatrixXd> covariance_ = std::make_shared<const Eigen::MatrixXd>();
     Evidence evidence_;
 };
 

@@ -221,10 +221,11 @@ mlff_status mlff_evaluate_structure(const mlff_model* model, mlff_workspace* wor
         copy(result.spilling, evaluation->spilling);
         copy(result.stress.value_or(mlff::Voigt::Zero()), evaluation->stress);
         if (!result.uncertainty) return;
-        const mlff::Calibration& factors = workspace->model->force_field().calibration();
-        evaluation->energy_error_per_atom = factors.energy * result.uncertainty->energy;
-        copy(mlff::Voigt(factors.stress * result.uncertainty->stress), evaluation->stress_error);
-        copy(Eigen::VectorXd(factors.force * result.uncertainty->force_norms()), evaluation->force_errors);
+        const mlff::ExpectedErrors errors =
+            mlff::expected_errors(own, *result.uncertainty, workspace->model->force_field().calibration());
+        evaluation->energy_error_per_atom = errors.energy;
+        copy(errors.stress, evaluation->stress_error);
+        copy(errors.forces, evaluation->force_errors);
     });
 }
 

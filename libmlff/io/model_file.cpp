@@ -50,10 +50,15 @@ Enum parse(const Hdf5Reader& file, const std::string& name, std::initializer_lis
 
 void write(Hdf5Writer& file, const ForceField& model, bool with_factor = true) {
     file.attribute("/", "format", "mlff-model");
-    // The oldest format that has what the model needs: earlier programs would ignore a metric or a decay.
+    // The oldest format that has what the model needs: earlier programs would ignore a metric or a decay, and would
+    // multiply the Bayesian estimate with the factors of the robust one.
     const auto& d = model.descriptor().options();
     const bool decays = d.radial.decay > 0.0 || d.angular.decay > 0.0;
-    file.attribute("/", "version", decays ? model_format_version : model.metric() == Metric::learned ? 2 : 1);
+    file.attribute("/", "version",
+                   with_factor && model.posterior().covariance().size() > 0 ? 4
+                   : decays                                                 ? 3
+                   : model.metric() == Metric::learned                      ? 2
+                                                                            : 1);
 
     const Provenance& origin = model.provenance();
     file.write("provenance/program", origin.version);
@@ -107,6 +112,11 @@ void write(Hdf5Writer& file, const ForceField& model, bool with_factor = true) {
     if (with_factor) {
         file.write("posterior/factor", model.posterior().factor());
         file.attribute("posterior/factor", "meaning", "upper triangular T with inverse(Sigma) = transpose(T) T");
+        if (const auto& F = model.posterior().covariance(); F.size() > 0) {
+            file.write("posterior/covariance", F);
+            file.attribute("posterior/covariance", "meaning",
+                           "upper triangular F; the robust covariance of the weights is transpose(F) F");
+        }
     }
     file.write("posterior/weight_precision", evidence.weight_precision);
     file.write("posterior/noise_precision", evidence.noise_precision);
@@ -128,6 +138,12 @@ void write(Hdf5Writer& file, const ForceField& model, bool with_factor = true) {
     file.write("calibration/energy", model.calibration().energy);
     file.write("calibration/force", model.calibration().force);
     file.write("calibration/stress", model.calibration().stress);
+    file.write("calibration/force_floor", model.calibration().force_floor);
+    file.attribute("calibration/force_floor", "unit", "eV/angstrom");
+    file.write("calibration/stress_floor", model.calibration().stress_floor);
+    file.attribute("calibration/stress_floor", "unit", "eV/angstrom^3");
+    for (const auto& [z, factor] : model.calibration().force_of_species)
+        file.write("calibration/species/" + element_symbol(z), factor);
     if (const auto& form = model.production()) {
         for (std::size_t s = 0; s < symbols.size(); ++s) {
             const Expansion<double>& expansion = form->expansions[s];
@@ -225,6 +241,8 @@ ForceField read(const Hdf5Reader& file, bool with_factor = true) {
         Eigen::MatrixXd factor;
         if (with_factor || file.has("posterior/factor")) file.read("posterior/factor", factor);
         bayes::Posterior posterior(std::move(all), std::move(factor), evidence);
+        if (file.has("posterior/covariance"))
+            posterior = posterior.with_covariance(file.read<Eigen::MatrixXd>("posterior/covariance"));
 
         const LabelScales scales{.energy = file.read<double>("scales/energy"),
                                  .force = file.read<double>("scales/force"),
@@ -234,6 +252,13 @@ ForceField read(const Hdf5Reader& file, bool with_factor = true) {
             calibration = {.energy = file.read<double>("calibration/energy"),
                            .force = file.read<double>("calibration/force"),
                            .stress = file.read<double>("calibration/stress")};
+        if (file.has("calibration/force_floor")) {
+            calibration.force_floor = file.read<double>("calibration/force_floor");
+            calibration.stress_floor = file.read<double>("calibration/stress_floor");
+            for (std::size_t s = 0; s < symbols.size(); ++s)
+                if (const std::string name = "calibration/species/" + symbols[s]; file.has(name))
+                    calibration.force_of_species[species[s]] = file.read<double>(name);
+        }
         Eigen::MatrixXd shortest_distances;  // likewise
         if (file.has("shortest_distances")) file.read("shortest_distances", shortest_distances);
         auto descriptor = std::make_shared<descriptors::Descriptor>(options, static_cast<int>(species.size()));

@@ -7,7 +7,8 @@
 namespace mlff {
 
 /// Version of the layout that is written; files up to it are read. docs/model-file.md describes it.
-inline constexpr int model_format_version = 3;  ///< 3 with a decay, 2 with a metric; else 1, as earlier programs read
+/// 4 with a robust covariance, 3 with a decay, 2 with a metric; else 1, as earlier programs read.
+inline constexpr int model_format_version = 4;
 
 /// Writes a force field, atomically; the same force field gives the same bytes.
 /// @throws std::runtime_error naming the file if the disk refuses

@@ -90,7 +90,7 @@ ForceField::ForceField(std::shared_ptr<const descriptors::Descriptor> descriptor
       posterior_(std::move(posterior)),
       scales_(scales),
       provenance_(std::move(provenance)),
-      calibration_(calibration),
+      calibration_(std::move(calibration)),
       shortest_distances_(std::move(shortest_distances)) {
     if (references_.size() != species_.size() || e0_.size() != n_channels())
         throw std::invalid_argument("a force field needs references and e0 for each of its species");
@@ -102,6 +102,12 @@ ForceField::ForceField(std::shared_ptr<const descriptors::Descriptor> descriptor
     for (const double factor : {calibration_.energy, calibration_.force, calibration_.stress})
         if (!(factor > 0.0 && std::isfinite(factor)))
             throw std::invalid_argument(fmt::format("calibration factor {} of a force field is not positive", factor));
+    for (const auto& [z, factor] : calibration_.force_of_species)
+        if (!(factor > 0.0 && std::isfinite(factor)))
+            throw std::invalid_argument(fmt::format("calibration factor {} of a species is not positive", factor));
+    for (const double floor : {calibration_.force_floor, calibration_.stress_floor})
+        if (!(floor >= 0.0 && std::isfinite(floor)))
+            throw std::invalid_argument(fmt::format("calibration floor {} of a force field is negative", floor));
     if (shortest_distances_.size() > 0) {
         if (shortest_distances_.rows() != n_channels() || shortest_distances_.cols() != n_channels() ||
             shortest_distances_ != shortest_distances_.transpose() || !(shortest_distances_.array() > 0.0).all())
@@ -152,6 +158,12 @@ ForceField ForceField::with_production(std::optional<ProductionForm> form) const
 ForceField ForceField::with_posterior_factor(Eigen::MatrixXd factor) const {
     ForceField result = *this;
     result.posterior_ = bayes::Posterior(posterior_.weights(), std::move(factor), posterior_.evidence());
+    return result;
+}
+
+ForceField ForceField::with_covariance(Eigen::MatrixXd F) const {
+    ForceField result = *this;
+    result.posterior_ = posterior_.with_covariance(std::move(F));
     return result;
 }
 

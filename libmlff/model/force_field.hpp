@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -62,10 +63,18 @@ struct LabelScales {
     double stress = 1.0;  ///< [eV/Å³]
 };
 
-/// Factors that turn error estimates (the epistemic deviations of `Uncertainty`) into errors: estimate × factor is a
-/// standard deviation that agrees with the errors on validation data (regression/calibration.hpp). 1: not calibrated.
+/// Turns error estimates σ (the epistemic deviations of `Uncertainty`) into expected errors sqrt(f²σ² + floor²):
+/// standard deviations that agree with the errors on data that the fit has not seen (regression/calibration.hpp). The
+/// floors are the errors of labels whose σ vanishes by symmetry. Factors 1, floors 0: not calibrated.
 struct Calibration {
     double energy = 1.0, force = 1.0, stress = 1.0;
+    double force_floor = 0.0, stress_floor = 0.0;  ///< per component [eV/Å], [eV/Å³]
+    std::map<int, double> force_of_species = {};   ///< factor of the forces on atoms of one species, by atomic number
+
+    [[nodiscard]] double force_factor(int atomic_number) const {
+        const auto found = force_of_species.find(atomic_number);
+        return found == force_of_species.end() ? force : found->second;
+    }
 };
 
 /// Where a force field comes from and how well it reproduces its training data.
@@ -111,6 +120,9 @@ class ForceField {
 
     /// The same force field with this factor of the posterior, which it was made without. @throws as Posterior
     [[nodiscard]] ForceField with_posterior_factor(Eigen::MatrixXd factor) const;
+
+    /// The same force field with this covariance for its error estimates. @throws as Posterior::with_covariance
+    [[nodiscard]] ForceField with_covariance(Eigen::MatrixXd F) const;
 
     [[nodiscard]] const descriptors::Descriptor& descriptor() const { return *descriptor_; }
     [[nodiscard]] ForceFieldOptions options() const { return {descriptor_->options(), kernel_power_}; }

@@ -59,6 +59,20 @@ Uncertainty noise_of(const ForceField& force_field) {
     return out;
 }
 
+ExpectedErrors expected_errors(const Structure& structure, const Uncertainty& estimates,
+                               const Calibration& calibration) {
+    ExpectedErrors errors{calibration.energy * estimates.energy, Eigen::VectorXd(estimates.forces.cols()),
+                          (calibration.stress * calibration.stress * estimates.stress.array().square() +
+                           calibration.stress_floor * calibration.stress_floor)
+                              .sqrt()};
+    const double floor = std::sqrt(3.0) * calibration.force_floor;
+    for (Index i = 0; i < errors.forces.size(); ++i)
+        errors.forces[i] = std::hypot(
+            calibration.force_factor(structure.species[static_cast<std::size_t>(i)]) * estimates.forces.col(i).norm(),
+            floor);
+    return errors;
+}
+
 ForceFieldCalculator::ForceFieldCalculator(ForceField force_field, double skin, Share share)
     : ForceFieldCalculator(std::make_shared<const LocalModel>(std::move(force_field)), skin, share) {}
 

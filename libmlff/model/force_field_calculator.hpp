@@ -49,6 +49,15 @@ struct PartialEvaluation {
 /// The noise part of the error estimates of a force field; the epistemic part is zero.
 [[nodiscard]] Uncertainty noise_of(const ForceField& force_field);
 
+/// Standard deviations of the errors of a prediction, from its error estimates and the calibration of the force field.
+struct ExpectedErrors {
+    double energy = 0.0;           ///< [eV/atom]
+    Eigen::VectorXd forces;        ///< norm over x, y, z [eV/Å], n_atoms
+    Voigt stress = Voigt::Zero();  ///< [eV/Å³]
+};
+[[nodiscard]] ExpectedErrors expected_errors(const Structure& structure, const Uncertainty& estimates,
+                                             const Calibration& calibration);
+
 /// A Structure in, an Evaluation out: a neighbour list around a LocalModel. The Jacobian of the descriptors is formed
 /// for error estimates only. Same thread count, same bits.
 class ForceFieldCalculator final : public ModelCalculator {

@@ -112,7 +112,9 @@ DistributedCalculator::~DistributedCalculator() {
 
 Evaluation DistributedCalculator::evaluate(const Structure& structure, const Request& request) {
     if (request.uncertainty && !factor_sent_ && shares_variances(force_field())) {
-        world_.start("load factor", Message::of(handle_, force_field().posterior().factor()));
+        const bayes::Posterior& posterior = force_field().posterior();
+        const bool robust = posterior.covariance().size() > 0;
+        world_.start("load factor", Message::of(handle_, robust, robust ? posterior.covariance() : posterior.factor()));
         do_share(&world_, [] {});
         world_.done();
         factor_sent_ = true;
@@ -148,7 +150,11 @@ void add_calculator_tasks(TaskHandlers& handlers) {
     handlers["load factor"] = [held](Communicator& world, Message message) {
         do_share(&world, [&] {
             Held& item = held->at(message.get<int>());
-            item.with_factor = item.calculator->force_field().with_posterior_factor(message.get<Eigen::MatrixXd>());
+            const ForceField& model = item.calculator->force_field();
+            const bool robust = message.get<bool>();
+            auto matrix = message.get<Eigen::MatrixXd>();
+            item.with_factor =
+                robust ? model.with_covariance(std::move(matrix)) : model.with_posterior_factor(std::move(matrix));
         });
     };
     handlers["drop force field"] = [held](Communicator&, Message message) { held->erase(message.get<int>()); };

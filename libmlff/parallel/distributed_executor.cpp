@@ -3,6 +3,7 @@
 #include <map>
 #include <stdexcept>
 
+#include "libmlff/io/model_file.hpp"
 #include "libmlff/parallel/descriptor_message.hpp"
 #include "libmlff/parallel/distributed_calculator.hpp"
 
@@ -88,6 +89,18 @@ class DistributedTrainingRows final : public TrainingRows {
     std::size_t n_structures_ = 0;
 };
 
+/// Triangular factors of rows that all ranks have, merged on rank 0 by a binary tree.
+struct SharedFactor {
+    bayes::TriangularFactor rows;
+
+    void merge(const SharedFactor& other) { rows.merge(other.rows); }
+    void write(Message& message) const { message << rows.R() << rows.n_rows(); }
+    static SharedFactor read(Message& message) {
+        auto R = message.get<Eigen::MatrixXd>();
+        return {{std::move(R), message.get<Eigen::Index>()}};
+    }
+};
+
 void merge(PartedData& data, Communicator& world) {
     for (RegressionData& part : data.parts()) world.merge(part);  // one by one, as a part is large
 }
@@ -154,6 +167,21 @@ PartedData DistributedExecutor::accumulate_rows(const RowModel& model, std::span
     return data;
 }
 
+bayes::TriangularFactor DistributedExecutor::influences(const ForceField& model,
+                                                        std::span<const LabeledStructure* const> data,
+                                                        const LabelWeights& weights, const Progress& progress) {
+    if (world_.alone()) return Executor::influences(model, data, weights, progress);
+    world_.start("influences", Message::of(encode_model(model, true), weights.energy, weights.force, weights.stress));
+    const std::size_t n_own = world_.scatter_by_cost(
+        data.size(), [&](std::size_t k) { return data[k]->structure.size(); },
+        [&](Message& message, std::size_t k) { message << *data[k]; });
+    SharedFactor own{bayes::TriangularFactor(model.n_references())};
+    do_share(&world_, [&] { own.rows = Executor::influences(model, data.first(n_own), weights, progress); });
+    world_.merge(own);
+    world_.done();
+    return std::move(own.rows);
+}
+
 std::unique_ptr<TrainingRows> DistributedExecutor::training_rows(
     std::shared_ptr<const descriptors::Descriptor> descriptor, int kernel_power, const std::vector<int>& species) {
     if (world_.alone()) return Executor::training_rows(std::move(descriptor), kernel_power, species);
@@ -198,6 +226,20 @@ void add_executor_tasks(TaskHandlers& handlers) {
             data = accumulate_rows(model, items, no_progress);
         });
         merge(data, world);
+    };
+    handlers["influences"] = [](Communicator& world, Message message) {
+        Message share = world.scatter({});
+        SharedFactor own{bayes::TriangularFactor(1)};
+        do_share(&world, [&] {
+            const ForceField model = decode_model(message.get<std::string>());
+            LabelWeights weights;
+            message >> weights.energy >> weights.force >> weights.stress;
+            const auto structures = share.get<std::vector<LabeledStructure>>();
+            std::vector<const LabeledStructure*> data;
+            for (const auto& item : structures) data.push_back(&item);
+            own.rows = influences_of(model, data, weights, no_progress);
+        });
+        world.merge(own);
     };
 
     auto rows = std::make_shared<std::map<int, LocalTrainingRows>>();

@@ -18,6 +18,9 @@ class DistributedExecutor final : public Executor {
                                           const Progress& progress) override;
     [[nodiscard]] PartedData accumulate_rows(const RowModel& model, std::span<const PartedStructure> items,
                                              const Progress& progress) override;
+    [[nodiscard]] bayes::TriangularFactor influences(const ForceField& model,
+                                                     std::span<const LabeledStructure* const> data,
+                                                     const LabelWeights& weights, const Progress& progress) override;
     [[nodiscard]] std::unique_ptr<TrainingRows> training_rows(std::shared_ptr<const descriptors::Descriptor> descriptor,
                                                               int kernel_power,
                                                               const std::vector<int>& species) override;

@@ -11,6 +11,7 @@
 #include "libmlff/model/shortest_distances.hpp"
 #include "libmlff/parallel/distributed_executor.hpp"
 #include "libmlff/parallel/distributed_factor.hpp"
+#include "libmlff/regression/robust_covariance.hpp"
 
 namespace mlff {
 namespace {
@@ -28,38 +29,16 @@ struct Problem {
     std::vector<Index> prior_sizes;  ///< none: the identity
 };
 
-/// Rows [Φ y] of one structure in the units of the regression, energies about their baseline, times the root of its
-/// weight.
+/// Rows [Φ y] of one structure (robust_covariance.hpp).
 /// @param distances  shortest so far, as in ForceField
-MatrixXd scaled_rows(const Problem& problem, const LabeledStructure& item, MatrixXd& distances) {
-    const auto& [structure, labels, origin, group, weight] = item;
-    const auto& [model, weights, units, prior_sizes] = problem;
+MatrixXd rows_of(const Problem& problem, const LabeledStructure& item, MatrixXd& distances) {
+    const RowModel& model = problem.model;
     Environments environments(model.species, model.descriptor->cutoff(), 0.0);
-    environments.update(structure);
+    environments.update(item.structure);
     const DesignRows rows =
-        design_rows(*model.descriptor, model.kernel_power, model.references, environments, structure);
+        design_rows(*model.descriptor, model.kernel_power, model.references, environments, item.structure);
     distances = distances.cwiseMin(rows.distances);
-    const bool with_energy = labels.energy && weights.energy > 0.0, with_forces = labels.forces && weights.force > 0.0,
-               with_stress = labels.stress && weights.stress > 0.0 && rows.stress.cols() == 6;
-    const Index n = rows.energy.rows(), n_forces = with_forces ? 3 * structure.size() : 0;
-    MatrixXd block(with_energy + n_forces + 6 * with_stress, n + 1);
-    Index next = 0;
-    const auto put = [&](const MatrixXd& phi, const auto& label, double scale) {
-        block.block(next, 0, phi.cols(), n) = phi.transpose() / scale;
-        block.block(next, n, phi.cols(), 1) = label / scale;
-        next += phi.cols();
-    };
-    if (with_energy) {
-        double baseline = 0.0;
-        for (const int z : structure.species) baseline += units.e0[static_cast<Index>(channel_of(model.species, z))];
-        put(rows.energy,
-            Eigen::VectorXd::Constant(1, (*labels.energy - baseline) / static_cast<double>(structure.size())),
-            units.scales.energy);
-    }
-    if (with_forces) put(rows.forces, labels.forces->reshaped(), units.scales.force);
-    if (with_stress) put(rows.stress, *labels.stress, units.scales.stress);
-    block *= std::sqrt(weight);
-    return block;
+    return scaled_rows(rows, item, model.species, problem.units, problem.weights);
 }
 
 /// What all ranks together find out; it is rank 0's.
@@ -85,7 +64,7 @@ Regressed regress(Communicator& world, const Problem& problem, std::span<const L
             std::vector<MatrixXd> blocks;
             Index n_rows = 0;
             while (next < own.size() && n_rows < wanted) {
-                blocks.push_back(scaled_rows(problem, own[next++], distances));
+                blocks.push_back(rows_of(problem, own[next++], distances));
                 n_rows += blocks.back().rows();
                 progress(static_cast<long>(next), static_cast<long>(own.size()), "design matrix");
             }

@@ -25,12 +25,14 @@ std::uint64_t mix(std::uint64_t n) {
 }
 
 /// Share p of a normal distribution within |e| of its middle, of every pair; ascending.
-std::vector<double> enclosed_shares(const std::vector<ErrorPair>& pairs, double factor) {
+std::vector<double> enclosed_shares(const std::vector<ErrorPair>& pairs, double factor, double floor) {
     std::vector<double> shares;
     shares.reserve(pairs.size());
-    for (const auto& [deviation, error] : pairs)
-        shares.push_back(deviation > 0.0 ? std::erf(std::abs(error) / (factor * deviation * std::numbers::sqrt2))
-                                         : (error == 0.0 ? 0.0 : 1.0));
+    for (const auto& [deviation, error] : pairs) {
+        const double expected = std::hypot(factor * deviation, floor);
+        shares.push_back(expected > 0.0 ? std::erf(std::abs(error) / (expected * std::numbers::sqrt2))
+                                        : (error == 0.0 ? 0.0 : 1.0));
+    }
     std::sort(shares.begin(), shares.end());
     return shares;
 }
@@ -48,9 +50,9 @@ double area_of(const std::vector<double>& shares) {
     return area;
 }
 
-FactorCheck check_factor(const std::vector<ErrorPair>& pairs, double factor) {
-    const std::vector<double> shares = enclosed_shares(pairs, factor);
-    FactorCheck check{.factor = factor, .area = area_of(shares), .coverage = {}};
+FactorCheck check_factor(const std::vector<ErrorPair>& pairs, double factor, double floor) {
+    const std::vector<double> shares = enclosed_shares(pairs, factor, floor);
+    FactorCheck check{.factor = factor, .floor = floor, .area = area_of(shares), .coverage = {}};
     if (shares.empty()) return check;
     for (std::size_t k = 0; k <= n_coverage_steps; ++k) {
         const double nominal = static_cast<double>(k) / static_cast<double>(n_coverage_steps);
@@ -78,7 +80,7 @@ std::vector<ReliabilityBin> reliability_of(const std::vector<ErrorPair>& pairs) 
     return bins;
 }
 
-/// Tells pairs of which only rounding is left (see CalibrationData).
+/// Tells pairs that vanish by symmetry (see CalibrationData).
 class Rounding {
  public:
     explicit Rounding(const std::vector<ErrorPair>& pairs) {
@@ -90,24 +92,34 @@ class Rounding {
         deviation_ = vanishing * std::sqrt(deviation_ / n);
         error_ = vanishing * std::sqrt(error_ / n);
     }
-    bool operator()(const ErrorPair& pair) const {
-        return pair.deviation <= deviation_ && std::abs(pair.error) <= error_;
-    }
+    bool operator()(const ErrorPair& pair) const { return no_estimate(pair) && std::abs(pair.error) <= error_; }
+    [[nodiscard]] bool no_estimate(const ErrorPair& pair) const { return pair.deviation <= deviation_; }
 
  private:
     double deviation_ = 0.0, error_ = 0.0;
 };
 
-QuantityCalibration check(std::vector<ErrorPair> pairs, long n_labels, double model) {
-    std::erase_if(pairs, Rounding(pairs));
+QuantityCalibration check(std::vector<ErrorPair> pairs, long n_labels, double factor, double floor) {
+    const Rounding is_rounding(pairs);
+    std::erase_if(pairs, is_rounding);
     std::stable_sort(pairs.begin(), pairs.end(),
                      [](const ErrorPair& a, const ErrorPair& b) { return a.deviation < b.deviation; });
-    const double scale = calibration_scale(pairs);
+    std::vector<ErrorPair> estimated;
+    double vanishing_errors = 0.0;
+    for (const ErrorPair& pair : pairs)
+        if (is_rounding.no_estimate(pair))
+            vanishing_errors += pair.error * pair.error;
+        else
+            estimated.push_back(pair);
+    const std::size_t n_vanishing = pairs.size() - estimated.size();
+    const double scale = calibration_scale(estimated),
+                 own_floor = n_vanishing > 0 ? std::sqrt(vanishing_errors / static_cast<double>(n_vanishing)) : 0.0;
     return {.n_labels = n_labels,
             .scale = scale,
-            .raw = check_factor(pairs, 1.0),
-            .model = check_factor(pairs, model),
-            .scaled = check_factor(pairs, scale),
+            .floor = own_floor,
+            .raw = check_factor(pairs, 1.0, 0.0),
+            .model = check_factor(pairs, factor, floor),
+            .scaled = check_factor(pairs, scale, own_floor),
             .reliability = reliability_of(pairs)};
 }
 
@@ -138,8 +150,8 @@ double calibration_scale(const std::vector<ErrorPair>& pairs) {
     return median > 0.0 && std::isfinite(median) ? median / normal_median : 1.0;
 }
 
-double miscalibration_area(const std::vector<ErrorPair>& pairs, double factor) {
-    return area_of(enclosed_shares(pairs, factor));
+double miscalibration_area(const std::vector<ErrorPair>& pairs, double factor, double floor) {
+    return area_of(enclosed_shares(pairs, factor, floor));
 }
 
 double rank_correlation(const std::vector<double>& a, const std::vector<double>& b) {
@@ -153,6 +165,14 @@ double rank_correlation(const std::vector<double>& a, const std::vector<double>&
         xy += (x[k] - mean) * (y[k] - mean);
     }
     return xx > 0.0 && yy > 0.0 ? xy / std::sqrt(xx * yy) : 0.0;
+}
+
+Calibration CalibrationReport::calibration(bool robust) const {
+    Calibration result{robust ? force.scale : energy.scale, force.scale, robust ? force.scale : stress.scale,
+                       force.floor, stress.floor};
+    for (const auto& [z, quantity] : force_by_species)
+        if (quantity.n_labels >= fewest_of_species) result.force_of_species[z] = quantity.scale;
+    return result;
 }
 
 CalibrationData::CalibrationData(std::size_t capacity) : capacity_(capacity) {
@@ -202,26 +222,30 @@ CalibrationReport CalibrationData::report(const Calibration& model) const {
     CalibrationReport report;
     report.n_structures = n_structures_;
     report.n_atoms = n_atoms_;
-    const auto check_all = [](const Sample<ErrorPair>& sample, double factor) {
+    const auto check_all = [](const Sample<ErrorPair>& sample, double factor, double floor) {
         std::vector<ErrorPair> pairs;
         for (const auto& [hash, pair] : sample.items()) pairs.push_back(pair);
-        return check(std::move(pairs), sample.count(), factor);
+        return check(std::move(pairs), sample.count(), factor, floor);
     };
-    report.energy = check_all(energies_, model.energy);
-    report.stress = check_all(stresses_, model.stress);
+    report.energy = check_all(energies_, model.energy, 0.0);
+    report.stress = check_all(stresses_, model.stress, model.stress_floor);
 
     std::vector<ErrorPair> forces, norms;
+    std::vector<ErrorPair> by_factor;  // deviations of each species in proportion to its factor in the model
     std::map<int, std::vector<ErrorPair>> by_species;
     for (const auto& [hash, atom] : atoms_.items()) {
         for (int c = 0; c < 3; ++c) {
             forces.push_back({atom.deviation[c], atom.error[c]});
             by_species[atom.species].push_back(forces.back());
+            by_factor.push_back({atom.deviation[c] * model.force_factor(atom.species) / model.force, atom.error[c]});
         }
         norms.push_back({atom.deviation.norm(), atom.error.norm()});
     }
-    report.force = check(std::move(forces), 3 * atoms_.count(), model.force);
+    report.force = check(std::move(forces), 3 * atoms_.count(), model.force, model.force_floor);
+    std::erase_if(by_factor, Rounding(by_factor));
+    report.force.model = check_factor(by_factor, model.force, model.force_floor);
     for (auto& [z, pairs] : by_species)
-        report.force_by_species[z] = check(std::move(pairs), n_forces_.at(z), model.force);
+        report.force_by_species[z] = check(std::move(pairs), n_forces_.at(z), model.force_factor(z), model.force_floor);
 
     struct Columns {
         std::vector<double> beef, error;

@@ -6,6 +6,7 @@
 
 #include "libmlff/model/force_field_calculator.hpp"
 #include "libmlff/regression/picked_atoms.hpp"
+#include "libmlff/regression/robust_covariance.hpp"
 #include "libmlff/regression/row_accumulation.hpp"
 #include "libmlff/regression/training_rows.hpp"
 
@@ -31,6 +32,13 @@ class Executor {
     [[nodiscard]] virtual PartedData accumulate_rows(const RowModel& model, std::span<const PartedStructure> items,
                                                      const Progress& progress) {
         return mlff::accumulate_rows(model, items, progress);
+    }
+
+    /// Influences of training structures on the weights of a fit to them (robust_covariance.hpp).
+    [[nodiscard]] virtual bayes::TriangularFactor influences(const ForceField& model,
+                                                             std::span<const LabeledStructure* const> data,
+                                                             const LabelWeights& weights, const Progress& progress) {
+        return influences_of(model, data, weights, progress);
     }
 
     /// An empty store of design rows. The executor must outlive it.

@@ -1,4 +1,5 @@
 #include "libmlff/regression/fit_data.hpp"
+#include "libmlff/regression/robust_covariance.hpp"
 
 #include <fmt/format.h>
 
@@ -184,11 +185,17 @@ FitForecast forecast_fit(const std::vector<LabeledStructure>& training, const st
         const bool in_metric = options.force_field.metric == Metric::learned;
         const double metrics = in_metric ? static_cast<double>(size.references.size()) * D * D : 0.0;
         const double references = (in_metric ? 2.0 : 1.0) * n * D + metrics;
+        // The robust covariance: the posterior, the factor of the influences, the rows of one structure, three times.
+        const bool robust = training.size() >= fewest_for_robust && (size.folds > 1 || !validation.empty());
+        const double covariance = robust ? n * n : 0.0;
+        const double influences = robust ? n * n + references + triangle + 1.5 * rows : 0.0;
         // The force field has its own, and all but the images stand once more in the file, made in memory.
-        const double writing = n * n + references + n * n + n * D + metrics;
+        const double writing = 2.0 * (n * n + covariance) + references + n * D + metrics;
         // One that has not seen a part is solved beside the solution to all and its force field.
-        const double without_part = size.folds > 1 && validation.empty() ? n * n + references + solving : 0.0;
-        return folds * part + unseen + references + std::max({solving, without_part, writing, rows, merging});
+        const double without_part =
+            size.folds > 1 && validation.empty() ? n * n + covariance + references + solving : 0.0;
+        return folds * part + unseen + references +
+               std::max({solving, influences, without_part, writing, rows, merging});
     });
 }
 

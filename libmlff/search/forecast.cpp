@@ -7,6 +7,7 @@
 #include "bayes/triangular_factor.hpp"
 #include "libmlff/model/environments.hpp"
 #include "libmlff/model/force_field_calculator.hpp"
+#include "libmlff/regression/robust_covariance.hpp"
 #include "libmlff/search/thread_time.hpp"
 
 namespace mlff {
@@ -123,7 +124,10 @@ double forecast_fit_seconds(const std::vector<LabeledStructure>& training,
     const double parts = validation.empty() ? static_cast<double>(forecast.folds) : 1.0;
     // Of each part and of all of them: three factors merged, the spectrum and the posterior.
     const double solving = (parts + 1.0) * (2.0 + 4.0) * n * n * n;
-    double seconds = all_atoms * per_atom + (n_rows * 2.0 * n * n + selection + solving) / flops_per_second;
+    // The robust covariance needs the rows once more, and n² per row.
+    const double passes = training.size() >= fewest_for_robust ? 2.0 : 1.0;
+    double seconds =
+        passes * all_atoms * per_atom + (n_rows * (1.0 + passes) * n * n + selection + solving) / flops_per_second;
     if (options.force_field.metric == Metric::learned) {
         const FitOptions first = first_fit_for_metric(options);
         seconds += forecast_fit_seconds(training, {}, first, forecast_fit(training, {}, first));

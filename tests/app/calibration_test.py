@@ -37,8 +37,7 @@ class CalibrationTest(ProgramTest):
             ase.io.write(self.folder / f"{name}.xyz", part, format="extxyz")
         self.mlff("fit", "fit.yaml")
         with h5py.File(self.folder / "model.h5", "r+") as file:  # as if by an earlier program
-            if "calibration" in file:
-                del file["calibration"]
+            del file["calibration"], file["posterior/covariance"]
 
     def calibrate(self, name="calibration.json"):
         out, _ = self.mlff("evaluate", "model.h5", "test.xyz", "--calibration", name)
@@ -126,7 +125,7 @@ class CalibrationTest(ProgramTest):
         with h5py.File(self.folder / "model.h5", "r+") as file:
             for kind, factor in [("energy", 3.0), ("force", 5.0), ("stress", 7.0)]:
                 file[f"calibration/{kind}"] = factor
-        self.assertIn("BEEF × 5", self.mlff("info", "model.h5")[0])
+        self.assertIn("BEEF × 5 is the force error", self.mlff("info", "model.h5")[0])
         out, calibrated = self.predict()
         self.assertIn("BEEF × 5", out)
         for a, b in zip(raw, calibrated):
@@ -139,6 +138,26 @@ class CalibrationTest(ProgramTest):
         self.assertEqual(report["force"]["scale_in_model"], 5.0)
         area = report["force"]["miscalibration_area"]
         self.assertEqual(len({area["raw"], area["model"], area["scaled"]}), 3)
+
+    def test_a_fit_estimates_errors_by_the_robust_covariance(self):
+        """Trained on 20 structures, which are enough: estimates and factors hold on the frames that follow."""
+        self.mlff("fit", "fit.yaml")
+        with h5py.File(self.folder / "model.h5") as file:
+            F = file["posterior/covariance"][()]
+            self.assertEqual(F.shape, file["posterior/factor"].shape)
+            self.assertTrue(np.isfinite(F).all() and not np.tril(F, -1).any() or not np.triu(F, 1).any())
+            self.assertEqual(file["calibration/energy"][()], file["calibration/force"][()])
+            factors = {s: file[f"calibration/species/{s}"][()] for s in ["Ag", "I"]}
+        self.assertIn("robust estimate × ", self.mlff("info", "model.h5")[0])
+        out, predicted = self.predict()
+        self.assertIn("force_error is the robust estimate", out)
+        inside = []
+        for truth, atoms in zip(ase.io.read(self.folder / "test.xyz", ":"), predicted):
+            factor = np.array([factors[s] for s in atoms.get_chemical_symbols()])
+            np.testing.assert_allclose(atoms.arrays["force_error"], factor * atoms.arrays["beef"], rtol=1e-6)
+            error = np.abs(atoms.get_forces() - truth.get_forces())
+            inside.append(error < factor[:, None] * atoms.arrays["force_deviation"])
+        self.assertTrue(0.5 < np.mean(inside) < 0.9, np.mean(inside))
 
 
 if __name__ == "__main__":

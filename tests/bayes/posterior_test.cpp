@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <Eigen/LU>
 #include <cmath>
 #include <vector>
 
@@ -300,6 +301,60 @@ TEST(Posterior, RefusesWhatItCannotMean) {
     EXPECT_THROW(Posterior(VectorXd::Constant(2, NAN), MatrixXd::Identity(2, 2), {}), std::invalid_argument);
     const Posterior posterior(VectorXd::Ones(2), MatrixXd::Identity(2, 2), {});
     EXPECT_THROW((void)posterior.variance(MatrixXd::Ones(3, 1)), std::invalid_argument);
+}
+
+/// Of a structure with one row the influence is exactly what a fit without it shows (Sherman and Morrison).
+TEST(Posterior, InfluenceIsTheChangeOfTheWeightsWithoutARow) {
+    const MatrixXd Phi = ill_conditioned(30, 7, 1e3, 51);
+    const VectorXd y = random_matrix(30, 1, 52);
+    const Posterior all = fit(triangular_factor(Phi, y), 30);
+    for (const Index left_out : {0, 13, 29}) {
+        MatrixXd rest(29, 7), row(1, 8);
+        VectorXd labels(29);
+        rest << Phi.topRows(left_out), Phi.bottomRows(29 - left_out);
+        labels << y.head(left_out), y.tail(29 - left_out);
+        row << Phi.row(left_out), y[left_out];
+        const Posterior without = fit_with_precisions(triangular_factor(rest, labels), 29, all.evidence());
+        const VectorXd influence = all.influence(row);
+        EXPECT_LE((all.weights() - without.weights() - influence).norm(), 1e-9 * influence.norm()) << left_out;
+        EXPECT_GT(influence.norm(), 1e-4);
+    }
+}
+
+/// Of a structure with several rows: s_v Σ Σ_i φ_iᵀ r_i/(1 − h_i), written out.
+TEST(Posterior, InfluenceAndRobustVarianceInClosedForm) {
+    const MatrixXd Phi = ill_conditioned(40, 6, 1e2, 53), probe = random_matrix(9, 6, 54);
+    const VectorXd y = random_matrix(40, 1, 55);
+    const Posterior posterior = fit(triangular_factor(Phi, y), 40);
+    const double s_v = posterior.evidence().noise_precision;
+    const MatrixXd Sigma = (posterior.factor().transpose() * posterior.factor()).inverse();
+    MatrixXd C = MatrixXd::Zero(6, 6);
+    TriangularFactor influences(6);
+    for (Index first = 0; first < 40; first += 8) {
+        MatrixXd rows(8, 7);
+        rows << Phi.middleRows(first, 8), y.segment(first, 8);
+        VectorXd g = VectorXd::Zero(6);
+        for (Index i = first; i < first + 8; ++i) {
+            const double h = s_v * Phi.row(i).dot(Sigma * Phi.row(i).transpose());
+            g += s_v * Phi.row(i).transpose() * (y[i] - Phi.row(i).dot(posterior.weights())) / (1.0 - h);
+        }
+        const VectorXd influence = posterior.influence(rows);
+        EXPECT_LE((influence - Sigma * g).norm(), 1e-9 * influence.norm());
+        influences.add_rows(influence.transpose());
+        C += Sigma * g * g.transpose() * Sigma;
+    }
+    const Posterior robust = posterior.with_covariance(influences.R());
+    const VectorXd variance = robust.variance(probe.transpose());
+    for (Index i = 0; i < 9; ++i)
+        EXPECT_NEAR(variance[i], probe.row(i).dot(C * probe.row(i).transpose()), 1e-9 * variance.maxCoeff());
+    EXPECT_EQ(robust.weights(), posterior.weights());
+    EXPECT_GT((variance - posterior.variance(probe.transpose())).norm(), 1e-3 * variance.norm());
+    EXPECT_EQ(robust.with_covariance({}).variance(probe.transpose()), posterior.variance(probe.transpose()));
+    EXPECT_THROW((void)posterior.with_covariance(MatrixXd::Identity(5, 5)), std::invalid_argument);
+    EXPECT_THROW((void)posterior.with_covariance(MatrixXd::Constant(6, 6, NAN)), std::invalid_argument);
+    EXPECT_THROW((void)posterior.influence(MatrixXd::Ones(2, 6)), std::invalid_argument);
+    EXPECT_THROW((void)Posterior(posterior.weights(), {}, posterior.evidence()).influence(MatrixXd::Ones(2, 7)),
+                 std::logic_error);
 }
 
 TEST(SpillingFactor, IsZeroOnReferencesAndOneOnOrthogonalVectors) {

@@ -41,11 +41,24 @@ ForceField with_distances() {
     return testing::with_shortest_distances(random_force_field(testing::small_descriptor(), {47, 53}), shortest);
 }
 
+/// A force field with the robust covariance and all that a calibration has.
+ForceField with_robust_errors() {
+    const ForceField plain = random_force_field(testing::small_descriptor(), {47, 53});
+    Eigen::MatrixXd F = 0.1 * plain.posterior().factor().cwiseAbs();
+    return plain.with_covariance(std::move(F))
+        .with_calibration({.energy = 2.0,
+                           .force = 3.0,
+                           .stress = 4.0,
+                           .force_floor = 0.002,
+                           .stress_floor = 1e-5,
+                           .force_of_species = {{53, 2.5}}});
+}
+
 TEST(ModelFile, BringsBackEveryBit) {
     const TemporaryDirectory folder;
     for (const ForceField& written :
          {random_force_field(testing::small_descriptor(), {47, 53}), with_all_options(),
-          testing::with_random_metric(with_all_options()), with_decay(), with_distances()}) {
+          testing::with_random_metric(with_all_options()), with_decay(), with_distances(), with_robust_errors()}) {
         write_model(folder.file("model.h5"), written);
         const ForceField read = read_model(folder.file("model.h5"));
         EXPECT_EQ(read.species(), written.species());
@@ -60,7 +73,12 @@ TEST(ModelFile, BringsBackEveryBit) {
         int version = 0;  // what earlier programs can read keeps its number
         Hdf5Reader(folder.file("model.h5")).attribute("/", "version", version);
         const bool decays = written.descriptor().options().radial.decay > 0.0;
-        EXPECT_EQ(version, decays ? 3 : written.references(0).metric.size() > 0 ? 2 : 1);
+        const bool robust = written.posterior().covariance().size() > 0;
+        EXPECT_EQ(version, robust ? 4 : decays ? 3 : written.references(0).metric.size() > 0 ? 2 : 1);
+        EXPECT_EQ(read.posterior().covariance(), written.posterior().covariance());
+        EXPECT_EQ(read.calibration().force_floor, written.calibration().force_floor);
+        EXPECT_EQ(read.calibration().stress_floor, written.calibration().stress_floor);
+        EXPECT_EQ(read.calibration().force_of_species, written.calibration().force_of_species);
         EXPECT_EQ(read.posterior().weights(), written.posterior().weights());
         EXPECT_EQ(read.posterior().factor(), written.posterior().factor());
         EXPECT_EQ(read.posterior().noise_variance(), written.posterior().noise_variance());

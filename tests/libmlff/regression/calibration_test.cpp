@@ -105,6 +105,39 @@ TEST(Calibration, FindsTheFactors) {
     EXPECT_EQ(report.calibration().force, report.force.scale);
     EXPECT_EQ(report.calibration().energy, report.energy.scale);
     EXPECT_EQ(report.calibration().stress, report.stress.scale);
+    EXPECT_EQ(report.calibration().force_factor(32), report.force_by_species.at(32).scale);
+    EXPECT_EQ(report.calibration().force_factor(79), report.force.scale);
+    // The robust covariance: the factor of the forces serves all.
+    EXPECT_EQ(report.calibration(true).energy, report.force.scale);
+    EXPECT_EQ(report.calibration(true).stress, report.force.scale);
+    // With a factor for each species the coverage of all forces is right, with one it is not.
+    const CalibrationReport again = synthetic(3.0, 1000).report(report.calibration());
+    EXPECT_LT(again.force.model.area, 0.01);
+    EXPECT_LT(2.0 * again.force.model.area, again.force.scaled.area);
+    EXPECT_EQ(again.force_by_species.at(32).model.factor, report.force_by_species.at(32).scale);
+}
+
+TEST(Calibration, ExpectedErrorsOfAPrediction) {
+    Structure structure;
+    structure.species = {14, 32};
+    Uncertainty sigma;
+    sigma.energy = 0.5;
+    sigma.forces = Matrix3X::Zero(3, 2);
+    sigma.forces.col(0) << 2.0, 1.0, 2.0;
+    sigma.forces.col(1) << 0.0, 4.0, 3.0;
+    sigma.stress[2] = 3.0;
+    const ExpectedErrors errors = expected_errors(structure, sigma,
+                                                  {.energy = 2.0,
+                                                   .force = 10.0,
+                                                   .stress = 4.0,
+                                                   .force_floor = std::sqrt(3.0),
+                                                   .stress_floor = 5.0,
+                                                   .force_of_species = {{32, 0.8}}});
+    EXPECT_EQ(errors.energy, 1.0);
+    EXPECT_NEAR(errors.forces[0], std::hypot(30.0, 3.0), 1e-12);
+    EXPECT_NEAR(errors.forces[1], 5.0, 1e-12);
+    EXPECT_NEAR(errors.stress[0], 5.0, 1e-12);
+    EXPECT_NEAR(errors.stress[2], 13.0, 1e-12);
 }
 
 TEST(Calibration, AreaAndCurvesBeforeAndAfter) {
@@ -232,7 +265,13 @@ TEST(Calibration, RoundingIsLeftOut) {
     item.prediction.uncertainty->forces.col(0).setConstant(0.01);
     item.prediction.forces.setConstant(0.01);
     sure.add(item.truth, item.prediction);
-    EXPECT_EQ(sure.report().force.scaled.coverage[20 - 1].observed, 0.5);
+    EXPECT_EQ(sure.report().force.raw.coverage[20 - 1].observed, 0.5);
+    // Its label has noise: it sets the floor and does not count for the factor.
+    EXPECT_NEAR(sure.report().force.floor, 0.01, 1e-15);
+    EXPECT_NEAR(sure.report().force.scale, 1.0 / 0.67448975, 1e-6);
+    EXPECT_EQ(sure.report().force.scaled.coverage[20 - 1].observed, 1.0);
+    EXPECT_EQ(sure.report().calibration().force_floor, sure.report().force.floor);
+    EXPECT_EQ(without.report().force.floor, 0.0);
 }
 
 TEST(Calibration, WithoutLabelsNothingIsSaid) {

@@ -13,6 +13,7 @@
 #include "libmlff/atoms/errors.hpp"
 #include "libmlff/model/force_field_calculator.hpp"
 #include "libmlff/regression/reference_selection.hpp"
+#include "libmlff/regression/robust_covariance.hpp"
 #include "support/force_fields.hpp"
 
 namespace mlff {
@@ -102,6 +103,42 @@ struct Dense {
         y << energies / scales.energy, forces / scales.force, stress.reshaped() / scales.stress;
     }
 };
+
+/// Σ⁻¹ = s_w P + s_v Σ_c Φ_cᵀΦ_c and Σ⁻¹ w̄ = s_v Σ_c Φ_cᵀ y_c: the rows of the influences are those of the fit,
+/// weights of structures, baseline and missing labels included. The covariance is the sum over the structures.
+TEST(Regression, InfluencesComeFromTheRowsOfTheFit) {
+    Problem problem;
+    problem.data[1].weight = 3.0;
+    RegressionOptions options;
+    options.prior = Prior::identity;
+    options.weights = {.energy = 4.0, .force = 1.0, .stress = 0.5};
+    const ForceField model = problem.fit(options);
+    const Index n = model.n_references();
+    const bayes::Posterior& posterior = model.posterior();
+    const auto& [s_w, s_v] = std::pair{posterior.evidence().weight_precision, posterior.evidence().noise_precision};
+    MatrixXd precision = s_w * MatrixXd::Identity(n, n), C = MatrixXd::Zero(n, n);
+    VectorXd right = VectorXd::Zero(n);
+    std::vector<const LabeledStructure*> data;
+    for (const auto& item : problem.data) {
+        data.push_back(&item);
+        const MatrixXd rows =
+            scaled_rows(rows_of(model, item.structure), item, species, {model.scales(), model.e0()}, options.weights);
+        precision += s_v * rows.leftCols(n).transpose() * rows.leftCols(n);
+        right += s_v * rows.leftCols(n).transpose() * rows.col(n);
+        const VectorXd influence = posterior.influence(rows);
+        C += influence * influence.transpose();
+    }
+    const MatrixXd expected = posterior.factor().transpose() * posterior.factor();
+    EXPECT_LE((precision - expected).norm(), 1e-9 * expected.norm());
+    EXPECT_LE((right - expected * posterior.weights()).norm(), 1e-7 * right.norm());
+    const MatrixXd F = influences_of(model, data, options.weights, no_progress).R();
+    EXPECT_LE((F.transpose() * F - C).norm(), 1e-9 * C.norm());
+    options.weights.energy = 0.0;  // a kind without weight has no rows
+    EXPECT_EQ(scaled_rows(rows_of(model, data[0]->structure), *data[0], species, {model.scales(), model.e0()},
+                          options.weights)
+                  .rows(),
+              3 * data[0]->structure.size() + 6);
+}
 
 TEST(Regression, StreamingFitIsTheDenseLeastSquaresSolution) {
     const Problem problem;
