@@ -155,9 +155,14 @@ void check_train(const CheckArguments& arguments, const Console& console) {
         require_known(initial.structure, *settings.reference.calculator, settings.structure.path);
         console.info("reference: " + settings.reference.calculator->description());
     }
-    if (!settings.learning.initial_data.empty())
+    if (!settings.learning.initial_data.empty()) {
+        LabeledData start = load_data_files(settings.learning.initial_data, {}, console);
+        RegressionOptions regression = settings.learning.options.regression;
+        use_free_atoms(start, cutoff_of(settings.learning.options.force_field), species_present(initial.structure),
+                       regression, console, false);
         console.info(fmt::format("{}: {} structures to start from", fmt::join(settings.learning.initial_data, ", "),
-                                 load_data(settings.learning.initial_data, {}).size()));
+                                 start.structures.size()));
+    }
     require_no_foreign_results(settings.output);
     check_output(settings.output, settings.resolved, settings.may_change(), settings.inputs(initial),
                  settings.dynamics.steps, console);
@@ -173,9 +178,9 @@ void check_train(const CheckArguments& arguments, const Console& console) {
 }
 
 void check_select(const CheckArguments& arguments, const Console& console) {
-    const SelectSettings settings = read_select_settings(arguments.config);
+    SelectSettings settings = read_select_settings(arguments.config);
     show_settings(settings.resolved, console);
-    const auto data = load_data(settings.data, settings.keys);
+    const auto data = load_select_data(settings, console).structures;
     if (data.empty()) throw InputError(fmt::format("{}: no structures", fmt::join(settings.data, ", ")));
     for (const auto& item : data)
         if (!item.labels.energy || !item.labels.forces)

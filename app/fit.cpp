@@ -257,13 +257,20 @@ FitSettings read_fit_settings(const std::string& path) {
 FitData load_fit_data(FitSettings& settings, const Console& console) {
     LabeledData training = load_data_files(settings.training, settings.keys, console);
     require_labels(training.structures, settings.training);
+    const double cutoff = cutoff_of(settings.options.force_field);
+    const auto given = settings.options.regression.atom_energies;
+    use_free_atoms(training, cutoff, {}, settings.options.regression, console, true);
+    if (const auto& energies = settings.options.regression.atom_energies; energies != given)
+        settings.config.section("regression").resolve("atom_energies", format_atom_energies(energies));
     if (!settings.listed_at.empty()) use_listed_references(training, settings);
     try {
         weigh_structures(training.structures, settings.balance, settings.group_weights);
     } catch (const std::invalid_argument& error) {
         throw InputError(fmt::format("{}: data.weights: {}", settings.weighted_at, error.what()));
     }
-    return {std::move(training.structures), load_data_files(settings.validation, settings.keys, console).structures};
+    auto validation = load_data_files(settings.validation, settings.keys, console).structures;
+    leave_out_free_atoms(validation, cutoff, console);
+    return {std::move(training.structures), std::move(validation)};
 }
 
 void fit(const std::string& config_path, const Console& console, Communicator& world) {

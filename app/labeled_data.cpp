@@ -2,10 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <iterator>
 
 #include "app/settings.hpp"
+#include "libmlff/atoms/errors.hpp"
+#include "libmlff/data/free_atoms.hpp"
 #include "libmlff/io/data_file.hpp"
 
 namespace mlff::app {
@@ -50,6 +53,47 @@ ExtxyzKeys read_keys(ConfigSection& data) {
 
 LabeledData load_data_files(const std::vector<std::string>& paths, const ExtxyzKeys& keys, const Console& console) {
     return load(paths, keys, [&](const std::string& text) { console.info(text); });
+}
+
+double cutoff_of(const ForceFieldOptions& options) {
+    return std::max(options.descriptor.radial.cutoff, options.descriptor.angular.cutoff);
+}
+
+void use_free_atoms(LabeledData& data, double cutoff, const std::vector<int>& species, RegressionOptions& options,
+                    const Console& console, bool needs_more) {
+    if (data.structures.empty()) return;
+    const std::string first = data.structures.front().origin;
+    FreeAtoms free = take_free_atoms(data.structures, cutoff, species, options.atom_energies);
+    for (const auto& finding : free.findings) console.info(format(finding));
+    if (needs_more && data.structures.empty())
+        throw InputError(
+            fmt::format("{}: this and all other structures are atoms without neighbours within {} Å; no "
+                        "forces can be learned from them",
+                        first, cutoff));
+    options.atom_energies = std::move(free.energies);
+    for (auto& [z, list] : data.references) {  // their structures have other indices now
+        ReferenceList kept;
+        for (std::size_t k = 0; k < list.structure.size(); ++k) {
+            const auto index = static_cast<std::size_t>(list.structure[k]);
+            const auto before = std::lower_bound(free.taken.begin(), free.taken.end(), index);
+            if (before != free.taken.end() && *before == index) continue;
+            kept.structure.push_back(list.structure[k] - static_cast<int>(before - free.taken.begin()));
+            kept.atom.push_back(list.atom[k]);
+        }
+        list = std::move(kept);
+    }
+}
+
+void leave_out_free_atoms(std::vector<LabeledStructure>& data, double cutoff, const Console& console) {
+    const Frames free = free_atoms_of(data, cutoff);
+    DataWarnings notes;
+    report(notes, data, free,
+           fmt::format("{} of free atoms left out of the validation data; their energies are those of the training "
+                       "data or regression.atom_energies",
+                       counted(free)),
+           Severity::note);
+    for (const auto& note : notes) console.info(format(note));
+    for (auto k = free.rbegin(); k != free.rend(); ++k) data.erase(data.begin() + static_cast<std::ptrdiff_t>(*k));
 }
 
 std::vector<LabeledStructure> load_data(const std::vector<std::string>& paths, const ExtxyzKeys& keys) {

@@ -8,6 +8,7 @@
 #include "libmlff/io/config.hpp"
 #include "libmlff/io/extxyz.hpp"
 #include "libmlff/regression/reference_selection.hpp"
+#include "libmlff/regression/regression.hpp"
 
 namespace mlff::app {
 
@@ -25,6 +26,19 @@ struct LabeledData {
 /// @throws InputError, also if atoms are closer than 0.1 Å
 [[nodiscard]] LabeledData load_data_files(const std::vector<std::string>& paths, const ExtxyzKeys& keys,
                                           const Console& console);
+
+/// Of the descriptors [Å].
+[[nodiscard]] double cutoff_of(const ForceFieldOptions& options);
+
+/// Takes the free atoms out of training data (free_atoms.hpp), says so, and sets their energies in the options.
+/// @param cutoff   of the descriptors [Å]
+/// @param species     of the force field besides those of the data
+/// @param needs_more  there must be other structures
+/// @throws InputError if nothing else is left and something is needed
+void use_free_atoms(LabeledData& data, double cutoff, const std::vector<int>& species, RegressionOptions& options,
+                    const Console& console, bool needs_more);
+/// Takes them out of validation data, and says so: a force field knows them by heart or not at all.
+void leave_out_free_atoms(std::vector<LabeledStructure>& data, double cutoff, const Console& console);
 
 /// The structures alone, without a word.
 [[nodiscard]] std::vector<LabeledStructure> load_data(const std::vector<std::string>& paths,

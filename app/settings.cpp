@@ -129,6 +129,13 @@ std::string format_force_field(const ForceFieldOptions& options) {
         options.kernel_power, name_of(d.normalization), name_of(d.compression), name_of(options.metric));
 }
 
+std::string format_atom_energies(const std::map<int, double>& energies) {
+    std::string text;
+    for (const auto& [z, energy] : energies)
+        text += fmt::format("{}{}: {}", text.empty() ? "" : ", ", element_symbol(z), energy);
+    return "{" + text + "}";
+}
+
 RegressionSettings read_regression(ConfigSection& section, const RegressionOptions& defaults, bool with_weights) {
     RegressionSettings settings{.options = defaults};
     auto& options = settings.options;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -43,6 +44,8 @@ struct ModelDefaults {
                                                  bool data_at_hand = false);
 /// The section as a YAML flow map, to be read back.
 [[nodiscard]] std::string format_force_field(const ForceFieldOptions& options);
+/// `regression.atom_energies` as a YAML flow map.
+[[nodiscard]] std::string format_atom_energies(const std::map<int, double>& energies);
 struct RegressionSettings {
     RegressionOptions options;
     std::int64_t memory = 0;  ///< bytes

@@ -58,7 +58,10 @@ void train(const std::string& config_path, const Console& console, Communicator&
     TrainSettings settings = read_train_settings(config_path, console);
     Calculator& reference = *settings.reference.calculator;
     md::State initial = load_state(settings.structure, settings.dynamics.given_velocities);
-    auto initial_data = load_data(settings.learning.initial_data, {});
+    LabeledData start = load_data_files(settings.learning.initial_data, {}, console);
+    use_free_atoms(start, cutoff_of(settings.learning.options.force_field), species_present(initial.structure),
+                   settings.learning.options.regression, console, false);
+    auto initial_data = std::move(start.structures);
     const std::vector<int> species = species_with(species_present(initial.structure), initial_data);
 
     require_known(initial.structure, reference, settings.structure.path);

@@ -62,6 +62,11 @@ struct SelectSettings {
     [[nodiscard]] static std::vector<std::string> may_change() { return {"memory"}; }  ///< when it is repeated
 };
 [[nodiscard]] SelectSettings read_select_settings(const std::string& path);
+struct SelectData {
+    std::vector<LabeledStructure> structures, initial;
+};
+/// Reads the files and says what was left out; energies of free atoms go to the options of the regression.
+[[nodiscard]] SelectData load_select_data(SelectSettings& settings, const Console& console);
 
 /// Where the triangular factors of a fit are.
 enum class Solver {
