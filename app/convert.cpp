@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <Eigen/LU>
 #include <utility>
 
 #include "app/settings.hpp"
@@ -102,6 +103,10 @@ void convert(const ConvertArguments& arguments, const Console& console) {
         console.info("the list of local references is not taken along (only ML_AB to ML_AB as a whole keeps it)");
     switch (to) {
         case DataFormat::poscar:
+            if (structures[0].structure.cell.determinant() < 0.0)
+                console.info(
+                    "the cell is left-handed, which VASP refuses: its lattice vectors are written with the "
+                    "opposite sign, which is the same lattice");
             write_poscar(arguments.output, structures[0].structure, structures[0].origin);
             break;
         case DataFormat::xdatcar:

@@ -158,6 +158,11 @@ Structure read_poscar(const std::string& path) {
     return structure;
 }
 
+Structure right_handed(Structure structure) {
+    if (structure.cell.determinant() < 0.0) structure.cell *= -1.0;
+    return structure;
+}
+
 std::string format_poscar(const Structure& structure, const std::string& comment) {
     if (structure.size() == 0) throw InputError("a POSCAR needs atoms; this structure has none");
     if (!structure.has_volume())
@@ -178,7 +183,8 @@ std::string format_poscar(const Structure& structure, const std::string& comment
             if (structure.species[static_cast<std::size_t>(i)] == z) positions += vector(structure.positions.col(i));
     }
     std::string text = title + "\n1.0\n";
-    for (int axis = 0; axis < 3; ++axis) text += vector(structure.cell.col(axis));
+    const Matrix3 cell = right_handed(structure).cell;
+    for (int axis = 0; axis < 3; ++axis) text += vector(cell.col(axis));
     return text + symbols + "\n" + counts + "\nCartesian\n" + positions;
 }
 

@@ -13,8 +13,12 @@ namespace mlff {
 /// Source: https://www.vasp.at/wiki/index.php/POSCAR
 [[nodiscard]] Structure read_poscar(const std::string& path);
 
+/// The same lattice and positions in a right-handed cell: of a left-handed one all lattice vectors change their sign.
+[[nodiscard]] Structure right_handed(Structure structure);
+
 /// The structure as POSCAR, atoms grouped by species in the order of first occurrence, Cartesian so that positions
-/// come back bit for bit. A POSCAR is always periodic: flags of periodicity are not kept.
+/// come back bit for bit. A POSCAR is always periodic: flags of periodicity are not kept. VASP stops at a left-handed
+/// cell; it is written right-handed.
 /// @throws InputError if the structure has no atoms or no volume
 [[nodiscard]] std::string format_poscar(const Structure& structure, const std::string& comment = {});
 
