@@ -96,6 +96,7 @@ void check_run(const CheckArguments& arguments, const Console& console) {
     md::State initial = load_state(settings.structure, settings.dynamics.given_velocities);
     const Index n_atoms = initial.size();
     console.info(settings.structure.path + ": " + describe(initial.structure));
+    describe_state(initial, settings.dynamics, settings.structure.path, console);
     const auto make = [&]() -> std::unique_ptr<Calculator> {
         if (settings.model.empty()) return read_run_settings(arguments.config, console, false).reference.calculator;
         return std::make_unique<ForceFieldCalculator>(read_model(settings.model));
@@ -151,6 +152,7 @@ void check_train(const CheckArguments& arguments, const Console& console) {
     show_settings(settings.resolved, console);
     const md::State initial = load_state(settings.structure, settings.dynamics.given_velocities);
     console.info(settings.structure.path + ": " + describe(initial.structure));
+    describe_state(initial, settings.dynamics, settings.structure.path, console);
     if (settings.reference.calculator) {
         require_known(initial.structure, *settings.reference.calculator, settings.structure.path);
         console.info("reference: " + settings.reference.calculator->description());
@@ -199,7 +201,9 @@ void check_fit(const CheckArguments& arguments, const Console& console) {
     FitSettings settings = read_fit_settings(arguments.config);
     show_settings(settings.config.resolved(), console);
     const auto [training, validation] = load_fit_data(settings, console);
-    console.info(format(summarise(training)));
+    const DataSummary summary = summarise(training);
+    console.info(format(summary));
+    require_stress_unit(settings, summary);
     for (const auto& warning : find_shared(training, validation)) console.info(format(warning));
     const FitForecast forecast = forecast_fit(training, validation, settings.options);
     if (settings.solver != Solver::scalapack && arguments.ranks == 1) require_one_rank(forecast);

@@ -273,13 +273,23 @@ FitData load_fit_data(FitSettings& settings, const Console& console) {
     return {std::move(training.structures), std::move(validation)};
 }
 
+void require_stress_unit(const FitSettings& settings, const DataSummary& summary) {
+    if (const std::string& unit = summary.stress_check.unit; !unit.empty() && !settings.keys.stress_unit)
+        throw InputError(
+            fmt::format("{}: by the energies of strained copies the stress is in {}; say its unit: "
+                        "data.stress_unit: {} (or eV/A^3)",
+                        fmt::join(settings.training, ", "), unit, unit));
+}
+
 void fit(const std::string& config_path, const Console& console, Communicator& world) {
     const auto start = std::chrono::steady_clock::now();
     FitSettings settings = read_fit_settings(config_path);
     const auto [training, validation] = load_fit_data(settings, console);
     console.info(fmt::format("mlff {} fit: {} training structures, {} for validation", version, training.size(),
                              validation.size()));
-    console.info(format(summarise(training)));
+    const DataSummary summary = summarise(training);
+    console.info(format(summary));
+    require_stress_unit(settings, summary);
     for (const auto& warning : find_shared(training, validation)) console.info(format(warning));
 
     const std::string base = std::filesystem::path(settings.output).replace_extension().string();

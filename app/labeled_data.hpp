@@ -2,6 +2,7 @@
 
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "app/console.hpp"
@@ -18,12 +19,16 @@ struct LabeledData {
     std::map<int, ReferenceList> references;  ///< local references that ML_AB files list, by atomic number
 };
 
-/// Names under which extxyz files keep their labels.
+/// One of eV/A^3, GPa, kbar, bar in eV/Å³.
+/// @throws InputError for another word
+[[nodiscard]] double stress_unit_named(std::string_view name);
+/// Names under which extxyz files keep their labels, and the unit of the stress.
 [[nodiscard]] ExtxyzKeys read_keys(ConfigSection& data);
 
 /// Reads them all and says what was left out. With several files, one is a group of configurations unless its
 /// structures name theirs.
-/// @throws InputError, also if atoms are closer than 0.1 Å
+/// @throws InputError, also if atoms are closer than 0.1 Å, or if the unit of the stress is not told and cannot be
+///         eV/Å³: the virial per atom would be above 25 eV in half of the structures
 [[nodiscard]] LabeledData load_data_files(const std::vector<std::string>& paths, const ExtxyzKeys& keys,
                                           const Console& console);
 

@@ -101,6 +101,7 @@ void train(const std::string& config_path, const Console& console, Communicator&
     console.info(fmt::format("mlff {} train: {}, {} atoms, {} steps of {} fs, {:.0f} to {:.0f} K", version,
                              formula(initial.structure), initial.size(), n_steps, settings.dynamics.timestep,
                              settings.dynamics.temperature_start, settings.dynamics.temperature_end));
+    describe_state(initial, settings.dynamics, settings.structure.path, console);
     console.info("reference: " + record);
     console.info("settings: " + directory.file("settings.yaml"));
     if (checkpoint && checkpoint->done_steps == n_steps && checkpoint->n_reference_calls == n_entries &&

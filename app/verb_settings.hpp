@@ -11,6 +11,7 @@
 #include "app/reference_settings.hpp"
 #include "app/run_directory.hpp"
 #include "app/settings.hpp"
+#include "libmlff/data/data_summary.hpp"
 #include "libmlff/io/config.hpp"
 #include "libmlff/regression/fit_data.hpp"
 #include "libmlff/search/model_search.hpp"
@@ -102,6 +103,9 @@ struct FitData {
 /// Reads the files and says what was left out; local references that they list go to settings.options.given if asked
 /// for.
 [[nodiscard]] FitData load_fit_data(FitSettings& settings, const Console& console);
+
+/// @throws InputError if the energies say that the stress is in another unit, and the settings say nothing
+void require_stress_unit(const FitSettings& settings, const DataSummary& summary);
 
 struct AnalysisForecast {
     double seconds = 0.0;
