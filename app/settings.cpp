@@ -69,6 +69,12 @@ void describe_state(const md::State& state, const md::DynamicsOptions& dynamics,
         console.info(fmt::format("{}: {} of {} atoms are held fixed{}", path, whole, state.size(),
                                  held > whole ? fmt::format(", {} more along some axes", held - whole) : ""));
     }
+    if (!is_poscar_name(path)) {
+        ExtxyzReader reader(path);
+        (void)reader.next();
+        if (reader.more())
+            console.info(path + ": of its frames the first is taken (mlff convert IN OUT --frame N takes another)");
+    }
     const Eigen::VectorXd standard = md::make_state(state.structure).masses;
     if (const double off = (state.masses - standard).cwiseQuotient(standard).cwiseAbs().maxCoeff(); off > 1e-3)
         console.info(fmt::format("{}: masses of the file are used, up to {:.3g} % off the standard atomic weights",

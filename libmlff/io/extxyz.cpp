@@ -402,7 +402,9 @@ std::optional<ExtxyzFrame> ExtxyzReader::next() {
         lines_.fail("a frame must begin with its number of atoms, got " + show(line_));
     ExtxyzFrame frame;
     frame.origin = lines_.place();
+    ended_ = true;
     if (!lines_.next(line_)) lines_.fail("the file ends here; the comment line of the frame is missing");
+    ended_ = false;
     const double length = read_ipi_comment(line_, frame.structure, lines_);
     frame.info = parse_comment(line_, lines_);
     const auto properties = take(frame.info, "Properties", true);
@@ -428,8 +430,8 @@ std::optional<ExtxyzFrame> ExtxyzReader::next() {
             target(k) = number(words_[static_cast<std::size_t>(column->first + k)], *column, lines_);
     };
     for (Eigen::Index i = 0; i < n; ++i) {
-        if (!lines_.next(line_))
-            lines_.fail(fmt::format("the file ends after {} of {} atoms; the frame is cut off", i, n));
+        ended_ = !lines_.next(line_);
+        if (ended_) lines_.fail(fmt::format("the file ends after {} of {} atoms; the frame is cut off", i, n));
         split_words(line_, words_);
         if (!properties && static_cast<long>(words_.size()) > layout.n_columns)
             unread_columns_.insert("columns without a name");
@@ -465,6 +467,12 @@ std::optional<ExtxyzFrame> ExtxyzReader::next() {
     }
     ++n_frames_;
     return frame;
+}
+
+bool ExtxyzReader::more() {
+    while (lines_.next(line_))
+        if (!split_words(line_).empty()) return true;
+    return false;
 }
 
 std::vector<std::string> label_names(const std::vector<std::string>& names) {

@@ -76,6 +76,12 @@ class ExtxyzReader {
     ///         understood is malformed or not a finite number
     [[nodiscard]] std::optional<ExtxyzFrame> next();
 
+    /// After next() has thrown: true if the file ends within the frame, as a killed job leaves it.
+    [[nodiscard]] bool cut_off() const { return ended_ || !lines_.line_is_ended(); }
+
+    /// True if something stands after the frame read last; no further frame can be read then.
+    [[nodiscard]] bool more();
+
     /// Names of columns that were not read, so far; "columns without a name" for those of plain XYZ.
     [[nodiscard]] const std::set<std::string>& unread_columns() const { return unread_columns_; }
 
@@ -83,6 +89,7 @@ class ExtxyzReader {
     LineReader lines_;
     ExtxyzKeys keys_;
     long n_frames_ = 0;
+    bool ended_ = false;  ///< within a frame
     std::set<std::string> unread_columns_;
     std::string line_;
     std::vector<std::string_view> words_;

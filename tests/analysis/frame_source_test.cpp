@@ -38,6 +38,22 @@ std::string xdatcar_frame(int number, double shift) {
     return fmt::format("Direct configuration= {:5}\n {:.8f} 0.1 0.2\n 0.5 0.5 0.5\n 0.25 0.75 0.1\n", number, shift);
 }
 
+TEST(OpenFrames, ExtxyzThatIsCutOff) {
+    const TemporaryDirectory folder;
+    const std::string frame = "2\nLattice=\"5 0 0 0 5 0 0 0 5\" time=1\nAg 0 0 0\nI 0 0 2.5\n";
+    for (const std::size_t missing : {1u, 5u, 9u, 12u, 21u, 27u, 40u}) {
+        const std::string text = frame + frame + frame.substr(0, frame.size() - missing);
+        const auto source = open_frames(folder.file("a.xyz", text), {});
+        int n = 0;
+        while (source->next()) ++n;
+        // Without the line end alone the frame is complete.
+        EXPECT_EQ(n, missing == 1 ? 3 : 2) << missing;
+        EXPECT_EQ(source->cut_off(), missing != 1) << missing;
+    }
+    EXPECT_NE(complaint("a.xyz", frame.substr(0, 50)).find("cut off"), std::string::npos);
+    EXPECT_NE(complaint("a.xyz", frame + "2\n\nAg 0 0 0\nI 0 0\n" + frame).find("a.xyz:8"), std::string::npos);
+}
+
 TEST(OpenFrames, XdatcarWithAChangingCellAndACutOffEnd) {
     const TemporaryDirectory folder;
     std::string text = xdatcar_header + xdatcar_frame(1, 0.1) + xdatcar_frame(3, 0.15);
