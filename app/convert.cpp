@@ -94,6 +94,7 @@ void convert(const ConvertArguments& arguments, const Console& console) {
     }
     FrameFile file = read(arguments, from);
     for (const std::string& note : file.notes) console.warn(note);
+    for (const std::string& note : file.about_labels) console.warn(note);
     const std::size_t n_read = file.frames.size();
     const auto frames = chosen(std::move(file.frames), arguments, to);
     const std::vector<LabeledStructure> structures(frames.begin(), frames.end());

@@ -47,12 +47,12 @@ FrameFile read_extxyz_frames(const std::string& path, ExtxyzKeys keys) {
             throw InputError(fmt::format("{}: no frame has anything under {}; its frames have {}", path, key,
                                          fmt::join(names, ", ")));
     if (entropy > 0.0)
-        file.notes.push_back(
+        file.about_labels.push_back(
             fmt::format("{}: energy and free_energy differ by up to {:.3g} meV/atom: free_energy, which "
                         "the forces derive from, is the label; the other becomes energy_without_entropy",
                         path, 1e3 * entropy));
     if (const auto labels = label_names({names.begin(), names.end()}); !labels.empty() && (!energy || !forces))
-        file.notes.push_back(
+        file.about_labels.push_back(
             fmt::format("{}: {} not taken as labels; name them (--energy-key, --forces-key, "
                         "--stress-key, --virial-key) if they are",
                         path, fmt::join(labels, ", ")));

@@ -38,6 +38,8 @@ void predict(const PredictArguments& arguments, const Console& console, Communic
     const Calibration& calibration = calculator->force_field().calibration();
     std::vector<ExtxyzFrame> frames;
     for (ExtxyzFrame& frame : file.frames) {  // what else a frame says stays
+        if (frame.energy_without_entropy)     // but not about the energy
+            std::erase_if(frame.info, [](const auto& entry) { return entry.first == "energy_without_entropy"; });
         const Evaluation result = calculator->evaluate(
             frame.structure, {.uncertainty = arguments.uncertainty, .spilling = arguments.uncertainty});
         frame.labels = {result.energy, result.forces, result.stress};
