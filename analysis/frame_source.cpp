@@ -64,6 +64,7 @@ class VasprunFrames final : public FrameSource {
         SourceFrame frame;
         static_cast<LabeledStructure&>(frame) = std::move(file_.structures[next_++]);
         frame.step = static_cast<double>(next_);
+        frame.timestep = file_.timestep;
         return frame;
     }
 

@@ -8,6 +8,7 @@
 #include "analysis/diffusion.hpp"
 #include "analysis/frames.hpp"
 #include "analysis/pair_correlation.hpp"
+#include "analysis/trajectory_reader.hpp"
 #include "libmlff/atoms/elements.hpp"
 #include "libmlff/atoms/errors.hpp"
 #include "libmlff/io/data_file.hpp"
@@ -52,6 +53,38 @@ TEST(OpenFrames, ExtxyzThatIsCutOff) {
     }
     EXPECT_NE(complaint("a.xyz", frame.substr(0, 50)).find("cut off"), std::string::npos);
     EXPECT_NE(complaint("a.xyz", frame + "2\n\nAg 0 0 0\nI 0 0\n" + frame).find("a.xyz:8"), std::string::npos);
+}
+
+TEST(OpenFrames, VasprunTellsItsTimestep) {
+    const auto text = [](int ibrion) {
+        std::string xml = fmt::format(
+            "<modeling><incar><i type=\"int\" name=\"IBRION\">{}</i><i name=\"POTIM\">1.5</i></incar>"
+            "<atominfo><array name=\"atoms\"><set><rc><c>Ag</c><c>1</c></rc></set></array></atominfo>",
+            ibrion);
+        for (int k = 0; k < 3; ++k)
+            xml +=
+                "<calculation><scstep><energy><i name=\"e_fr_energy\">-1</i></energy></scstep><structure><crystal>"
+                "<varray name=\"basis\"><v>5 0 0</v><v>0 5 0</v><v>0 0 5</v></varray></crystal>"
+                "<varray name=\"positions\"><v>0 0 0</v></varray></structure>"
+                "<energy><i name=\"e_fr_energy\">-1</i></energy></calculation>";
+        return xml + "</modeling>";
+    };
+    const TemporaryDirectory folder;
+    EXPECT_EQ(read_all(folder.file("vasprun.xml", text(0))).at(2).timestep, 1.5);
+    EXPECT_FALSE(read_all(folder.file("vasprun.xml", text(2))).at(2).timestep);  // a relaxation: no time
+    const auto read = [&](const TrajectoryReaderOptions& options) {
+        TrajectoryReader reader({folder.file("vasprun.xml", text(0))}, options);
+        double time = 0.0;
+        while (const auto frame = reader.next()) time = frame->time;
+        return time;
+    };
+    EXPECT_EQ(read({}), 4.5);  // step 3
+    EXPECT_EQ(read({.timestep = 1.5}), 4.5);
+    EXPECT_EQ(read({.spacing = 1.5}), 3.0);
+    for (const TrajectoryReaderOptions& wrong : {TrajectoryReaderOptions{.spacing = 5.0}, {.timestep = 2.0}}) {
+        const auto message = error_of<InputError>([&] { (void)read(wrong); });
+        EXPECT_NE(message.find("but 1.5 fs by POTIM of the file"), std::string::npos) << message;
+    }
 }
 
 TEST(OpenFrames, XdatcarWithAChangingCellAndACutOffEnd) {
