@@ -99,9 +99,13 @@ void TrajectoryReader::check_clock(const SourceFrame& frame, double time) {
     const double elapsed = time - last_.time;
     if (!(elapsed > 0.0))
         fail(frame.origin,
-             fmt::format("time goes from {} fs to {} fs; the files of one run must be given in order, and "
-                         "different runs as different trajectories",
-                         last_.time, time));
+             fmt::format(
+                 "time goes from {} fs to {} fs; the files of one run must be given in order, and different runs "
+                 "as different trajectories{}",
+                 last_.time, time,
+                 !same_file_ && step && !frame.time
+                     ? "; for parts that number their steps from 1 again give spacing instead of timestep"
+                     : ""));
     const auto differs = [&](double expected) { return !(std::abs(elapsed - expected) <= time_tolerance * expected); };
     if (n_read_ == 1) {
         spacing_ = elapsed;
