@@ -19,8 +19,15 @@ class ExtxyzFrames final : public FrameSource {
     explicit ExtxyzFrames(const std::string& path) : reader_(path) {}
 
     std::optional<SourceFrame> next() override {
-        std::optional<ExtxyzFrame> read = reader_.next();
+        std::optional<ExtxyzFrame> read;
+        try {
+            if (!cut_off_) read = reader_.next();
+        } catch (const InputError&) {
+            if (n_frames_ == 0 || !reader_.cut_off()) throw;
+            cut_off_ = true;
+        }
         if (!read) return std::nullopt;
+        ++n_frames_;
         SourceFrame frame;
         frame.time = number(*read, "time");
         frame.step = number(*read, "step");
@@ -41,6 +48,7 @@ class ExtxyzFrames final : public FrameSource {
     }
 
     ExtxyzReader reader_;
+    long n_frames_ = 0;
 };
 
 class VasprunFrames final : public FrameSource {
@@ -56,6 +64,7 @@ class VasprunFrames final : public FrameSource {
         SourceFrame frame;
         static_cast<LabeledStructure&>(frame) = std::move(file_.structures[next_++]);
         frame.step = static_cast<double>(next_);
+        frame.timestep = file_.timestep;
         return frame;
     }
 

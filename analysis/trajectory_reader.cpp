@@ -70,6 +70,7 @@ double TrajectoryReader::time_of(const SourceFrame& frame) const {
     if (frame.time) return *frame.time;
     if (frame.step && options_.timestep) return *frame.step * *options_.timestep;
     if (options_.spacing) return static_cast<double>(n_read_) * *options_.spacing;
+    if (frame.step && frame.timestep) return *frame.step * *frame.timestep;
     fail(frame.origin, frame.step ? "the frame tells its step but no time; give the timestep [fs] of the run"
                                   : "the frame tells no time; give the spacing [fs] of the frames");
 }
@@ -98,9 +99,13 @@ void TrajectoryReader::check_clock(const SourceFrame& frame, double time) {
     const double elapsed = time - last_.time;
     if (!(elapsed > 0.0))
         fail(frame.origin,
-             fmt::format("time goes from {} fs to {} fs; the files of one run must be given in order, and "
-                         "different runs as different trajectories",
-                         last_.time, time));
+             fmt::format(
+                 "time goes from {} fs to {} fs; the files of one run must be given in order, and different runs "
+                 "as different trajectories{}",
+                 last_.time, time,
+                 !same_file_ && step && !frame.time
+                     ? "; for parts that number their steps from 1 again give spacing instead of timestep"
+                     : ""));
     const auto differs = [&](double expected) { return !(std::abs(elapsed - expected) <= time_tolerance * expected); };
     if (n_read_ == 1) {
         spacing_ = elapsed;
@@ -111,6 +116,8 @@ void TrajectoryReader::check_clock(const SourceFrame& frame, double time) {
                                                elapsed, expected, what));
         };
         if (options_.spacing) compare(*options_.spacing, "the spacing given");
+        if (frame.timestep && step && last_step && same_file_)
+            compare((*step - *last_step) * *frame.timestep, "POTIM of the file");
         if (options_.timestep && step && last_step)
             compare((*step - *last_step) * *options_.timestep, "step × timestep");
     }

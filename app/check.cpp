@@ -96,6 +96,7 @@ void check_run(const CheckArguments& arguments, const Console& console) {
     md::State initial = load_state(settings.structure, settings.dynamics.given_velocities);
     const Index n_atoms = initial.size();
     console.info(settings.structure.path + ": " + describe(initial.structure));
+    describe_state(initial, settings.dynamics, settings.structure.path, console);
     const auto make = [&]() -> std::unique_ptr<Calculator> {
         if (settings.model.empty()) return read_run_settings(arguments.config, console, false).reference.calculator;
         return std::make_unique<ForceFieldCalculator>(read_model(settings.model));
@@ -151,13 +152,19 @@ void check_train(const CheckArguments& arguments, const Console& console) {
     show_settings(settings.resolved, console);
     const md::State initial = load_state(settings.structure, settings.dynamics.given_velocities);
     console.info(settings.structure.path + ": " + describe(initial.structure));
+    describe_state(initial, settings.dynamics, settings.structure.path, console);
     if (settings.reference.calculator) {
         require_known(initial.structure, *settings.reference.calculator, settings.structure.path);
         console.info("reference: " + settings.reference.calculator->description());
     }
-    if (!settings.learning.initial_data.empty())
+    if (!settings.learning.initial_data.empty()) {
+        LabeledData start = load_data_files(settings.learning.initial_data, {}, console);
+        RegressionOptions regression = settings.learning.options.regression;
+        use_free_atoms(start, cutoff_of(settings.learning.options.force_field), species_present(initial.structure),
+                       regression, console, false);
         console.info(fmt::format("{}: {} structures to start from", fmt::join(settings.learning.initial_data, ", "),
-                                 load_data(settings.learning.initial_data, {}).size()));
+                                 start.structures.size()));
+    }
     require_no_foreign_results(settings.output);
     check_output(settings.output, settings.resolved, settings.may_change(), settings.inputs(initial),
                  settings.dynamics.steps, console);
@@ -173,9 +180,9 @@ void check_train(const CheckArguments& arguments, const Console& console) {
 }
 
 void check_select(const CheckArguments& arguments, const Console& console) {
-    const SelectSettings settings = read_select_settings(arguments.config);
+    SelectSettings settings = read_select_settings(arguments.config);
     show_settings(settings.resolved, console);
-    const auto data = load_data(settings.data, settings.keys);
+    const auto data = load_select_data(settings, console).structures;
     if (data.empty()) throw InputError(fmt::format("{}: no structures", fmt::join(settings.data, ", ")));
     for (const auto& item : data)
         if (!item.labels.energy || !item.labels.forces)
@@ -194,7 +201,9 @@ void check_fit(const CheckArguments& arguments, const Console& console) {
     FitSettings settings = read_fit_settings(arguments.config);
     show_settings(settings.config.resolved(), console);
     const auto [training, validation] = load_fit_data(settings, console);
-    console.info(format(summarise(training)));
+    const DataSummary summary = summarise(training);
+    console.info(format(summary));
+    require_stress_unit(settings, summary);
     for (const auto& warning : find_shared(training, validation)) console.info(format(warning));
     const FitForecast forecast = forecast_fit(training, validation, settings.options);
     if (settings.solver != Solver::scalapack && arguments.ranks == 1) require_one_rank(forecast);

@@ -1,15 +1,14 @@
 #include <fmt/format.h>
 
+#include <Eigen/LU>
 #include <utility>
 
+#include "app/frames.hpp"
 #include "app/settings.hpp"
 #include "app/verbs.hpp"
 #include "libmlff/atoms/elements.hpp"
 #include "libmlff/atoms/errors.hpp"
-#include "libmlff/io/data_file.hpp"
-#include "libmlff/io/h5md.hpp"
 #include "libmlff/io/lammps.hpp"
-#include "libmlff/io/lammps_dump.hpp"
 #include "libmlff/io/ml_ab.hpp"
 #include "libmlff/io/text_file.hpp"
 #include "libmlff/io/vasp.hpp"
@@ -45,24 +44,23 @@ DataFormat output_format(const ConvertArguments& arguments) {
         fmt::format("{}: the format {} is read but not written; {}", arguments.output, format_name(*format), writable));
 }
 
-DataFile read(const ConvertArguments& arguments, DataFormat from) {
+FrameFile read(const ConvertArguments& arguments, DataFormat from) {
     std::vector<int> species;
     for (const std::string& symbol : arguments.species) species.push_back(atomic_number(symbol));
-    if (from == DataFormat::lammps_data) return read_lammps_data(arguments.input, species);
-    if (from == DataFormat::lammps_dump) return read_lammps_dump(arguments.input, species);
-    if (from == DataFormat::h5md) {
-        H5mdFrames frames(arguments.input, species);
-        return collect_frames(frames, arguments.input);
-    }
-    if (!species.empty())
+    if (!species.empty() && from != DataFormat::lammps_data && from != DataFormat::lammps_dump &&
+        from != DataFormat::h5md)
         throw InputError(
             fmt::format("--species is for LAMMPS and H5MD files; {} is {}", arguments.input, format_name(from)));
-    return read_data_file(arguments.input, {}, from);
+    const ExtxyzKeys& keys = arguments.keys;
+    const bool given = !keys.energy.empty() || !keys.forces.empty() || !keys.stress.empty() || !keys.virial.empty();
+    if ((given || keys.stress_unit) && from != DataFormat::extxyz)
+        throw InputError(
+            fmt::format("the options for keys are for extxyz; {} is {}", arguments.input, format_name(from)));
+    return read_frames(arguments.input, from, keys, species);
 }
 
 /// The structures that were asked for.
-std::vector<LabeledStructure> chosen(std::vector<LabeledStructure> all, const ConvertArguments& arguments,
-                                     DataFormat to) {
+std::vector<ExtxyzFrame> chosen(std::vector<ExtxyzFrame> all, const ConvertArguments& arguments, DataFormat to) {
     const auto n = static_cast<long>(all.size());
     if (arguments.frame > n)
         throw InputError(fmt::format("--frame {}: {} holds {} structures; 1 to {} are there", arguments.frame,
@@ -71,7 +69,7 @@ std::vector<LabeledStructure> chosen(std::vector<LabeledStructure> all, const Co
         const long one = arguments.frame > 0 ? arguments.frame - 1 : (n - 1) / arguments.every * arguments.every;
         return {std::move(all[static_cast<std::size_t>(one)])};
     }
-    std::vector<LabeledStructure> some;
+    std::vector<ExtxyzFrame> some;
     for (std::size_t k = 0; k < all.size(); k += static_cast<std::size_t>(arguments.every))
         some.push_back(std::move(all[k]));
     return some;
@@ -94,15 +92,23 @@ void convert(const ConvertArguments& arguments, const Console& console) {
         console.info(fmt::format("{} structures written to {}", file.configurations.size(), arguments.output));
         return;
     }
-    DataFile file = read(arguments, from);
+    FrameFile file = read(arguments, from);
     for (const std::string& note : file.notes) console.warn(note);
-    const std::size_t n_read = file.structures.size();
-    const auto structures = chosen(std::move(file.structures), arguments, to);
-    if (!file.references.empty())
+    for (const std::string& note : file.about_labels) console.warn(note);
+    const std::size_t n_read = file.frames.size();
+    const auto frames = chosen(std::move(file.frames), arguments, to);
+    const std::vector<LabeledStructure> structures(frames.begin(), frames.end());
+    if (file.lists_references)
         console.info("the list of local references is not taken along (only ML_AB to ML_AB as a whole keeps it)");
+    if (const std::string lost = not_kept(frames, to); !lost.empty())
+        console.info(fmt::format("{} does not hold: {}", format_name(to), lost));
     switch (to) {
         case DataFormat::poscar:
-            write_poscar(arguments.output, structures[0].structure, structures[0].origin);
+            if (structures[0].structure.cell.determinant() < 0.0)
+                console.info(
+                    "the cell is left-handed, which VASP refuses: its lattice vectors are written with the "
+                    "opposite sign, which is the same lattice");
+            write_poscar(arguments.output, frames[0], frames[0].origin);
             break;
         case DataFormat::xdatcar:
             write_xdatcar(arguments.output, structures);
@@ -114,7 +120,7 @@ void convert(const ConvertArguments& arguments, const Console& console) {
             write_lammps_data(arguments.output, structures[0].structure);
             break;
         default:
-            write_extxyz(arguments.output, structures);
+            write_extxyz(arguments.output, frames);
     }
     console.info(fmt::format("{} of {} structures ({}) written to {} ({})", structures.size(), n_read,
                              format_name(from), arguments.output, format_name(to)));

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "app/calibration_report.hpp"
@@ -8,6 +9,7 @@
 #include "app/settings.hpp"
 #include "app/verbs.hpp"
 #include "libmlff/atoms/elements.hpp"
+#include "libmlff/atoms/errors.hpp"
 #include "libmlff/io/extxyz.hpp"
 #include "libmlff/io/model_file.hpp"
 #include "libmlff/model/force_field_calculator.hpp"
@@ -31,7 +33,14 @@ void evaluate(const EvaluateArguments& arguments, const Console& console, Commun
     const std::string calibration_base = without_json(arguments.calibration);
     if (calibrate) require_writable(calibration_base + ".json");
     const auto calculator = DistributedExecutor(world).calculator(read_model(arguments.model));
-    const auto data = load_data({arguments.data});
+    const auto data = load_data_files({arguments.data}, arguments.keys, console).structures;
+    if (std::none_of(data.begin(), data.end(), [](const LabeledStructure& item) {
+            return item.labels.energy || item.labels.forces || item.labels.stress;
+        }))
+        throw InputError(
+            arguments.data +
+            ": no structure has energy, forces or stress to compare with; if they stand under other names, "
+            "say so with --energy-key, --forces-key, --stress-key");
     for (const auto& item : data) require_known(item.structure, *calculator, item.origin);
     ErrorReport report;
     CalibrationData calibration;

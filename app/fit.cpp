@@ -267,13 +267,28 @@ FitSettings read_fit_settings(const std::string& path) {
 FitData load_fit_data(FitSettings& settings, const Console& console) {
     LabeledData training = load_data_files(settings.training, settings.keys, console);
     require_labels(training.structures, settings.training);
+    const double cutoff = cutoff_of(settings.options.force_field);
+    const auto given = settings.options.regression.atom_energies;
+    use_free_atoms(training, cutoff, {}, settings.options.regression, console, true);
+    if (const auto& energies = settings.options.regression.atom_energies; energies != given)
+        settings.config.section("regression").resolve("atom_energies", format_atom_energies(energies));
     if (!settings.listed_at.empty()) use_listed_references(training, settings);
     try {
         weigh_structures(training.structures, settings.balance, settings.group_weights);
     } catch (const std::invalid_argument& error) {
         throw InputError(fmt::format("{}: data.weights: {}", settings.weighted_at, error.what()));
     }
-    return {std::move(training.structures), load_data_files(settings.validation, settings.keys, console).structures};
+    auto validation = load_data_files(settings.validation, settings.keys, console).structures;
+    leave_out_free_atoms(validation, cutoff, console);
+    return {std::move(training.structures), std::move(validation)};
+}
+
+void require_stress_unit(const FitSettings& settings, const DataSummary& summary) {
+    if (const std::string& unit = summary.stress_check.unit; !unit.empty() && !settings.keys.stress_unit)
+        throw InputError(
+            fmt::format("{}: by the energies of strained copies the stress is in {}; say its unit: "
+                        "data.stress_unit: {} (or eV/A^3)",
+                        fmt::join(settings.training, ", "), unit, unit));
 }
 
 void fit(const std::string& config_path, const Console& console, Communicator& world) {
@@ -282,7 +297,9 @@ void fit(const std::string& config_path, const Console& console, Communicator& w
     const auto [training, validation] = load_fit_data(settings, console);
     console.info(fmt::format("mlff {} fit: {} training structures, {} for validation", version, training.size(),
                              validation.size()));
-    console.info(format(summarise(training)));
+    const DataSummary summary = summarise(training);
+    console.info(format(summary));
+    require_stress_unit(settings, summary);
     for (const auto& warning : find_shared(training, validation)) console.info(format(warning));
 
     const std::string base = std::filesystem::path(settings.output).replace_extension().string();

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "app/interrupt.hpp"
+#include "app/labeled_data.hpp"
 #include "app/mpi_session.hpp"
 #include "app/process.hpp"
 #include "app/verbs.hpp"
@@ -117,24 +118,34 @@ int lead(int argc, char** argv, mlff::Communicator& world) {
     with_config("analyze", "observables of trajectories: numbers and pictures", "mlff analyze analyze.yaml",
                 [](const std::string& path, const Console& console, mlff::Communicator&) { analyze(path, console); });
 
+    const auto with_keys = [&](CLI::App* sub, mlff::ExtxyzKeys& keys) {
+        sub->add_option("--energy-key", keys.energy, "name of the energies in extxyz, such as REF_energy");
+        sub->add_option("--forces-key", keys.forces, "name of the forces in extxyz");
+        sub->add_option("--stress-key", keys.stress, "name of the stress in extxyz");
+        sub->add_option("--virial-key", keys.virial, "name of the virial in extxyz");
+        sub->add_option_function<std::string>(
+            "--stress-unit", [&keys](const std::string& name) { keys.stress_unit = stress_unit_named(name); },
+            "unit of the stress in extxyz: eV/A^3 (default), GPa, kbar or bar");
+    };
     EvaluateArguments evaluate_arguments;
     CLI::App* sub = verb("evaluate", "errors against labelled data, total and by species",
                          "mlff evaluate model.h5 test.xyz --json errors.json --parity parity.csv");
     sub->add_option("MODEL", evaluate_arguments.model, "force field (model.h5)")->required();
-    sub->add_option("DATA", evaluate_arguments.data, "labelled structures (extxyz)")->required();
+    sub->add_option("DATA", evaluate_arguments.data, "labelled structures (any format that convert reads)")->required();
     sub->add_option("--json", evaluate_arguments.json, "write the errors to this file (meV/atom, meV/Å, GPa)");
     sub->add_option("--parity", evaluate_arguments.parity,
                     "write every force component, reference and model, to this CSV");
     sub->add_option("--calibration", evaluate_arguments.calibration,
                     "compare error estimates with errors: write factors and miscalibration to this JSON, and curves "
                     "(CSV) and their picture beside it");
+    with_keys(sub, evaluate_arguments.keys);
     sub->callback([&] { job = [&](const Console& console) { evaluate(evaluate_arguments, console, world); }; });
 
     PredictArguments predict_arguments;
     sub = verb("predict", "energies, forces and stress (and uncertainty) of structures",
                "mlff predict model.h5 in.xyz out.xyz --uncertainty");
     sub->add_option("MODEL", predict_arguments.model, "force field (model.h5)")->required();
-    sub->add_option("IN", predict_arguments.input, "structures (extxyz or POSCAR)")->required();
+    sub->add_option("IN", predict_arguments.input, "structures (any format that convert reads)")->required();
     sub->add_option("OUT", predict_arguments.output, "extxyz to write")->required();
     sub->add_flag("--uncertainty", predict_arguments.uncertainty,
                   "also error estimates and spilling factors: per atom force_error, the force error to expect [eV/Å] "
@@ -188,6 +199,7 @@ int lead(int argc, char** argv, mlff::Communicator& world) {
                     "elements of the atom types of LAMMPS, or of H5MD's, such as Ag,I (default: by the masses, or a "
                     "column element)")
         ->delimiter(',');
+    with_keys(sub, convert_arguments.keys);
     sub->callback([&] { job = [&](const Console& console) { convert(convert_arguments, console); }; });
 
     ReportArguments report_arguments;

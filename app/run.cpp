@@ -71,6 +71,7 @@ void run(const std::string& config_path, const Console& console, Communicator& w
     const Eigen::Index n_atoms = initial.size();
     console.info(fmt::format("mlff {} run: {}, {} atoms, {} steps of {} fs", version, formula(initial.structure),
                              n_atoms, dynamics.steps, dynamics.timestep));
+    describe_state(initial, dynamics, settings.structure.path, console);
     console.info("calculator: " + calculator->description());
 
     std::unique_ptr<Calculator> watched;

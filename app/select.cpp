@@ -1,10 +1,13 @@
 #include <fmt/format.h>
 
+#include <iterator>
+
 #include "app/interrupt.hpp"
 #include "app/training.hpp"
 #include "app/verb_settings.hpp"
 #include "app/verbs.hpp"
 #include "libmlff/atoms/errors.hpp"
+#include "libmlff/data/free_atoms.hpp"
 #include "libmlff/learning/learning_log.hpp"
 #include "libmlff/model/version.hpp"
 #include "libmlff/parallel/distributed_executor.hpp"
@@ -57,11 +60,24 @@ SelectSettings read_select_settings(const std::string& path) {
     return settings;
 }
 
+SelectData load_select_data(SelectSettings& settings, const Console& console) {
+    LabeledData data = load_data_files(settings.data, settings.keys, console);
+    LabeledData initial = load_data_files(settings.learning.initial_data, {}, console);
+    const double cutoff = cutoff_of(settings.learning.options.force_field);
+    const auto n_initial =
+        static_cast<std::ptrdiff_t>(initial.structures.size() - free_atoms_of(initial.structures, cutoff).size());
+    LabeledData all = std::move(initial);  // free atoms of either serve both
+    std::move(data.structures.begin(), data.structures.end(), std::back_inserter(all.structures));
+    use_free_atoms(all, cutoff, {}, settings.learning.options.regression, console, true);
+    const auto first = std::make_move_iterator(all.structures.begin());
+    const auto last = std::make_move_iterator(all.structures.end());
+    return {{first + n_initial, last}, {first, first + n_initial}};
+}
+
 void select(const std::string& config_path, const Console& console, Communicator& world) {
     catch_interrupts();
-    const SelectSettings settings = read_select_settings(config_path);
-    const auto data = load_data(settings.data, settings.keys);
-    auto initial_data = load_data(settings.learning.initial_data, {});
+    SelectSettings settings = read_select_settings(config_path);
+    const auto [data, initial_data] = load_select_data(settings, console);
     require_no_foreign_results(settings.output);
     require_same_settings(settings.output, settings.resolved, SelectSettings::may_change());
     RunDirectory directory(settings.output);
@@ -86,7 +102,7 @@ void select(const std::string& config_path, const Console& console, Communicator
                     {.version = version, .reference = reference.description(), .settings = settings.resolved}, nullptr,
                     {}, observe, executor);
     learner_view = &learner;
-    if (!initial_data.empty()) learner.begin_with(std::move(initial_data));
+    if (!initial_data.empty()) learner.begin_with(initial_data);
     for (const auto& item : data) {
         reference.show(item);
         (void)learner.evaluate(item.structure);

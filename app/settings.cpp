@@ -9,6 +9,7 @@
 #include "libmlff/atoms/elements.hpp"
 #include "libmlff/atoms/errors.hpp"
 #include "libmlff/atoms/neighbor_list.hpp"
+#include "libmlff/atoms/units.hpp"
 #include "libmlff/io/encoding.hpp"
 #include "libmlff/io/vasp.hpp"
 
@@ -44,25 +45,52 @@ StructureSettings read_structure_settings(ConfigSection& config) {
 }
 
 md::State load_state(const StructureSettings& settings, bool with_velocities) {
-    Structure unit;
-    Matrix3X unit_velocities(3, 0);
-    if (with_velocities) {
-        ExtxyzReader reader(settings.path);
-        auto frame = reader.next();
-        if (!frame || !frame->velocities)
-            throw InputError(settings.path +
-                             ": no velocities; an extxyz file with a velocities column [Å/fs] is needed "
-                             "for dynamics.velocities: file");
-        unit = frame->structure;
-        unit_velocities = *frame->velocities;
-    } else {
-        unit = read_structure(settings.path);
-    }
-    unit.validate();
-    const Structure structure = make_supercell(unit, settings.supercell);
-    const Eigen::Index copies = structure.size() / std::max<Eigen::Index>(1, unit.size());
+    const ExtxyzFrame unit = read_first_frame(settings.path);
+    if (with_velocities && !unit.velocities)
+        throw InputError(settings.path +
+                         ": no velocities; dynamics.velocities: file needs a column velocities [Å/fs] or momenta (ASE) "
+                         "of extxyz, or the velocities of a CONTCAR");
+    unit.structure.validate();
+    const Structure structure = make_supercell(unit.structure, settings.supercell);
+    const Eigen::Index copies = structure.size() / std::max<Eigen::Index>(1, unit.structure.size());
     require_distances(structure, settings.path);
-    return md::make_state(structure, with_velocities ? Matrix3X(unit_velocities.replicate(1, copies)) : Matrix3X(3, 0));
+    md::State state =
+        md::make_state(structure, with_velocities ? Matrix3X(unit.velocities->replicate(1, copies)) : Matrix3X(3, 0));
+    if (unit.masses) state.masses = unit.masses->replicate(copies, 1);
+    if (unit.move_mask.cols() > 0) state.move_mask = unit.move_mask.replicate(1, copies);
+    return state;
+}
+
+void describe_state(const md::State& state, const md::DynamicsOptions& dynamics, const std::string& path,
+                    const Console& console) {
+    if (state.move_mask.cols() > 0) {
+        const auto held = (!state.move_mask).colwise().any().count(),
+                   whole = (!state.move_mask).colwise().all().count();
+        console.info(fmt::format("{}: {} of {} atoms are held fixed{}", path, whole, state.size(),
+                                 held > whole ? fmt::format(", {} more along some axes", held - whole) : ""));
+    }
+    if (!is_poscar_name(path)) {
+        ExtxyzReader reader(path);
+        (void)reader.next();
+        if (reader.more())
+            console.info(path + ": of its frames the first is taken (mlff convert IN OUT --frame N takes another)");
+    }
+    const Eigen::VectorXd standard = md::make_state(state.structure).masses;
+    if (const double off = (state.masses - standard).cwiseQuotient(standard).cwiseAbs().maxCoeff(); off > 1e-3)
+        console.info(fmt::format("{}: masses of the file are used, up to {:.3g} % off the standard atomic weights",
+                                 path, 100.0 * off));
+    if (state.velocities.cols() == 0) return;
+    const auto freedom = md::degrees_of_freedom(dynamics.thermostat.type, state);
+    const double hot = md::temperature(md::kinetic_energy(state), freedom), wanted = dynamics.temperature_start;
+    if (hot <= 5.0 * wanted && hot <= 10'000.0) return;
+    const double in_unit_of_ase = hot * units::acceleration;  // velocities × √(eV/amu) in Å/fs
+    console.warn(fmt::format(
+        "{}: its velocities make {:.0f} K where dynamics.temperature is {:g} K; they must be in "
+        "Å/fs{}",
+        path, hot, wanted,
+        in_unit_of_ase < 5.0 * wanted
+            ? fmt::format(" (in ASE's unit, which is 10.18 times smaller, they make {:.0f} K)", in_unit_of_ase)
+            : ""));
 }
 
 std::uint64_t fingerprint(const md::State& state) {
@@ -127,6 +155,13 @@ std::string format_force_field(const ForceFieldOptions& options) {
         basis(d.radial), basis(d.angular), d.angular.l_max,
         d.angular.filter > 0.0 ? fmt::format("{}", d.angular.filter) : "off", options.keep, d.radial_weight,
         options.kernel_power, name_of(d.normalization), name_of(d.compression), name_of(options.metric));
+}
+
+std::string format_atom_energies(const std::map<int, double>& energies) {
+    std::string text;
+    for (const auto& [z, energy] : energies)
+        text += fmt::format("{}{}: {}", text.empty() ? "" : ", ", element_symbol(z), energy);
+    return "{" + text + "}";
 }
 
 RegressionSettings read_regression(ConfigSection& section, const RegressionOptions& defaults, bool with_weights) {

@@ -1,11 +1,13 @@
 #pragma once
 
 #include <array>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "app/console.hpp"
 #include "libmlff/io/config.hpp"
 #include "libmlff/io/extxyz.hpp"
 #include "libmlff/learning/learner.hpp"
@@ -23,8 +25,12 @@ struct StructureSettings {
     std::array<int, 3> supercell = {1, 1, 1};
 };
 [[nodiscard]] StructureSettings read_structure_settings(ConfigSection& config);
-/// The structure itself, checked: valid, no atoms closer than 0.1 Å.
+/// The structure itself, checked: valid, no atoms closer than 0.1 Å; with the masses and the move mask of its file.
 [[nodiscard]] md::State load_state(const StructureSettings& settings, bool with_velocities);
+/// Says what of the state is not as one would expect: atoms held fixed, other masses than the standard ones, velocities
+/// that are far from the temperature that was asked for.
+void describe_state(const md::State& state, const md::DynamicsOptions& dynamics, const std::string& path,
+                    const Console& console);
 /// Checksum of all that a state holds: the same for the same atoms, however their file is written.
 [[nodiscard]] std::uint64_t fingerprint(const md::State& state);
 
@@ -43,6 +49,8 @@ struct ModelDefaults {
                                                  bool data_at_hand = false);
 /// The section as a YAML flow map, to be read back.
 [[nodiscard]] std::string format_force_field(const ForceFieldOptions& options);
+/// `regression.atom_energies` as a YAML flow map.
+[[nodiscard]] std::string format_atom_energies(const std::map<int, double>& energies);
 struct RegressionSettings {
     RegressionOptions options;
     std::int64_t memory = 0;  ///< bytes

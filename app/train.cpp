@@ -1,11 +1,15 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cmath>
+
 #include "app/dynamics_session.hpp"
 #include "app/interrupt.hpp"
 #include "app/training.hpp"
 #include "app/verb_settings.hpp"
 #include "app/verbs.hpp"
 #include "libmlff/atoms/errors.hpp"
+#include "libmlff/data/energy_checks.hpp"
 #include "libmlff/io/encoding.hpp"
 #include "libmlff/learning/learning_log.hpp"
 #include "libmlff/model/version.hpp"
@@ -53,12 +57,39 @@ RunInputs TrainSettings::inputs(const md::State& initial) const {
     return all;
 }
 
+namespace {
+
+/// Forces of the reference against its energies, with what it has answered so far: true once they have been compared.
+/// @throws InputError if the two follow each other, but in another sign or unit
+bool check_reference_forces(const std::vector<LabeledStructure>& answered, const Console& console) {
+    constexpr std::size_t most = 30;  // the cost grows with their number
+    const auto first = answered.end() - static_cast<std::ptrdiff_t>(std::min(answered.size(), most));
+    const std::vector<LabeledStructure> last(first, answered.end());
+    const EnergyCheck check = check_forces(last, near_pairs(last));
+    if (check.n_pairs < static_cast<long>(EnergyCheck::min_pairs)) return false;
+    if (check.warnings.empty()) {
+        console.info(
+            fmt::format("forces of the reference: sign and unit verified with {} pairs of its structures (slope "
+                        "{:.3f})",
+                        check.n_pairs, check.slope));
+        return true;
+    }
+    if (std::abs(check.correlation) < 0.95) return false;  // not that close to each other
+    throw InputError(
+        fmt::format("the reference: {}; mend it and begin anew in another output", check.warnings.front().text));
+}
+
+}  // namespace
+
 void train(const std::string& config_path, const Console& console, Communicator& world) {
     catch_interrupts();
     TrainSettings settings = read_train_settings(config_path, console);
     Calculator& reference = *settings.reference.calculator;
     md::State initial = load_state(settings.structure, settings.dynamics.given_velocities);
-    auto initial_data = load_data(settings.learning.initial_data, {});
+    LabeledData start = load_data_files(settings.learning.initial_data, {}, console);
+    use_free_atoms(start, cutoff_of(settings.learning.options.force_field), species_present(initial.structure),
+                   settings.learning.options.regression, console, false);
+    auto initial_data = std::move(start.structures);
     const std::vector<int> species = species_with(species_present(initial.structure), initial_data);
 
     require_known(initial.structure, reference, settings.structure.path);
@@ -98,6 +129,7 @@ void train(const std::string& config_path, const Console& console, Communicator&
     console.info(fmt::format("mlff {} train: {}, {} atoms, {} steps of {} fs, {:.0f} to {:.0f} K", version,
                              formula(initial.structure), initial.size(), n_steps, settings.dynamics.timestep,
                              settings.dynamics.temperature_start, settings.dynamics.temperature_end));
+    describe_state(initial, settings.dynamics, settings.structure.path, console);
     console.info("reference: " + record);
     console.info("settings: " + directory.file("settings.yaml"));
     if (checkpoint && checkpoint->done_steps == n_steps && checkpoint->n_reference_calls == n_entries &&
@@ -107,7 +139,7 @@ void train(const std::string& config_path, const Console& console, Communicator&
     }
 
     Progress progress{.step = 0, .steps = n_steps, .temperature = 0.0, .beef_max = 0.0, .state = "running"};
-    bool replaying = false;
+    bool replaying = false, forces_checked = false;
     Learner* learner_view = nullptr;
     DynamicsSession* session_view = nullptr;
     const auto observe = [&](const LearningEvent& event) {
@@ -122,6 +154,8 @@ void train(const std::string& config_path, const Console& console, Communicator&
         }
         session_view->log(learning_log_lines(event, learner_view->training_set().species()));
         if (event.changes.empty()) return;
+        if (!forces_checked)
+            forces_checked = check_reference_forces(learner_view->training_set().structures(), console);
         write_results(directory, *learner_view, record);
         progress.temperature = session_view->temperature();
         write_status(directory, *learner_view, progress);

@@ -11,6 +11,7 @@
 #include "app/reference_settings.hpp"
 #include "app/run_directory.hpp"
 #include "app/settings.hpp"
+#include "libmlff/data/data_summary.hpp"
 #include "libmlff/io/config.hpp"
 #include "libmlff/regression/fit_data.hpp"
 #include "libmlff/search/model_search.hpp"
@@ -62,6 +63,11 @@ struct SelectSettings {
     [[nodiscard]] static std::vector<std::string> may_change() { return {"memory"}; }  ///< when it is repeated
 };
 [[nodiscard]] SelectSettings read_select_settings(const std::string& path);
+struct SelectData {
+    std::vector<LabeledStructure> structures, initial;
+};
+/// Reads the files and says what was left out; energies of free atoms go to the options of the regression.
+[[nodiscard]] SelectData load_select_data(SelectSettings& settings, const Console& console);
 
 /// Where the triangular factors of a fit are.
 enum class Solver {
@@ -97,6 +103,9 @@ struct FitData {
 /// Reads the files and says what was left out; local references that they list go to settings.options.given if asked
 /// for.
 [[nodiscard]] FitData load_fit_data(FitSettings& settings, const Console& console);
+
+/// @throws InputError if the energies say that the stress is in another unit, and the settings say nothing
+void require_stress_unit(const FitSettings& settings, const DataSummary& summary);
 
 struct AnalysisForecast {
     double seconds = 0.0;

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "app/console.hpp"
+#include "libmlff/io/extxyz.hpp"
 #include "libmlff/parallel/communicator.hpp"
 
 /// One function and one file per verb. They throw; main turns what they throw into a message and an exit status.
@@ -26,6 +27,7 @@ void analyze(const std::string& config_path, const Console& console);
 
 struct EvaluateArguments {
     std::string model, data, json, parity, calibration;
+    ExtxyzKeys keys = {};  ///< names of the labels
 };
 void evaluate(const EvaluateArguments& arguments, const Console& console, Communicator& world);
 
@@ -49,7 +51,8 @@ struct ConvertArguments {
     std::string input, output, from, to;
     std::vector<std::string> species;  ///< of the types of LAMMPS
     long every = 1;
-    long frame = 0;  ///< from 1; 0: the last
+    long frame = 0;        ///< from 1; 0: the last
+    ExtxyzKeys keys = {};  ///< names of the labels in extxyz
 };
 void convert(const ConvertArguments& arguments, const Console& console);
 

@@ -65,23 +65,25 @@ double DynamicsOptions::target_temperature(std::int64_t step) const {
 }
 
 Driver::Driver(Calculator& calculator, State initial, const DynamicsOptions& options)
-    : calculator_(calculator),
-      options_(options),
-      degrees_of_freedom_(md::degrees_of_freedom(options.thermostat.type, initial.size())) {
+    : calculator_(calculator), options_(options), with_drift_(options.thermostat.type == ThermostatType::langevin) {
     options_.validate();
     initial.validate();
-    thermostat_ = make_thermostat(options_.thermostat, initial.size());
+    degrees_of_freedom_ = md::degrees_of_freedom(options.thermostat.type, initial);
+    if (degrees_of_freedom_ == 0 && initial.move_mask.cols() > 0)
+        throw InputError("all atoms are held fixed (selective dynamics, move_mask); at least one must be free to move");
+    thermostat_ = make_thermostat(options_.thermostat, initial);
     now_.state = std::move(initial);
     State& state = now_.state;
     state.time = static_cast<double>(state.step) * options_.timestep;
     now_.bath.random = Random(options_.seed);
     if (thermostat_) now_.bath.variables.resize(thermostat_->n_variables());
     if (!options_.given_velocities) {
-        draw_velocities(state, options_.target_temperature(state.step), degrees_of_freedom_, now_.bath.random);
+        draw_velocities(state, options_.target_temperature(state.step), with_drift_, now_.bath.random);
     } else if (state.velocities.cols() == 0) {
         throw InputError("the run is to start with given velocities, but the structure has none");
-    } else if (degrees_of_freedom_ < 3 * state.size()) {
-        remove_drift(state);
+    } else {
+        hold_fixed(state, state.velocities);
+        if (!with_drift_) remove_drift(state);
     }
     if (options_.thermostat.type == ThermostatType::csvr && kinetic_energy(state) == 0.0)
         throw InputError("all given velocities are zero; csvr scales velocities and cannot heat atoms at rest");
@@ -144,10 +146,13 @@ void Driver::find_motion() {
     constexpr double rounding = 1e-9;  // [eV/Å] per atom: a force field's own sum is less
     const State& state = now_.state;
     moving_ = now_.forces;
+    hold_fixed(state, moving_);
     net_force_ = 0.0;
-    // Langevin moves the centre of mass; a single atom has no other motion.
-    if (!now_.evaluated || degrees_of_freedom_ == 3 * state.size() || degrees_of_freedom_ == 0) return;
-    const Vector3 sum = now_.forces.rowwise().sum();
+    // Langevin moves the centre of mass; a single atom has no other motion; atoms that are held take up momentum.
+    if (!now_.evaluated || with_drift_ || degrees_of_freedom_ == 0) return;
+    Vector3 sum = now_.forces.rowwise().sum();
+    for (Eigen::Index axis = 0; axis < 3; ++axis)
+        if (!state.all_move(axis)) sum[axis] = 0.0;
     const double per_atom = sum.norm() / static_cast<double>(state.size());
     if (per_atom < rounding) return;
     moving_ -= sum * state.masses.transpose() / state.masses.sum();
@@ -210,6 +215,9 @@ void Driver::restore(std::string_view bytes) {
     Snapshot snapshot = decode(bytes);
     if (snapshot.state.structure.species != now_.state.structure.species || snapshot.state.masses != now_.state.masses)
         throw InputError("the dynamics snapshot is of other atoms than this run");
+    if (snapshot.state.move_mask.cols() != now_.state.move_mask.cols() ||
+        !(snapshot.state.move_mask == now_.state.move_mask).all())
+        throw InputError("the dynamics snapshot holds other atoms fixed than this run");
     if (snapshot.bath.variables.size() != now_.bath.variables.size())
         throw InputError("the dynamics snapshot was taken with another thermostat or chain_length");
     begin_ = std::move(snapshot);

@@ -43,7 +43,7 @@ struct DynamicsOptions {
 struct StepReport {
     std::int64_t step;
     double time;                               ///< [fs]
-    double temperature;                        ///< [K], of 3N − 3 degrees of freedom (3N for langevin)
+    double temperature;                        ///< [K], of the degrees of freedom (thermostat.hpp)
     std::optional<double> target_temperature;  ///< [K]; nvt only
     double potential;                          ///< [eV]
     double kinetic;                            ///< [eV]
@@ -74,6 +74,10 @@ struct StepReport {
 /// Chem. Phys. 126, 014101 (2007), section II D); the target temperature is constant within a step, and changing it
 /// between steps moves no energy, so a ramp changes nothing. For nose_hoover at constant temperature it is the extended
 /// energy of Martyna et al., Mol. Phys. 87, 1117 (1996), counted from step 0.
+///
+/// Components that State::move_mask holds keep their positions: velocities and the forces that move them are zero. They
+/// have no degrees of freedom, and an axis along which an atom is held has no conserved momentum: nothing is removed
+/// along it. The conserved quantity stays one, because what is held does no work. Reports and labels keep all forces.
 ///
 /// Except with langevin the centre of mass is brought to rest at the start, given velocities included, and stays so:
 /// where the forces of the calculator do not sum to zero (first principles on a grid: some 1e-3 eV/Å per atom), atom i
@@ -131,7 +135,8 @@ class Driver {
     Calculator& calculator_;
     DynamicsOptions options_;
     std::unique_ptr<const Thermostat> thermostat_;
-    Eigen::Index degrees_of_freedom_;
+    bool with_drift_;  ///< the centre of mass moves
+    Eigen::Index degrees_of_freedom_ = 0;
     Evaluation evaluation_;
     Matrix3X moving_;         ///< forces of now_ that the atoms move by [eV/Å]
     double net_force_ = 0.0;  ///< StepReport::net_force

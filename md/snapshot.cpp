@@ -16,7 +16,7 @@ namespace {
 static_assert(std::endian::native == std::endian::little, "snapshots are written as the bytes lie in memory");
 
 constexpr std::string_view magic = "mlffsnap";
-constexpr std::uint32_t version = 1;
+constexpr std::uint32_t version = 1, version_with_mask = 2;  ///< the move mask follows the masses in the second
 
 class Writer {
  public:
@@ -78,7 +78,8 @@ std::string encode(const Snapshot& snapshot) {
     const State& state = snapshot.state;
     constexpr std::size_t bytes_per_atom = 84, others = 1024;  // species, positions, velocities, mass, forces
     Writer out(bytes_per_atom * static_cast<std::size_t>(state.size()) + others);
-    out.value(version);
+    const bool masked = state.move_mask.cols() > 0;
+    out.value(masked ? version_with_mask : version);
     out.value(static_cast<std::uint64_t>(state.size()));
     out.matrix(state.structure.cell);
     for (const bool periodic : state.structure.periodic) out.value(static_cast<std::uint8_t>(periodic));
@@ -86,6 +87,8 @@ std::string encode(const Snapshot& snapshot) {
     out.matrix(state.structure.positions);
     out.matrix(state.velocities);
     out.matrix(state.masses);
+    if (masked)
+        for (const bool flag : state.move_mask.reshaped()) out.value(static_cast<std::uint8_t>(flag));
     out.value(state.step);
     out.value(state.time);
     out.value(snapshot.bath.energy);
@@ -109,8 +112,10 @@ Snapshot decode(std::string_view bytes) {
     if (Reader(bytes.substr(body.size())).value<std::uint64_t>() != checksum(body))
         throw InputError("the dynamics snapshot is damaged (wrong checksum)");
     Reader in(body.substr(magic.size()));
-    if (const auto found = in.value<std::uint32_t>(); found != version)
-        throw InputError(fmt::format("the dynamics snapshot has version {}; this program reads {}", found, version));
+    const auto found = in.value<std::uint32_t>();
+    if (found != version && found != version_with_mask)
+        throw InputError(fmt::format("the dynamics snapshot has version {}; this program reads {} and {}", found,
+                                     version, version_with_mask));
 
     Snapshot snapshot;
     State& state = snapshot.state;
@@ -125,6 +130,10 @@ Snapshot decode(std::string_view bytes) {
     in.matrix(state.velocities);
     state.masses.resize(n_atoms);
     in.matrix(state.masses);
+    if (found == version_with_mask) {
+        state.move_mask.resize(3, n_atoms);
+        for (Eigen::Index k = 0; k < state.move_mask.size(); ++k) state.move_mask(k) = in.flag();
+    }
     state.step = in.value<std::int64_t>();
     state.time = in.value<double>();
     snapshot.bath.energy = in.value<double>();

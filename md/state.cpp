@@ -17,6 +17,8 @@ void State::validate() const {
     if (masses.size() != size()) throw InputError(fmt::format("{} masses for {} atoms", masses.size(), size()));
     if (velocities.cols() != 0 && velocities.cols() != size())
         throw InputError(fmt::format("{} velocities for {} atoms", velocities.cols(), size()));
+    if (move_mask.cols() != 0 && move_mask.cols() != size())
+        throw InputError(fmt::format("{} flags of the move mask for {} atoms", move_mask.cols(), size()));
     for (Eigen::Index i = 0; i < size(); ++i)
         if (!(masses[i] > 0.0 && std::isfinite(masses[i])))
             throw InputError(fmt::format("mass of atom {} is {} amu; it must be positive", i + 1, masses[i]));
@@ -52,23 +54,34 @@ double pressure(double kinetic, const Voigt& stress, double volume) {
 
 Vector3 drift_velocity(const State& state) { return state.velocities * state.masses / state.masses.sum(); }
 
-void remove_drift(State& state) {
-    const Vector3 drift = drift_velocity(state);
-    state.velocities.colwise() -= drift;
+void hold_fixed(const State& state, Matrix3X& vectors) {
+    if (state.move_mask.cols() > 0) vectors = state.move_mask.select(vectors, 0.0);
 }
 
-void draw_velocities(State& state, double temperature, Eigen::Index degrees_of_freedom, Random& random) {
-    const Eigen::Index n_atoms = state.size();
-    if (degrees_of_freedom != 3 * n_atoms && degrees_of_freedom != 3 * n_atoms - 3)
-        throw std::invalid_argument("draw_velocities: degrees_of_freedom must be 3N - 3 or 3N");
+void remove_drift(State& state) {
+    const Vector3 drift = drift_velocity(state);
+    for (Eigen::Index axis = 0; axis < 3; ++axis)
+        if (state.all_move(axis)) state.velocities.row(axis).array() -= drift[axis];
+}
+
+Eigen::Index degrees_of_freedom(const State& state, bool with_drift) {
+    Eigen::Index n = state.move_mask.cols() == 0 ? 3 * state.size() : state.move_mask.count();
+    for (Eigen::Index axis = 0; axis < 3; ++axis)
+        if (!with_drift && state.all_move(axis)) --n;
+    return n;
+}
+
+void draw_velocities(State& state, double temperature, bool with_drift, Random& random) {
+    const Eigen::Index n_atoms = state.size(), freedom = degrees_of_freedom(state, with_drift);
     state.velocities.setZero(3, n_atoms);
-    if (temperature <= 0.0 || degrees_of_freedom == 0) return;
+    if (temperature <= 0.0 || freedom == 0) return;
     for (Eigen::Index i = 0; i < n_atoms; ++i) {
         const double width = std::sqrt(units::boltzmann * temperature * units::acceleration / state.masses[i]);
         for (int axis = 0; axis < 3; ++axis) state.velocities(axis, i) = width * random.normal();
     }
-    if (degrees_of_freedom < 3 * n_atoms) remove_drift(state);
-    const double drawn = md::temperature(kinetic_energy(state), degrees_of_freedom);
+    hold_fixed(state, state.velocities);
+    if (!with_drift) remove_drift(state);
+    const double drawn = md::temperature(kinetic_energy(state), freedom);
     state.velocities *= std::sqrt(temperature / drawn);
 }
 

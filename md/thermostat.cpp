@@ -36,8 +36,8 @@ void ThermostatOptions::validate(double timestep) const {
         throw InputError(fmt::format("thermostat chain_length is {}; it must be in 1..100", chain_length));
 }
 
-Eigen::Index degrees_of_freedom(ThermostatType type, Eigen::Index n_atoms) {
-    return type == ThermostatType::langevin ? 3 * n_atoms : 3 * n_atoms - 3;
+Eigen::Index degrees_of_freedom(ThermostatType type, const State& state) {
+    return degrees_of_freedom(state, type == ThermostatType::langevin);
 }
 
 NoseHooverChain::NoseHooverChain(double period, int chain_length, Eigen::Index degrees_of_freedom)
@@ -91,6 +91,7 @@ void Langevin::apply(State& state, Bath& bath, double temperature, double durati
         for (int axis = 0; axis < 3; ++axis)
             state.velocities(axis, i) = c * state.velocities(axis, i) + width * bath.random.normal();
     }
+    hold_fixed(state, state.velocities);
     bath.energy -= kinetic_energy(state);
 }
 
@@ -112,8 +113,8 @@ void VelocityRescaling::apply(State& state, Bath& bath, double temperature, doub
     bath.energy += kinetic - kinetic_energy(state);
 }
 
-std::unique_ptr<const Thermostat> make_thermostat(const ThermostatOptions& options, Eigen::Index n_atoms) {
-    const Eigen::Index freedom = degrees_of_freedom(options.type, n_atoms);
+std::unique_ptr<const Thermostat> make_thermostat(const ThermostatOptions& options, const State& state) {
+    const Eigen::Index freedom = degrees_of_freedom(options.type, state);
     if (options.type != ThermostatType::none && freedom == 0)
         throw InputError(
             "a single atom has no internal motion for this thermostat to act on; langevin or nve can be used");

@@ -26,8 +26,9 @@ struct ThermostatOptions {
     void validate(double timestep) const;
 };
 
-/// Degrees of freedom that carry heat: 3N for langevin, which moves the centre of mass too; otherwise 3N − 3.
-[[nodiscard]] Eigen::Index degrees_of_freedom(ThermostatType type, Eigen::Index n_atoms);
+/// Degrees of freedom that carry heat: with langevin, which moves the centre of mass too, all components that may move
+/// (3N); otherwise less one for each axis that no atom is held along (3N − 3).
+[[nodiscard]] Eigen::Index degrees_of_freedom(ThermostatType type, const State& state);
 
 /// What a thermostat carries from step to step, apart from the atoms.
 struct Bath {
@@ -100,7 +101,7 @@ class VelocityRescaling final : public Thermostat {
 };
 
 /// The thermostat of the given type; null for none.
-/// @throws InputError if the thermostat scales internal motion and a single atom has none
-[[nodiscard]] std::unique_ptr<const Thermostat> make_thermostat(const ThermostatOptions& options, Eigen::Index n_atoms);
+/// @throws InputError if the thermostat scales internal motion and these atoms have none
+[[nodiscard]] std::unique_ptr<const Thermostat> make_thermostat(const ThermostatOptions& options, const State& state);
 
 }  // namespace mlff::md

@@ -54,6 +54,7 @@ void Trajectory::write(const StepReport& report) {
         return;
     }
     auto frame = frame_of<ExtxyzFrame>(report, options_);
+    frame.move_mask = report.state.move_mask;  // a run that starts from this frame holds the same atoms
     frame.info = {{"step", fmt::format("{}", report.step)},
                   {"time", fmt::format("{}", report.time)},
                   {"temperature", fmt::format("{}", report.temperature)}};

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fnmatch.h>
 
+#include <Eigen/LU>
 #include <algorithm>
 #include <filesystem>
 #include <stdexcept>
@@ -64,7 +65,52 @@ void require_potcar_order(const std::string& path, const Structure& structure) {
                                      names(titles), names(kinds)));
 }
 
+/// What a position or lattice vector may be off [Å]: OUTCAR has five decimals, other programs fewer.
+constexpr double same_place = 1e-3;
+
+/// r without the lattice vectors of the periodic axes: as short as rounding makes it.
+Vector3 without_lattice_vectors(Vector3 r, const Structure& structure) {
+    if (!structure.has_volume()) return r;
+    const Vector3 whole = (structure.cell.inverse() * r).array().round();
+    for (Eigen::Index axis = 0; axis < 3; ++axis)
+        if (structure.periodic[static_cast<std::size_t>(axis)]) r -= whole[axis] * structure.cell.col(axis);
+    return r;
+}
+
+/// A program may sort its atoms, turn the cell or read another file; its forces are then those of another structure.
+void require_same_structure(const LabeledStructure& answer, const Structure& asked,
+                            const std::vector<Eigen::Index>& order) {
+    const Structure& given = answer.structure;
+    for (Eigen::Index axis = 0; axis < 3; ++axis) {
+        const Vector3 a = given.cell.col(axis), b = asked.cell.col(axis);
+        if (asked.periodic[static_cast<std::size_t>(axis)] && !((a - b).norm() <= same_place))
+            throw InputError(fmt::format(
+                "{}: lattice vector {} is ({:.6g}, {:.6g}, {:.6g}), but ({:.6g}, {:.6g}, {:.6g}) was asked for; the "
+                "result must stand in the cell of the question, not turned or changed",
+                answer.origin, axis + 1, a[0], a[1], a[2], b[0], b[1], b[2]));
+    }
+    const auto distance = [&](Eigen::Index k, Eigen::Index of) {
+        const Eigen::Index i = order[static_cast<std::size_t>(of)];
+        return without_lattice_vectors(given.positions.col(k) - asked.positions.col(i), asked).norm();
+    };
+    for (Eigen::Index k = 0; k < asked.size(); ++k) {
+        const double off = distance(k, k);
+        if (off <= same_place) continue;
+        for (Eigen::Index other = 0; other < asked.size(); ++other)
+            if (distance(k, other) <= same_place)
+                throw InputError(
+                    fmt::format("{}: atom {} stands where atom {} was asked for; the order of the atoms "
+                                "must stay",
+                                answer.origin, k + 1, other + 1));
+        throw InputError(
+            fmt::format("{}: atom {} stands {:.3g} Å from where it was asked for; the result is of another "
+                        "structure",
+                        answer.origin, k + 1, off));
+    }
+}
+
 /// The labels of a structure that a program has written, in the order of ours.
+/// @param structure  as the program was given it
 Evaluation evaluation_of(const LabeledStructure& answer, const Structure& structure,
                          const std::vector<Eigen::Index>& order) {
     if (answer.structure.size() != structure.size())
@@ -84,6 +130,7 @@ Evaluation evaluation_of(const LabeledStructure& answer, const Structure& struct
                                          element_symbol(structure.species[static_cast<std::size_t>(i)])));
         result.forces.col(i) = answer.labels.forces->col(k);
     }
+    require_same_structure(answer, structure, order);
     result.stress = answer.labels.stress;
     return result;
 }
@@ -180,7 +227,10 @@ Evaluation ProgramCode::read(const Structure& structure) const {
     std::vector<Eigen::Index> order = poscar_order(structure);
     if (!vasp)
         for (std::size_t k = 0; k < order.size(); ++k) order[k] = static_cast<Eigen::Index>(k);
-    return evaluation_of(answers.front(), structure, order);
+    if (!vasp) return evaluation_of(answers.front(), structure, order);
+    Structure of_poscar = right_handed(structure);
+    of_poscar.periodic = {true, true, true};
+    return evaluation_of(answers.front(), of_poscar, order);
 }
 
 }  // namespace mlff::reference

@@ -39,7 +39,7 @@ class ProgramCode final : public ExternalCode {
     ProgramCode(ProgramOptions options, Poll poll);
 
     /// @throws CallFailure if the program fails, is not done in time, or leaves no complete result
-    /// @throws InputError if it computed other atoms
+    /// @throws InputError if it computed other atoms, in another order, at other places or in another cell
     [[nodiscard]] Evaluation call(const Structure& structure, const Attempt& attempt) override;
     [[nodiscard]] std::string output() const override;
     [[nodiscard]] std::size_t n_rungs() const override { return options_.inputs.n_rungs(); }

@@ -244,6 +244,8 @@ EnergyCheck check_stress(const Data& data, const std::vector<NearPair>& pairs) {
             meaning = rival < 0.1 ? "is sound if the energies are per atom instead of total"
                                   : "does not agree with the energies";
         }
+        for (const char* unit : {"GPa", "kbar", "bar"})
+            if (meaning.starts_with(fmt::format("is in {}, ", unit))) check.unit = unit;
         warn(used, fmt::format("stress {} {}", meaning, evidence(used, fit)));
     } else if (std::abs(fit.offset) > std::max(1.0 / gpa, 3.0 * fit.offset_error)) {
         warn(used, fmt::format("stress is {:+.2f} ± {:.2f} GPa off what the energies say, the same everywhere (tension "

@@ -13,6 +13,7 @@ struct EnergyCheck {
     double slope = 0.0;        ///< 1 if sound
     double correlation = 0.0;  ///< of work and energy difference, after the offset
     double offset = 0.0;       ///< constant pressure in the stress labels, tension positive [their unit]; 0 for forces
+    std::string unit = {};     ///< that the stress seems to be in instead of eV/Å³: GPa, kbar or bar; "": none
     DataWarnings warnings;
 };
 

@@ -140,9 +140,13 @@ DataFormat format_named(std::string_view name) {
 DataFile read_data_file(const std::string& path, const ExtxyzKeys& keys, std::optional<DataFormat> format) {
     DataFile file;
     switch (format ? *format : detect_format(path)) {
-        case DataFormat::extxyz:
-            file.structures = read_extxyz(path, keys);
+        case DataFormat::extxyz: {
+            ExtxyzData data = read_extxyz_data(path, keys);
+            file.structures = std::move(data.structures);
+            file.notes = std::move(data.notes);
+            file.electronic_entropy = data.electronic_entropy;
             break;
+        }
         case DataFormat::poscar: {
             LabeledStructure item;
             item.structure = read_poscar(path);

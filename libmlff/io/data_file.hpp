@@ -32,6 +32,7 @@ struct DataFile {
     /// Largest |F − E| per atom [eV], F the free energy (the label) and E the energy without electronic entropy: how
     /// much the smearing matters. None if the file does not tell.
     std::optional<double> electronic_entropy;
+    std::optional<double> timestep = {};  ///< of molecular dynamics, POTIM of vasprun.xml [fs]
 };
 
 /// Reads a file, plain or gzip, or a folder of DeePMD.

@@ -10,6 +10,7 @@
 
 #include "libmlff/atoms/elements.hpp"
 #include "libmlff/atoms/errors.hpp"
+#include "libmlff/atoms/units.hpp"
 #include "libmlff/io/output_file.hpp"
 
 namespace mlff {
@@ -54,6 +55,7 @@ std::string take_token(std::string_view line, std::size_t& i, bool is_key, const
         return open == '{' ? token.substr(1, token.size() - 2) : token;
     }
     while (i < line.size() && !is_blank(line[i]) && !(is_key && line[i] == '=')) token += line[i++];
+    if (!is_key && token.size() > 1 && token.back() == ',') token.pop_back();  // CP2K: "time = 0.500, E = ..."
     return token;
 }
 
@@ -99,6 +101,22 @@ std::optional<std::string> take(Info& info, std::string_view key, bool ignore_ca
     return value;
 }
 
+/// Takes a number out of `info`. Of the same name in several spellings (Energy, energy) all must say the same.
+std::optional<double> take_number(Info& info, std::string_view key, bool ignore_case, const LineReader& lines) {
+    std::optional<double> value;
+    std::string first;
+    while (const auto text = take(info, key, ignore_case)) {
+        const auto words = split_words(*text);
+        const auto number = words.size() == 1 ? parse_double(words[0]) : std::nullopt;
+        if (!number) lines.fail(fmt::format("{} must be a finite number, got {}", key, show(*text)));
+        if (value && *value != *number)
+            lines.fail(fmt::format("{} is given twice, as {} and as {}; one of the two must go", key, first, *text));
+        value = number;
+        first = *text;
+    }
+    return value;
+}
+
 /// "[[1, 2], [3, 4]]" as "1 2 3 4"
 std::string without_brackets(std::string text) {
     for (char& c : text)
@@ -117,17 +135,16 @@ std::vector<double> parse_numbers(const std::string& text, std::string_view what
     return numbers;
 }
 
+bool parse_flag(std::string_view word, std::string_view what, const LineReader& lines) {
+    if (word == "T" || word == "1" || equal_ignoring_case(word, "true")) return true;
+    if (word == "F" || word == "0" || equal_ignoring_case(word, "false")) return false;
+    lines.fail(fmt::format("{} must hold T or F, got {}", what, show(word)));
+}
+
 std::array<bool, 3> parse_periodic(const std::string& text, const LineReader& lines) {
     const std::string plain = without_brackets(text);
     std::vector<bool> flags;
-    for (const std::string_view word : split_words(plain)) {
-        if (word == "T" || word == "1" || equal_ignoring_case(word, "true"))
-            flags.push_back(true);
-        else if (word == "F" || word == "0" || equal_ignoring_case(word, "false"))
-            flags.push_back(false);
-        else
-            lines.fail(fmt::format("pbc must hold T or F, got {}", show(word)));
-    }
+    for (const std::string_view word : split_words(plain)) flags.push_back(parse_flag(word, "pbc", lines));
     if (flags.size() == 1) return {flags[0], flags[0], flags[0]};
     if (flags.size() != 3) lines.fail(fmt::format("pbc must hold three flags such as \"T T F\", got {}", show(text)));
     return {flags[0], flags[1], flags[2]};
@@ -181,7 +198,10 @@ struct Layout {
     const Column* positions = nullptr;
     const Column* forces = nullptr;
     const Column* velocities = nullptr;
-    std::vector<const Column*> further;
+    const Column* momenta = nullptr;
+    const Column* masses = nullptr;
+    const Column* move_mask = nullptr;
+    std::vector<const Column*> further, unread;
 };
 
 const Column* find_column(const std::vector<Column>& columns, std::initializer_list<std::string_view> names) {
@@ -200,8 +220,20 @@ Layout arrange(const std::vector<Column>& columns, const ExtxyzKeys& keys, const
     layout.forces =
         keys.forces.empty() ? find_column(columns, {"forces", "force"}) : find_column(columns, {keys.forces});
     layout.velocities = find_column(columns, {"velocities", "velo", "vel"});
+    if (layout.velocities == nullptr) layout.momenta = find_column(columns, {"momenta"});
+    layout.masses = find_column(columns, {"masses", "mass"});
+    layout.move_mask = find_column(columns, {"move_mask"});
     for (const std::string& name : keys.columns)
         if (const Column* column = find_column(columns, {name})) layout.further.push_back(column);
+    for (const Column& column : columns) {
+        const auto taken = {layout.species, layout.positions, layout.forces,   layout.velocities,
+                            layout.momenta, layout.masses,    layout.move_mask};
+        if (std::find(taken.begin(), taken.end(), &column) != taken.end() ||
+            std::find(layout.further.begin(), layout.further.end(), &column) != layout.further.end())
+            continue;
+        const bool numbers = column.type == 'R' || column.type == 'I';
+        (keys.all_columns && numbers ? layout.further : layout.unread).push_back(&column);
+    }
 
     if (layout.species == nullptr) lines.fail("Properties names no species; species:S:1 or Z:I:1 is needed");
     if (layout.positions == nullptr) lines.fail("Properties names no positions; pos:R:3 is needed");
@@ -214,6 +246,9 @@ Layout arrange(const std::vector<Column>& columns, const ExtxyzKeys& keys, const
     must_be(layout.positions, "R", 3);
     must_be(layout.forces, "R", 3);
     must_be(layout.velocities, "R", 3);
+    must_be(layout.momenta, "R", 3);
+    must_be(layout.masses, "R", 1);
+    must_be(layout.move_mask, "LI", layout.move_mask != nullptr && layout.move_mask->width == 3 ? 3 : 1);
     for (const Column* column : layout.further) must_be(column, "RI", column->width);
     return layout;
 }
@@ -249,25 +284,98 @@ void read_cell(ExtxyzFrame& frame, const LineReader& lines) {
     if (const auto flags = take(frame.info, "pbc", true)) structure.periodic = parse_periodic(*flags, lines);
 }
 
-void read_labels(ExtxyzFrame& frame, const ExtxyzKeys& keys, const LineReader& lines) {
-    const std::vector<std::string> names =
-        keys.energy.empty() ? std::vector<std::string>{"energy", "free_energy", "Energy"} : std::vector{keys.energy};
-    for (const std::string& name : names) {
-        const auto text = take(frame.info, name);
-        if (!text) continue;
-        const auto words = split_words(*text);
-        frame.labels.energy = words.size() == 1 ? parse_double(words[0]) : std::nullopt;
-        if (!frame.labels.energy) lines.fail(fmt::format("{} must be a finite number, got {}", name, show(*text)));
-        break;
+/// Six or nine numbers under a key; in upper or lower case if it is a usual one.
+std::optional<Voigt> take_tensor(Info& info, const std::string& key, bool usual, const LineReader& lines) {
+    if (key.empty()) return std::nullopt;
+    const auto text = take(info, key, usual);
+    return text ? std::optional(parse_tensor(*text, key, lines)) : std::nullopt;
+}
+
+void read_energy(ExtxyzFrame& frame, const ExtxyzKeys& keys, const LineReader& lines) {
+    if (!keys.energy.empty()) {
+        frame.labels.energy = take_number(frame.info, keys.energy, false, lines);
+        return;
     }
+    // GPUMD and others write "energy=" with nothing behind it where there is none.
+    std::erase_if(frame.info, [](const auto& e) {
+        return split_words(e.second).empty() &&
+               (equal_ignoring_case(e.first, "energy") || equal_ignoring_case(e.first, "free_energy"));
+    });
+    const auto energy = take_number(frame.info, "energy", true, lines);
+    const auto free_energy = take_number(frame.info, "free_energy", true, lines);
+    frame.labels.energy = free_energy ? free_energy : energy;
+    if (free_energy && energy) frame.energy_without_entropy = energy;
+}
+
+void read_labels(ExtxyzFrame& frame, const ExtxyzKeys& keys, const LineReader& lines) {
+    read_energy(frame, keys, lines);
     if (!frame.structure.has_volume()) return;  // no stress without a volume
-    const std::string stress = keys.stress.empty() ? "stress" : keys.stress;
-    // Whoever names the stress means that one; the virial of another method must not take its place.
-    const std::string virial = keys.virial.empty() && keys.stress.empty() ? "virial" : keys.virial;
-    if (const auto text = take(frame.info, stress))
-        frame.labels.stress = parse_tensor(*text, stress, lines);
-    else if (const auto other = virial.empty() ? std::nullopt : take(frame.info, virial))
-        frame.labels.stress = -parse_tensor(*other, virial, lines) / frame.structure.volume();
+    const double volume = frame.structure.volume();
+    // Whoever names one of the two means that one; the other must not take its place.
+    const bool usual = keys.stress.empty() && keys.virial.empty();
+    auto stress = take_tensor(frame.info, usual ? "stress" : keys.stress, usual, lines);
+    const auto virial = take_tensor(frame.info, usual ? "virial" : keys.virial, usual, lines);
+    if (stress) *stress *= keys.stress_unit.value_or(1.0);
+    if (stress && virial) {
+        constexpr double rounding = 1e-2, floor = 1e-4;  // files print few digits; [eV/Å³]
+        const Voigt other = -*virial / volume;
+        const double size = std::max(stress->norm(), other.norm());
+        if (!((*stress - other).norm() <= rounding * size + floor))
+            lines.fail(fmt::format(
+                "stress and virial contradict each other: stress xx = {:.4g} eV/Å³, -virial/volume = {:.4g} eV/Å³ "
+                "(tension is positive); name the right one (stress_key or virial_key), or the unit (stress_unit)",
+                (*stress)[0], other[0]));
+    }
+    if (stress)
+        frame.labels.stress = stress;
+    else if (virial)
+        frame.labels.stress = -*virial / volume;
+}
+
+/// What i-PI says in the comment line: cell and units. Takes it out of the line; Å for one unit of positions.
+double read_ipi_comment(std::string& line, Structure& structure, const LineReader& lines) {
+    constexpr double bohr = 0.529177210903;
+    const auto words = split_words(line);
+    const auto tag = std::find_if(words.begin(), words.end(), [](auto w) { return w.starts_with("CELL("); });
+    if (tag == words.end() || words[0] != "#") return 1.0;
+    const auto unit_of = [&](std::string_view what) {
+        for (const auto word : words) {
+            if (!word.starts_with(what) || word.substr(what.size(), 1) != "{") continue;
+            const auto unit = word.substr(what.size() + 1, word.size() - what.size() - 2);
+            if (unit == "atomic_unit") return bohr;
+            if (unit == "angstrom") return 1.0;
+            lines.fail(fmt::format("i-PI's unit {} is not known; atomic_unit or angstrom is needed", show(word)));
+        }
+        lines.fail(
+            fmt::format("this is a file of i-PI without {}{{unit}} in its comment line: whether Å or bohr is not "
+                        "told; {}{{angstrom}} or {}{{atomic_unit}} is needed",
+                        what, what, what));
+    };
+    const double length = unit_of("positions"), cell = unit_of("cell");
+    if (!tag->starts_with("CELL(abcABC)"))
+        lines.fail(fmt::format("i-PI's {} is not read; CELL(abcABC) is, its default", show(*tag)));
+    double p[6];
+    for (std::ptrdiff_t k = 0; k < 6; ++k) {
+        const auto number = words.end() - tag > k + 1 ? parse_double(tag[k + 1]) : std::nullopt;
+        if (!number || !(*number > 0.0) || (k > 2 && *number >= 180.0))
+            lines.fail("CELL(abcABC) needs three lengths and three angles, got " + show(line));
+        p[k] = *number;
+    }
+    const double degree = std::acos(-1.0) / 180.0;
+    const double alpha = std::cos(p[3] * degree), beta = std::cos(p[4] * degree), gamma = std::cos(p[5] * degree);
+    const double sine = std::sin(p[5] * degree), y = (alpha - beta * gamma) / sine;
+    const double z = 1.0 - beta * beta - y * y;
+    if (!(z > 0.0)) lines.fail("these angles make no cell: " + show(line));
+    structure.cell.col(0) = cell * p[0] * Vector3(1.0, 0.0, 0.0);
+    structure.cell.col(1) = cell * p[1] * Vector3(gamma, sine, 0.0);
+    structure.cell.col(2) = cell * p[2] * Vector3(beta, y, std::sqrt(z));
+    const auto right = [](double cosine) { return std::abs(cosine) < 1e-15; };  // cos 90° in floating point
+    if (right(gamma)) structure.cell(0, 1) = 0.0;
+    if (right(beta)) structure.cell(0, 2) = 0.0;
+    if (std::abs(y) < 1e-15) structure.cell(1, 2) = 0.0;
+    structure.periodic = {true, true, true};
+    line.clear();
+    return length;
 }
 
 }  // namespace
@@ -294,36 +402,61 @@ std::optional<ExtxyzFrame> ExtxyzReader::next() {
         lines_.fail("a frame must begin with its number of atoms, got " + show(line_));
     ExtxyzFrame frame;
     frame.origin = lines_.place();
+    ended_ = true;
     if (!lines_.next(line_)) lines_.fail("the file ends here; the comment line of the frame is missing");
+    ended_ = false;
+    const double length = read_ipi_comment(line_, frame.structure, lines_);
     frame.info = parse_comment(line_, lines_);
-    const auto columns = parse_properties(take(frame.info, "Properties", true).value_or("species:S:1:pos:R:3"), lines_);
+    const auto properties = take(frame.info, "Properties", true);
+    const auto columns = parse_properties(properties.value_or("species:S:1:pos:R:3"), lines_);
     const Layout layout = arrange(columns, keys_, lines_);
+    for (const Column* column : layout.unread) unread_columns_.insert(column->name);
     read_cell(frame, lines_);
     read_labels(frame, keys_, lines_);
-    frame.group = frame.find("config_type").value_or("");
+    for (const auto& [name, value] : frame.info)
+        if (equal_ignoring_case(name, "config_type")) frame.group = value;
 
     const Eigen::Index n = *count;
     Structure& structure = frame.structure;
     structure.positions.resize(3, n);
     if (layout.forces != nullptr) frame.labels.forces.emplace(3, n);
-    if (layout.velocities != nullptr) frame.velocities.emplace(3, n);
-    for (const Column* column : layout.further) frame.columns.push_back({column->name, {column->width, n}});
+    if (layout.velocities != nullptr || layout.momenta != nullptr) frame.velocities.emplace(3, n);
+    if (layout.masses != nullptr) frame.masses.emplace(n);
+    if (layout.move_mask != nullptr) frame.move_mask.resize(3, n);
+    for (const Column* column : layout.further)
+        frame.columns.push_back({column->name, Eigen::MatrixXd(column->width, n), column->type});
     const auto read_column = [&](const Column* column, auto&& target) {
         for (long k = 0; k < column->width; ++k)
             target(k) = number(words_[static_cast<std::size_t>(column->first + k)], *column, lines_);
     };
     for (Eigen::Index i = 0; i < n; ++i) {
-        if (!lines_.next(line_))
-            lines_.fail(fmt::format("the file ends after {} of {} atoms; the frame is cut off", i, n));
+        ended_ = !lines_.next(line_);
+        if (ended_) lines_.fail(fmt::format("the file ends after {} of {} atoms; the frame is cut off", i, n));
         split_words(line_, words_);
-        if (static_cast<long>(words_.size()) != layout.n_columns)
+        if (!properties && static_cast<long>(words_.size()) > layout.n_columns)
+            unread_columns_.insert("columns without a name");
+        else if (static_cast<long>(words_.size()) != layout.n_columns)
             lines_.fail(fmt::format("atom {} of {} has {} columns; Properties names {}", i + 1, n, words_.size(),
                                     layout.n_columns));
         structure.species.push_back(
             parse_species(words_[static_cast<std::size_t>(layout.species->first)], *layout.species, lines_));
         read_column(layout.positions, structure.positions.col(i));
+        structure.positions.col(i) *= length;
         if (layout.forces != nullptr) read_column(layout.forces, frame.labels.forces->col(i));
         if (layout.velocities != nullptr) read_column(layout.velocities, frame.velocities->col(i));
+        if (layout.masses != nullptr) {
+            read_column(layout.masses, frame.masses->row(i));
+            if (!((*frame.masses)[i] > 0.0)) lines_.fail("a mass must be positive, got " + show(line_));
+        }
+        if (layout.momenta != nullptr) {
+            read_column(layout.momenta, frame.velocities->col(i));
+            const double mass = frame.masses ? (*frame.masses)[i] : atomic_mass(structure.species.back());
+            frame.velocities->col(i) *= std::sqrt(units::acceleration) / mass;
+        }
+        for (long k = 0; layout.move_mask != nullptr && k < 3; ++k) {
+            const long which = layout.move_mask->first + (layout.move_mask->width == 3 ? k : 0);
+            frame.move_mask(k, i) = parse_flag(words_[static_cast<std::size_t>(which)], "move_mask", lines_);
+        }
         for (std::size_t k = 0; k < layout.further.size(); ++k)
             read_column(layout.further[k], frame.columns[k].values.col(i));
     }
@@ -336,18 +469,43 @@ std::optional<ExtxyzFrame> ExtxyzReader::next() {
     return frame;
 }
 
-std::vector<LabeledStructure> read_extxyz(const std::string& path, const ExtxyzKeys& keys) {
+bool ExtxyzReader::more() {
+    while (lines_.next(line_))
+        if (!split_words(line_).empty()) return true;
+    return false;
+}
+
+std::vector<std::string> label_names(const std::vector<std::string>& names) {
+    std::vector<std::string> found;
+    for (const std::string& name : names)
+        for (const std::string_view end : {"energy", "forces", "force", "stress", "virial", "virials"})
+            if (name.size() >= end.size() &&
+                equal_ignoring_case(std::string_view(name).substr(name.size() - end.size()), end)) {
+                found.push_back(name);
+                break;
+            }
+    return found;
+}
+
+ExtxyzData read_extxyz_data(const std::string& path, const ExtxyzKeys& keys) {
     ExtxyzReader reader(path, keys);
-    std::vector<LabeledStructure> structures;
+    ExtxyzData data;
     bool energy = false, forces = false, stress = false;
+    std::set<std::string> names;
     std::string present;  // keys of the first frame, for the message
     while (auto frame = reader.next()) {
-        if (structures.empty())
-            for (const auto& entry : frame->info) present += (present.empty() ? "" : ", ") + entry.first;
+        for (const auto& entry : frame->info) {
+            if (data.structures.empty()) present += (present.empty() ? "" : ", ") + entry.first;
+            names.insert(entry.first);
+        }
         energy = energy || frame->labels.energy;
         forces = forces || frame->labels.forces;
         stress = stress || frame->labels.stress;
-        structures.push_back(std::move(*frame));
+        if (frame->energy_without_entropy)
+            data.electronic_entropy = std::max(data.electronic_entropy.value_or(0.0),
+                                               std::abs(*frame->labels.energy - *frame->energy_without_entropy) /
+                                                   static_cast<double>(frame->structure.size()));
+        data.structures.push_back(std::move(*frame));
     }
     const auto must_occur = [&](const std::string& key, bool found, std::string_view what) {
         if (!key.empty() && !found)
@@ -358,7 +516,19 @@ std::vector<LabeledStructure> read_extxyz(const std::string& path, const ExtxyzK
     must_occur(keys.forces, forces, "forces");
     must_occur(keys.stress, stress, "a stress");
     must_occur(keys.virial, stress, "a virial");
-    return structures;
+    names.insert(reader.unread_columns().begin(), reader.unread_columns().end());
+    if (const auto labels = label_names({names.begin(), names.end()}); !labels.empty() && (!energy || !forces))
+        data.notes.push_back(
+            fmt::format("{} not taken as labels; name them (energy_key, forces_key, stress_key, "
+                        "virial_key) if they are",
+                        fmt::join(labels, ", ")));
+    if (names.contains("columns without a name"))
+        data.notes.emplace_back("a plain XYZ file with further columns: only symbol and x y z are read");
+    return data;
+}
+
+std::vector<LabeledStructure> read_extxyz(const std::string& path, const ExtxyzKeys& keys) {
+    return read_extxyz_data(path, keys).structures;
 }
 
 // ---------------------------------------------------------------------------------------------------------- writing
@@ -388,14 +558,22 @@ std::string protect(std::string_view text) {
     return out + '"';
 }
 
-/// The per-atom columns after the species, in the order they are written.
-using Columns = std::vector<std::pair<std::string, Eigen::Ref<const Eigen::MatrixXd>>>;
+/// A per-atom column of numbers after the species.
+struct WrittenColumn {
+    std::string name;
+    Eigen::Ref<const Eigen::MatrixXd> values;
+    char type = 'R';
+};
+using Columns = std::vector<WrittenColumn>;  ///< in the order they are written
 
 Columns columns_of(const ExtxyzFrame& frame) {
-    Columns columns = {{"pos", frame.structure.positions}};
-    if (frame.labels.forces) columns.emplace_back("forces", *frame.labels.forces);
-    if (frame.velocities) columns.emplace_back("velocities", *frame.velocities);
-    for (const AtomColumn& column : frame.columns) columns.emplace_back(column.name, column.values);
+    Columns columns;
+    columns.push_back({"pos", frame.structure.positions});
+    if (frame.labels.forces) columns.push_back({"forces", *frame.labels.forces});
+    if (frame.velocities) columns.push_back({"velocities", *frame.velocities});
+    if (frame.masses)
+        columns.push_back({"masses", Eigen::Map<const Eigen::MatrixXd>(frame.masses->data(), 1, frame.masses->size())});
+    for (const AtomColumn& column : frame.columns) columns.push_back({column.name, column.values, column.type});
     return columns;
 }
 
@@ -407,9 +585,11 @@ void check(const ExtxyzFrame& frame, const Columns& columns) {
     demand(structure.size() > 0, "a frame needs atoms");
     demand(static_cast<Eigen::Index>(structure.species.size()) == structure.size(), "as many species as positions");
     demand(structure.cell.allFinite(), "the cell is not finite");
+    demand(frame.move_mask.cols() == 0 || frame.move_mask.cols() == structure.size(),
+           "as many flags of move_mask as positions");
     demand(!frame.labels.energy || std::isfinite(*frame.labels.energy), "the energy is not finite");
     demand(!frame.labels.stress || frame.labels.stress->allFinite(), "the stress is not finite");
-    for (const auto& [name, values] : columns) {
+    for (const auto& [name, values, type] : columns) {
         demand(!name.empty() && name.find_first_of(" :\t\n") == std::string::npos, "no column can be called " + name);
         demand(values.rows() > 0 && values.cols() == structure.size(), name + " has not one column per atom");
         demand(values.allFinite(), name + " is not finite");
@@ -424,7 +604,7 @@ std::string format_extxyz(const ExtxyzFrame& frame) {
     check(frame, columns);
     Buffer out;
     Eigen::Index n_numbers = 0;
-    for (const auto& [name, values] : columns) n_numbers += values.rows();
+    for (const auto& [name, values, type] : columns) n_numbers += values.rows();
     out.reserve(static_cast<std::size_t>(structure.size() * (4 + 20 * n_numbers)));
     append(out, "{}\n", structure.size());
     if (!structure.cell.isZero(0.0)) {
@@ -433,7 +613,11 @@ std::string format_extxyz(const ExtxyzFrame& frame) {
         append(out, "\" ");
     }
     append(out, "Properties=species:S:1");
-    for (const auto& [name, values] : columns) append(out, ":{}:R:{}", name, values.rows());
+    for (const auto& [name, values, type] : columns) append(out, ":{}:{}:{}", name, type, values.rows());
+    const bool masked = frame.move_mask.cols() > 0;
+    const bool whole = masked && (frame.move_mask.row(0) == frame.move_mask.row(1)).all() &&
+                       (frame.move_mask.row(0) == frame.move_mask.row(2)).all();  // of all atoms: one flag each
+    if (masked) append(out, ":move_mask:L:{}", whole ? 1 : 3);
     const auto flag = [&](std::size_t axis) { return structure.periodic[axis] ? 'T' : 'F'; };
     append(out, " pbc=\"{} {} {}\"", flag(0), flag(1), flag(2));
     if (frame.labels.energy) append(out, " energy={}", *frame.labels.energy);
@@ -450,10 +634,12 @@ std::string format_extxyz(const ExtxyzFrame& frame) {
     }
     for (Eigen::Index i = 0; i < structure.size(); ++i) {
         append(out, "\n{}", element_symbol(structure.species[static_cast<std::size_t>(i)]));
-        for (const auto& [name, values] : columns) {
+        for (const auto& [name, values, type] : columns) {
             append(out, " ");
             append_numbers(out, values.col(i));
         }
+        for (Eigen::Index k = 0; masked && k < (whole ? 1 : 3); ++k)
+            append(out, " {}", frame.move_mask(k, i) ? 'T' : 'F');
     }
     append(out, "\n");
     return fmt::to_string(out);

@@ -12,10 +12,11 @@ namespace mlff {
 
 /// One frame of a trajectory as its file has it: positions wrapped or not, with the labels that are there.
 struct SourceFrame : LabeledStructure {
-    std::optional<Matrix3X> velocities;  ///< [Å/fs], 3 × n_atoms
-    std::optional<double> time;          ///< [fs]
-    std::optional<double> step;          ///< number of the molecular dynamics step, or of the frame
-    std::optional<double> temperature;   ///< [K]
+    std::optional<Matrix3X> velocities;   ///< [Å/fs], 3 × n_atoms
+    std::optional<double> time;           ///< [fs]
+    std::optional<double> step;           ///< number of the molecular dynamics step, or of the frame
+    std::optional<double> temperature;    ///< [K]
+    std::optional<double> timestep = {};  ///< between steps, if the file tells no times [fs]
 };
 
 /// The frames of one file, in file order, in the memory of one frame (vasprun.xml: of all its steps). A last frame that

@@ -177,13 +177,15 @@ H5mdFrames::H5mdFrames(const std::string& path, const std::vector<int>& species)
                 fmt::format("'{}{}/value' has no unit that is known; Angstrom, nm, pm, and for velocities these per "
                             "fs, ps or ns ('Angstrom fs-1') are",
                             group_, name));
-    const std::vector<std::int64_t> shape = file_.shape(position_->value);
+    const std::vector<std::int64_t> shape = shape_of(position_->value);
     if (shape.size() != 3 || shape[2] != 3)
         fail(fmt::format("'{}' must have the shape (frames, atoms, 3)", position_->value));
     n_frames_ = shape[0];
     structure_.positions.resize(3, shape[1]);
     for (const auto& part : {velocity_, force_})
-        if (part && !part->fixed) n_frames_ = std::min(n_frames_, file_.shape(part->value)[0]);
+        if (part && !part->fixed) n_frames_ = std::min(n_frames_, n_entries(*part));
+    for (const auto& part : {energy_, temperature_, stress_})
+        if (part && !part->fixed) (void)n_entries(*part);
     steps_ = read_clock("step");
     times_ = read_clock("time");
     const std::string time = group_ + "position/time";
@@ -205,6 +207,25 @@ H5mdFrames::H5mdFrames(const std::string& path, const std::vector<int>& species)
 
 void H5mdFrames::fail(const std::string& message) const { throw InputError(path_ + ": " + message); }
 
+std::vector<std::int64_t> H5mdFrames::shape_of(const std::string& name) const {
+    std::vector<std::int64_t> shape = file_.shape(name);
+    // Packed to a thousandth at most; a data set that is larger was never written.
+    std::error_code unknown;
+    const auto bytes = fs::file_size(path_, unknown);
+    double n = 1.0;
+    for (const std::int64_t extent : shape) n *= static_cast<double>(extent);
+    if (!unknown && n > 1100.0 * static_cast<double>(bytes))
+        fail(fmt::format("'{}' would hold {:.3g} numbers, more than this file can; it is damaged or was never written",
+                         name, n));
+    return shape;
+}
+
+std::int64_t H5mdFrames::n_entries(const Element& element) const {
+    const auto shape = shape_of(element.value);
+    if (shape.empty()) fail(fmt::format("'{}' must have an entry for each frame", element.value));
+    return shape[0];
+}
+
 std::optional<H5mdFrames::Element> H5mdFrames::element(const std::string& name,
                                                        double (*unit)(const std::string&)) const {
     if (!file_.has(name)) return std::nullopt;
@@ -220,6 +241,7 @@ std::optional<H5mdFrames::Element> H5mdFrames::element(const std::string& name,
 void H5mdFrames::find_species(const std::vector<int>& species) {
     const std::string name = group_ + "species";
     if (!file_.has(name)) fail(fmt::format("has no '{}'; the species of the atoms are needed", name));
+    (void)shape_of(name);
     const auto numbers = file_.read<std::vector<double>>(name);
     if (static_cast<Eigen::Index>(numbers.size()) != structure_.positions.cols())
         fail(fmt::format("'{}' names {} atoms of {}", name, numbers.size(), structure_.positions.cols()));
@@ -230,7 +252,9 @@ void H5mdFrames::find_species(const std::vector<int>& species) {
             "another program numbered the species of its atoms; name them: species: [Ag, I] for analyze, or --species "
             "Ag,I for convert");
     for (const double number : numbers) {
-        const auto z = static_cast<std::size_t>(std::max(number, 0.0));
+        if (!(number >= 0.0 && number <= 1e6 && number == std::floor(number)))
+            fail(fmt::format("'{}' must hold whole numbers from 0 on, got {}", name, number));
+        const auto z = static_cast<std::size_t>(number);
         if (!species.empty() && (z < 1 || z > species.size()))
             fail(fmt::format("species {} is not named; {} are", number, species.size()));
         if (species.empty() && (z < 1 || z > 118))
@@ -252,7 +276,7 @@ void H5mdFrames::find_box() {
     edges_ = element(box + "/edges", length_unit);
     if (!edges_) return;
     if (edges_->unit == 0.0) edges_->unit = position_->unit;
-    if (!edges_->fixed) n_frames_ = std::min(n_frames_, file_.shape(edges_->value)[0]);
+    if (!edges_->fixed) n_frames_ = std::min(n_frames_, n_entries(*edges_));
 }
 
 const std::vector<double>& H5mdFrames::read(const Element& element, std::int64_t k) {
@@ -285,8 +309,10 @@ std::vector<double> H5mdFrames::read_clock(const std::string& name) const {
     const std::string path = group_ + "position/" + name;
     std::vector<double> values;
     if (!file_.has(path)) return values;
-    if (!file_.shape(path).empty()) {
+    if (!shape_of(path).empty()) {
         file_.read(path, values);
+        for (const double value : values)
+            if (!std::isfinite(value)) fail(fmt::format("'{}' holds a number that is not finite", path));
         values.resize(std::min(values.size(), static_cast<std::size_t>(n_frames_)));
         return values;
     }

@@ -73,6 +73,10 @@ class H5mdFrames final : public FrameSource {
         bool fixed = false;
     };
     [[noreturn]] void fail(const std::string& message) const;
+    /// @throws InputError if the file is too small for a data set of this shape
+    [[nodiscard]] std::vector<std::int64_t> shape_of(const std::string& name) const;
+    /// Of a data set with an entry for each frame.
+    [[nodiscard]] std::int64_t n_entries(const Element& element) const;
     [[nodiscard]] std::optional<Element> element(const std::string& name, double (*unit)(const std::string&)) const;
     [[nodiscard]] const std::vector<double>& read(const Element& element, std::int64_t k);
     [[nodiscard]] Matrix3X read_atoms(const Element& element, std::int64_t k);

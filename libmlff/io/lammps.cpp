@@ -112,6 +112,9 @@ class LammpsDataReader {
             if (in_.words.empty()) continue;
             if (in_.words[0] == "Masses")
                 unread = read_masses();
+            else if (in_.words.size() == 3 && in_.words[0] == "Atom" && in_.words[1] == "Type" &&
+                     in_.words[2] == "Labels")
+                unread = read_labels();
             else if (in_.words[0] == "Atoms")
                 return read_atoms();
             else
@@ -150,18 +153,44 @@ class LammpsDataReader {
         }  // counts of bonds and the like
     }
 
+    /// A type by its number or its label; none for another word.
+    [[nodiscard]] std::optional<long> type_of(std::string_view word) const {
+        const auto label = std::find(labels_.begin(), labels_.end(), word);
+        if (label != labels_.end()) return label - labels_.begin() + 1;
+        return parse_long(word);
+    }
+    void require_type(long type) const {
+        constexpr long most_types = 100'000;
+        const long n = std::min(n_types_.value_or(most_types), most_types);
+        if (type < 1 || type > n)
+            in_.lines.fail(fmt::format("there is no atom type {}; 'atom types' says {}", type, n_types_.value_or(0)));
+    }
+
     /// True if it leaves a line, the title of the next section.
-    bool read_masses() {
+    bool read_labels() {
         while (in_.next()) {
             strip_remark();
             if (in_.words.empty()) continue;
             if (!parse_long(in_.words[0])) return true;
             const long type = in_.integer(0);
-            if (type < 1 || (n_types_ && type > *n_types_))
-                in_.lines.fail(
-                    fmt::format("there is no atom type {}; 'atom types' says {}", type, n_types_.value_or(0)));
-            if (static_cast<std::size_t>(type) > masses_.size()) masses_.resize(static_cast<std::size_t>(type));
-            masses_[static_cast<std::size_t>(type - 1)] = in_.number(1);
+            require_type(type);
+            if (in_.words.size() != 2) in_.lines.fail("a type and its label are needed, got " + show(in_.line));
+            if (static_cast<std::size_t>(type) > labels_.size()) labels_.resize(static_cast<std::size_t>(type));
+            labels_[static_cast<std::size_t>(type - 1)] = in_.words[1];
+        }
+        return false;
+    }
+
+    /// True if it leaves a line, the title of the next section.
+    bool read_masses() {
+        while (in_.next()) {
+            strip_remark();
+            if (in_.words.empty()) continue;
+            const auto known = type_of(in_.words[0]);
+            if (!known) return true;
+            require_type(*known);
+            if (static_cast<std::size_t>(*known) > masses_.size()) masses_.resize(static_cast<std::size_t>(*known));
+            masses_[static_cast<std::size_t>(*known - 1)] = in_.number(1);
         }
         return false;
     }
@@ -172,47 +201,119 @@ class LammpsDataReader {
             if (type >= 1 && index < species_.size()) return species_[index];
             in_.lines.fail(fmt::format("type {} has no species; {} are named", type, species_.size()));
         }
-        if (type < 1 || index >= masses_.size() || masses_[index] <= 0.0)
+        if (type < 1 || index >= masses_.size() || masses_[index] <= 0.0) {
+            if (type >= 1 && index < labels_.size() && is_element(labels_[index])) return atomic_number(labels_[index]);
             in_.lines.fail(fmt::format("type {} has no mass above{}", type, species_hint));
+        }
         const auto z = element_of_mass(masses_[index]);
         if (!z)
             in_.lines.fail(fmt::format("no element has the mass {} of type {}{}", masses_[index], type, species_hint));
         return *z;
     }
 
+    /// Where an atom_style has its columns.
+    struct Style {
+        std::size_t type = 1, position = 2;
+    };
+    static std::optional<Style> style_named(std::string_view name) {
+        if (name == "atomic") return Style{1, 2};                                          // id type x y z
+        if (name == "charge") return Style{1, 3};                                          // id type q x y z
+        if (name == "molecular" || name == "bond" || name == "angle") return Style{2, 3};  // id mol type x y z
+        if (name == "full") return Style{2, 4};                                            // id mol type q x y z
+        return std::nullopt;
+    }
+
+    [[nodiscard]] bool is_type(std::string_view word) const {
+        const auto type = type_of(word);
+        return type && *type >= 1 && (!n_types_ || *type <= *n_types_);
+    }
+
+    /// The style of a file that does not name it, by its columns. Six are 'id type q' or 'id mol type'; which of the
+    /// two only the numbers can tell, and not always.
+    [[nodiscard]] Style style_of(const std::vector<std::string>& rows) const {
+        const std::size_t n = split_words(rows.front()).size();
+        if (n == 5 || n == 8) return *style_named("atomic");
+        bool second = true, third = true;  // may be types in all rows
+        for (const std::string& row : rows) {
+            const auto words = split_words(row);
+            second = second && words.size() > 1 && is_type(words[1]);
+            third = third && words.size() > 2 && is_type(words[2]);
+        }
+        if (n == 6 || n == 9) {
+            if (second && third)
+                in_.lines.fail(
+                    "six columns can be id type q x y z (atom_style charge) or id mol type x y z (molecular, bond, "
+                    "angle), and these fit both; write the style behind the title, such as 'Atoms # charge'");
+            return *style_named(third ? "molecular" : "charge");
+        }
+        if ((n == 7 || n == 10) && third) return *style_named("full");
+        in_.lines.fail(
+            fmt::format("{} columns fit none of the atom_styles atomic, charge, molecular and full; write the "
+                        "style behind the title, such as 'Atoms # full'",
+                        n));
+    }
+
     DataFile read_atoms() {
         const std::string origin = in_.lines.place();
         const std::string remark = remark_;  // the next lines have their own
-        const auto style = split_words(remark);
-        if (!style.empty() && style[0] != "atomic" && style[0] != "charge")
-            in_.lines.fail(fmt::format("atom_style {} is not read; atomic and charge are", show(style[0])));
+        const auto name = split_words(remark);
+        std::optional<Style> style;
+        if (!name.empty() && !(style = style_named(name[0])))
+            in_.lines.fail(fmt::format("atom_style {} is not read; atomic, charge, molecular, bond, angle and full are",
+                                       show(name[0])));
         if (!n_atoms_) in_.lines.fail("no line with the number of atoms above; '8 atoms' or the like is needed");
         require_box(box_, in_.lines);
+        std::vector<std::string> rows;
         std::vector<Atom> atoms;
-        while (static_cast<long>(atoms.size()) < *n_atoms_) {
+        for (long n_read = 0; n_read < *n_atoms_;) {
             if (!in_.next())
-                in_.lines.fail(
-                    fmt::format("the file ends after {} of {} atoms; it is cut off", atoms.size(), *n_atoms_));
+                in_.lines.fail(fmt::format("the file ends after {} of {} atoms; it is cut off", n_read, *n_atoms_));
             strip_remark();
             if (in_.words.empty()) continue;
-            const std::size_t n = in_.words.size();
-            const bool charge = style.empty() ? n == 6 || n == 9 : style[0] == "charge";
-            const std::size_t first = charge ? 3 : 2;  // of x y z
-            if (n != first + 3 && n != first + 6)
-                in_.lines.fail(fmt::format("{} columns; id type {}x y z, and perhaps three images, are needed", n,
-                                           charge ? "q " : ""));
-            Atom atom;
-            atom.id = in_.integer(0);
-            atom.species = species_of(in_.integer(1));
-            atom.position = in_.vector(first);
-            for (std::size_t k = 0; n == first + 6 && k < 3; ++k)
-                atom.position +=
-                    static_cast<double>(in_.integer(first + 3 + k)) * box_.cell.col(static_cast<Eigen::Index>(k));
-            atoms.push_back(atom);
+            ++n_read;
+            if (style)
+                atoms.push_back(read_atom(*style));
+            else
+                rows.push_back(in_.line);
+        }
+        if (!style) {
+            style = style_of(rows);
+            for (std::string& row : rows) {
+                in_.line = std::move(row);
+                split_words(in_.line, in_.words);
+                atoms.push_back(read_atom(*style));
+            }
         }
         DataFile file;
+        while (in_.next())
+            if (strip_remark(); !in_.words.empty() && in_.words[0] == "Velocities")
+                file.notes.push_back(
+                    fmt::format("{}: velocities are not read: their unit is not told", in_.lines.place()));
+        std::vector<long> ids;
+        for (const Atom& atom : atoms) ids.push_back(atom.id);
+        std::sort(ids.begin(), ids.end());
+        if (const auto twice = std::adjacent_find(ids.begin(), ids.end()); twice != ids.end())
+            throw InputError(fmt::format("{}: two atoms have the id {}; each needs its own", origin, *twice));
         file.structures.push_back(assemble(box_, std::move(atoms), origin));
         return file;
+    }
+
+    Atom read_atom(const Style& style) const {
+        const std::size_t n = in_.words.size(), first = style.position;
+        if (n != first + 3 && n != first + 6)
+            in_.lines.fail(fmt::format("{} columns; id {}type {}x y z, and perhaps three images, are needed: {}", n,
+                                       style.type == 2 ? "mol " : "", first == style.type + 2 ? "q " : "",
+                                       show(in_.line)));
+        Atom atom;
+        atom.id = in_.integer(0);
+        const auto type = type_of(in_.words[style.type]);
+        if (!type) in_.lines.fail(fmt::format("column {} must be a type, got {}", style.type + 1, show(in_.line)));
+        atom.species = species_of(*type);
+        atom.position = in_.vector(first);
+        for (std::size_t k = 0; n == first + 6 && k < 3; ++k)
+            atom.position +=
+                static_cast<double>(in_.integer(first + 3 + k)) * box_.cell.col(static_cast<Eigen::Index>(k));
+        return atom;
     }
 
     WordLines in_;
@@ -221,6 +322,7 @@ class LammpsDataReader {
     Box box_;
     std::optional<long> n_atoms_, n_types_;
     std::vector<double> masses_;
+    std::vector<std::string> labels_;  ///< of the types from 1
 };
 
 }  // namespace

@@ -9,10 +9,11 @@
 /// Data files of LAMMPS, units metal: Å. Its trajectories: lammps_dump.hpp.
 namespace mlff {
 
-/// Reads a data file: atom_style atomic (id type x y z) or charge (id type q x y z), image flags allowed; a box along
-/// the axes or tilted (xy xz yz). Atoms come in the order of their ids, images are applied; positions are relative to
-/// the corner of the box (xlo ylo zlo), where the cell of a Structure begins. Velocities and what else follows are not
-/// read.
+/// Reads a data file: atom_style atomic (id type x y z), charge (id type q x y z), molecular, bond, angle (id mol type
+/// x y z) or full (id mol type q x y z), image flags and type labels allowed; a box along the axes or tilted (xy xz
+/// yz). The style is the remark behind 'Atoms'; without, the columns tell it, and where six of them could be charge and
+/// molecular the file is refused. Atoms come in the order of their ids, images are applied; positions are relative to
+/// the corner of the box (xlo ylo zlo), where the cell of a Structure begins. Velocities are not read, with a note.
 /// @param species  atomic number of each type from 1; empty: the element whose mass is nearest to that in Masses
 /// @throws InputError `file:line: what; what would be right`; also if a mass fits no element within 0.3 amu
 /// Source: https://docs.lammps.org/read_data.html

@@ -146,6 +146,10 @@ void LammpsDumpFrames::read_atoms(SourceFrame& frame, long n_atoms) {
     atoms_.clear();
     for (long i = 0; i < n_atoms; ++i) atoms_.push_back(read_atom(columns, frame.structure.cell, i));
     std::stable_sort(atoms_.begin(), atoms_.end(), [](const Atom& a, const Atom& b) { return a.id < b.id; });
+    if (columns.id)
+        for (std::size_t k = 1; k < atoms_.size(); ++k)
+            if (atoms_[k].id == atoms_[k - 1].id)
+                malformed(fmt::format("two atoms of this frame have the id {}; each needs its own", atoms_[k].id));
     frame.structure.positions.resize(3, n_atoms);
     if (columns.velocity) frame.velocities.emplace(3, n_atoms);
     if (columns.force) frame.labels.forces.emplace(3, n_atoms);

@@ -21,6 +21,8 @@ std::string_view after_equals(std::string_view line) {
     return equals == std::string_view::npos ? std::string_view() : line.substr(equals + 1);
 }
 
+constexpr long most_atoms = 100'000'000;  ///< a larger count is a damaged file, not a structure
+
 /// The file ends where a step is being read.
 struct CutOff {};
 
@@ -51,7 +53,9 @@ class OutcarReader {
         const auto first = line_.find_first_not_of(" \t");
         if (first == std::string::npos) return;
         const std::string_view text = std::string_view(line_).substr(first);
-        if (text.starts_with("TITEL"))
+        if (text.starts_with("POTCAR:"))
+            potentials_.push_back(potential_species(text.substr(text.find(':') + 1)));
+        else if (text.starts_with("TITEL"))
             titles_.push_back(potential_species(after_equals(text)));
         else if (text.starts_with("VRHFIN"))
             names_.push_back(vasp_species(after_equals(text)));
@@ -59,9 +63,10 @@ class OutcarReader {
             read_counts();
         else if (text.starts_with("NELM ") || text.starts_with("NELM="))
             electronic_limit_ = first_long(after_equals(text));
-        else if (contains(text, " Iteration ") && text.find('(') != std::string_view::npos)
+        else if (contains(text, " Iteration ") && text.find('(') != std::string_view::npos) {
             electronic_steps_ = first_long(text.substr(text.find('(') + 1)).value_or(0);
-        else if (contains(text, "EDIFF was not reached"))
+            energy_before_.reset();
+        } else if (contains(text, "EDIFF was not reached"))
             not_reached_ = true;
         else if (text.starts_with("direct lattice vectors"))
             read_cell();
@@ -69,9 +74,12 @@ class OutcarReader {
             read_pressure();
         else if (text.starts_with("POSITION") && contains(text, "TOTAL-FORCE"))
             read_atoms();
-        else if (step_ && text.starts_with("free  energy") && contains(text, "TOTEN"))
-            finish_step();
-        else if (text.starts_with("energy  without entropy"))
+        else if (text.starts_with("free  energy") && contains(text, "TOTEN")) {
+            if (step_)
+                finish_step(line_);
+            else
+                energy_before_ = line_;
+        } else if (text.starts_with("energy  without entropy"))
             read_entropy();
     }
 
@@ -106,7 +114,12 @@ class OutcarReader {
 
     const std::vector<int>& species() {
         if (!species_.empty()) return species_;
+        long total = 0;
+        for (const long count : counts_) total += std::min(count, most_atoms - total);
+        if (total >= most_atoms || total > lines_.bytes_at_most() / 6)
+            lines_.fail(fmt::format("'ions per type' says more atoms than this file can hold"));
         if (counts_.empty()) lines_.fail("no line 'ions per type' before the first step; a whole OUTCAR is needed");
+        if (titles_.empty() && names_.empty()) titles_ = listed_potentials();
         const std::size_t named = std::max(titles_.size(), names_.size());
         if (named < counts_.size())
             lines_.fail(
@@ -121,6 +134,15 @@ class OutcarReader {
             species_.insert(species_.end(), static_cast<std::size_t>(counts_[type]), *z);
         }
         return species_;
+    }
+
+    /// Elements by the lines "POTCAR:", which stand for all types one or several times; empty if they do not.
+    [[nodiscard]] std::vector<std::optional<int>> listed_potentials() const {
+        const std::size_t n = counts_.size();
+        if (potentials_.empty() || potentials_.size() % n != 0) return {};
+        for (std::size_t k = n; k < potentials_.size(); ++k)
+            if (potentials_[k] != potentials_[k - n]) return {};
+        return {potentials_.begin(), potentials_.begin() + static_cast<std::ptrdiff_t>(n)};
     }
 
     /// The numbers of the line from column `first` on; false if one of them overflowed.
@@ -179,15 +201,18 @@ class OutcarReader {
         if (!contains(line_, "----"))
             malformed(fmt::format("a line of dashes is needed after the {} atoms of 'ions per type'", n));
         step_ = std::move(step);
+        if (energy_before_) finish_step(*energy_before_);
     }
 
-    void finish_step() {
-        const auto words = split_words(after_equals(line_));
+    /// @param line  with the free energy
+    void finish_step(const std::string& line) {
+        const auto words = split_words(after_equals(line));
         const bool overflowed = !words.empty() && is_overflow(words[0]);
         const auto energy = words.size() > 1 && words[1] == "eV" ? parse_double(words[0]) : std::nullopt;
-        if (!energy && !overflowed) malformed("the free energy TOTEN must be a number of eV, got " + show(line_));
+        if (!energy && !overflowed) malformed("the free energy TOTEN must be a number of eV, got " + show(line));
         const Step step = std::move(*step_);
         step_.reset();
+        energy_before_.reset();
         entropy_of_last_ = false;
         if (step.machine_learned) {
             ++omitted_.machine_learned;
@@ -241,6 +266,7 @@ class OutcarReader {
     std::vector<std::string_view> words_;
 
     std::vector<std::optional<int>> titles_, names_;  ///< elements of the potentials by TITEL, by VRHFIN
+    std::vector<std::optional<int>> potentials_;      ///< by the lines POTCAR:
     std::vector<long> counts_;                        ///< ions per type
     std::vector<int> species_;
     std::optional<long> electronic_limit_;  ///< NELM
@@ -250,6 +276,9 @@ class OutcarReader {
     long electronic_steps_ = 0;
     bool not_reached_ = false;
     std::optional<Step> step_;  ///< positions and forces that wait for their energy
+    /// Line of a free energy that no positions stood before: VASP up to 5.2.2 prints it, and the stress, first. Good
+    /// until the electrons go on to the next step.
+    std::optional<std::string> energy_before_;
     bool entropy_of_last_ = false;
 
     OmittedSteps omitted_;

@@ -9,6 +9,7 @@
 #include <cmath>
 #include <cstring>
 #include <filesystem>
+#include <limits>
 #include <numeric>
 
 #include "libmlff/atoms/errors.hpp"
@@ -123,7 +124,16 @@ bool LineReader::next(std::string& line) {
         }
     } while (s.refill());
     if (!line.empty() && line.back() == '\r') line.pop_back();
+    if (line_number_ == 1 && line.starts_with("\xEF\xBB\xBF")) line.erase(0, 3);  // byte-order mark of some editors
     return true;
+}
+
+long LineReader::bytes_at_most() const {
+    std::error_code unknown;
+    const auto size = std::filesystem::file_size(path_, unknown);
+    constexpr std::uintmax_t packed = 1100;  // deflate: 1032 at most
+    if (unknown || size > std::numeric_limits<long>::max() / packed) return std::numeric_limits<long>::max();
+    return static_cast<long>(gzdirect(source_->file) != 0 ? size : size * packed);
 }
 
 std::string LineReader::place() const { return fmt::format("{}:{}", path_, line_number_); }

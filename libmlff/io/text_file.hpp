@@ -26,6 +26,8 @@ class LineReader {
     [[nodiscard]] bool line_is_ended() const { return line_is_ended_; }  ///< false for a last line without line end
     [[nodiscard]] long line_number() const { return line_number_; }      ///< of the line read last; the first is 1
     [[nodiscard]] std::string place() const;                             ///< "file:line" of the line read last
+    /// How many bytes of text the file can hold at most (gzip packs to a thousandth): counts beyond it are wrong.
+    [[nodiscard]] long bytes_at_most() const;
     /// @throws InputError "file:line: message", always
     [[noreturn]] void fail(const std::string& message) const;
 

@@ -21,6 +21,8 @@ enum class Field {
     atom,
     potential,
     electronic_limit,
+    ion_motion,
+    timestep,
     loop_free_energy,
     loop_energy,
     basis,
@@ -36,6 +38,10 @@ Field field_at(const std::string& way) {
         {"/modeling/atominfo/array:atoms/set/rc/c", Field::atom},
         {"/modeling/atominfo/array:atomtypes/set/rc/c", Field::potential},
         {"/modeling/parameters/separator:electronic/separator:electronic convergence/i:NELM", Field::electronic_limit},
+        {"/modeling/incar/i:IBRION", Field::ion_motion},
+        {"/modeling/parameters/separator:ionic/i:IBRION", Field::ion_motion},
+        {"/modeling/incar/i:POTIM", Field::timestep},
+        {"/modeling/parameters/separator:ionic/i:POTIM", Field::timestep},
         {"/modeling/calculation/scstep/energy/i:e_fr_energy", Field::loop_free_energy},
         {"/modeling/calculation/scstep/energy/i:e_wo_entrp", Field::loop_energy},
         {"/modeling/calculation/structure/crystal/varray:basis/v", Field::basis},
@@ -88,6 +94,7 @@ class VasprunReader {
             feed(line, false);
         }
         feed({}, true);
+        if (moves_in_time_ && timestep_ && *timestep_ > 0.0) file_.timestep = timestep_;
         omitted_.report(lines_.path(), file_);
         return std::move(file_);
     }
@@ -161,6 +168,14 @@ class VasprunReader {
                 if (!electronic_limit_) lines_.fail("NELM must be a whole number, got " + show(text_));
                 break;
             }
+            case Field::ion_motion: {
+                const auto words = split_words(text_);
+                moves_in_time_ = words.size() == 1 && parse_long(words[0]) == 0;  // else POTIM scales a search
+                break;
+            }
+            case Field::timestep:
+                timestep_ = number();
+                break;
             case Field::loop_free_energy:
                 step_.loop_free_energy = number();
                 break;
@@ -294,6 +309,8 @@ class VasprunReader {
     std::vector<std::string> atom_cells_, type_cells_;
     std::vector<int> species_;
     std::optional<long> electronic_limit_;
+    bool moves_in_time_ = false;  ///< IBRION = 0
+    std::optional<double> timestep_;
     Step step_;
     OmittedSteps omitted_;
     DataFile file_;

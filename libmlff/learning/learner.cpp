@@ -9,7 +9,9 @@
 #include <string_view>
 
 #include "bayes/lapack.hpp"
+#include "libmlff/atoms/elements.hpp"
 #include "libmlff/atoms/errors.hpp"
+#include "libmlff/data/free_atoms.hpp"
 #include "libmlff/io/text_file.hpp"
 #include "libmlff/model/shortest_distances.hpp"
 
@@ -258,6 +260,7 @@ Evaluation Learner::take_step(const Structure& structure, const Request& request
                             {}};
         for (Index i = 0; i < structure.size(); ++i)
             if (!model_ || beef[i] > options_.candidate_factor * event.threshold) candidate.atoms.push_back(i);
+        event.note = drop_unexplained_energy(candidate.structure);
         if (prediction) record_error(*prediction, result);
         candidates_.push_back(std::move(candidate));
         steps_since_sample_ = 0;
@@ -268,6 +271,19 @@ Evaluation Learner::take_step(const Structure& structure, const Request& request
     event.since_sample = steps_since_sample_;
     event.n_candidates = static_cast<int>(candidates_.size());
     return result;
+}
+
+std::string Learner::drop_unexplained_energy(LabeledStructure& item) const {
+    const std::map<int, double>& known = options_.regression.atom_energies;
+    for (const int z : species_without_neighbors(item.structure, training_set_.descriptor().cutoff()))
+        if (!known.contains(z)) {
+            item.labels.energy.reset();
+            return fmt::format(
+                "energy not learned: {} without neighbours has the energy of the free atom, which is not known "
+                "(regression.atom_energies)",
+                element_symbol(z));
+        }
+    return {};
 }
 
 Evaluation Learner::call_reference(const Structure& structure, Action action) {

@@ -46,6 +46,7 @@ struct LearningEvent {
     const Eigen::VectorXd* force_errors = nullptr;  ///< its training error of the forces by channel [eV/Å]
     bool threshold_moved = false;
     const Threshold* threshold_state = nullptr;
+    std::string note;          ///< of what was learned; "": there is none
     std::string close_pair;    ///< the pair of atoms that is closer than learning.distance allows; "": there is none
     bool at_capacity = false;  ///< references were dropped to stay within capacity or memory
 };
@@ -111,6 +112,8 @@ class Learner final : public Calculator {
     /// @param prediction  of the model; the event points to it
     Evaluation take_step(const Structure& structure, const Request& request, std::optional<Evaluation>& prediction,
                          LearningEvent& event);
+    /// Drops the energy if it holds that of a free atom that is not known (free_atoms.hpp); says so, else "".
+    std::string drop_unexplained_energy(LabeledStructure& item) const;
     Evaluation call_reference(const Structure& structure, Action action);
     /// Learns the candidates; or, if that throws, nothing, and they wait on.
     /// @param current  structure whose largest BEEF with the new model moves the threshold; null: none

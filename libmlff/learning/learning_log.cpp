@@ -54,6 +54,7 @@ std::string learning_log_lines(const LearningEvent& event, const std::vector<int
         line("SF", "{:.8e} {:.8e} {:.8e}", spilling.maxCoeff(), spilling.minCoeff(), spilling.mean());
     }
     if (!event.close_pair.empty()) line("MSG", "reference called and learned at once: {}", event.close_pair);
+    if (!event.note.empty()) line("MSG", "{}", event.note);
     if (event.prediction && event.truth) {
         const Evaluation &p = *event.prediction, &t = *event.truth;
         const auto n_atoms = static_cast<double>(t.forces.cols());

@@ -8,6 +8,7 @@
 #include "analysis/diffusion.hpp"
 #include "analysis/frames.hpp"
 #include "analysis/pair_correlation.hpp"
+#include "analysis/trajectory_reader.hpp"
 #include "libmlff/atoms/elements.hpp"
 #include "libmlff/atoms/errors.hpp"
 #include "libmlff/io/data_file.hpp"
@@ -36,6 +37,54 @@ const std::string xdatcar_header = "a title\n 1.0\n 5 0 0\n 1 6 0\n 0 0.5 7\n Ag
 
 std::string xdatcar_frame(int number, double shift) {
     return fmt::format("Direct configuration= {:5}\n {:.8f} 0.1 0.2\n 0.5 0.5 0.5\n 0.25 0.75 0.1\n", number, shift);
+}
+
+TEST(OpenFrames, ExtxyzThatIsCutOff) {
+    const TemporaryDirectory folder;
+    const std::string frame = "2\nLattice=\"5 0 0 0 5 0 0 0 5\" time=1\nAg 0 0 0\nI 0 0 2.5\n";
+    for (const std::size_t missing : {1u, 5u, 9u, 12u, 21u, 27u, 40u}) {
+        const std::string text = frame + frame + frame.substr(0, frame.size() - missing);
+        const auto source = open_frames(folder.file("a.xyz", text), {});
+        int n = 0;
+        while (source->next()) ++n;
+        // Without the line end alone the frame is complete.
+        EXPECT_EQ(n, missing == 1 ? 3 : 2) << missing;
+        EXPECT_EQ(source->cut_off(), missing != 1) << missing;
+    }
+    EXPECT_NE(complaint("a.xyz", frame.substr(0, 50)).find("cut off"), std::string::npos);
+    EXPECT_NE(complaint("a.xyz", frame + "2\n\nAg 0 0 0\nI 0 0\n" + frame).find("a.xyz:8"), std::string::npos);
+}
+
+TEST(OpenFrames, VasprunTellsItsTimestep) {
+    const auto text = [](int ibrion) {
+        std::string xml = fmt::format(
+            "<modeling><incar><i type=\"int\" name=\"IBRION\">{}</i><i name=\"POTIM\">1.5</i></incar>"
+            "<atominfo><array name=\"atoms\"><set><rc><c>Ag</c><c>1</c></rc></set></array></atominfo>",
+            ibrion);
+        for (int k = 0; k < 3; ++k)
+            xml +=
+                "<calculation><scstep><energy><i name=\"e_fr_energy\">-1</i></energy></scstep><structure><crystal>"
+                "<varray name=\"basis\"><v>5 0 0</v><v>0 5 0</v><v>0 0 5</v></varray></crystal>"
+                "<varray name=\"positions\"><v>0 0 0</v></varray></structure>"
+                "<energy><i name=\"e_fr_energy\">-1</i></energy></calculation>";
+        return xml + "</modeling>";
+    };
+    const TemporaryDirectory folder;
+    EXPECT_EQ(read_all(folder.file("vasprun.xml", text(0))).at(2).timestep, 1.5);
+    EXPECT_FALSE(read_all(folder.file("vasprun.xml", text(2))).at(2).timestep);  // a relaxation: no time
+    const auto read = [&](const TrajectoryReaderOptions& options) {
+        TrajectoryReader reader({folder.file("vasprun.xml", text(0))}, options);
+        double time = 0.0;
+        while (const auto frame = reader.next()) time = frame->time;
+        return time;
+    };
+    EXPECT_EQ(read({}), 4.5);  // step 3
+    EXPECT_EQ(read({.timestep = 1.5}), 4.5);
+    EXPECT_EQ(read({.spacing = 1.5}), 3.0);
+    for (const TrajectoryReaderOptions& wrong : {TrajectoryReaderOptions{.spacing = 5.0}, {.timestep = 2.0}}) {
+        const auto message = error_of<InputError>([&] { (void)read(wrong); });
+        EXPECT_NE(message.find("but 1.5 fs by POTIM of the file"), std::string::npos) << message;
+    }
 }
 
 TEST(OpenFrames, XdatcarWithAChangingCellAndACutOffEnd) {

@@ -1,6 +1,7 @@
 """Trajectories in HDF5: what h5py, which knows nothing of this program, finds in them, and what a killed run leaves."""
 import random
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -183,6 +184,48 @@ class H5mdTest(ProgramTest):
         _, err = self.mlff("analyze", "analyze.yaml", cwd=folder, status=2)
         self.assertIn("other.h5: has no group 'particles'", err)
         self.assertEqual(err.count("\n"), 1)
+
+    def test_damaged_data_sets_are_refused_in_one_line(self):
+        good = self.folder / "good.h5md"
+        positions = np.random.default_rng(1).uniform(0, 5, (3, 4, 3))
+        with h5py.File(good, "w") as file:
+            atoms = file.create_group("particles/all")
+            atoms["species"] = [1, 1, 2, 2]
+            atoms["position/value"] = positions
+            atoms["position/value"].attrs["unit"] = "Angstrom"
+            atoms["position/step"] = [0, 1, 2]
+            atoms["position/time"] = [0.0, 1.0, 2.0]
+            atoms["velocity/value"] = 0.01 * positions
+            atoms["velocity/value"].attrs["unit"] = "Angstrom fs-1"
+            atoms.create_group("box").attrs["boundary"] = ["periodic"] * 3
+            atoms["box/edges/value"] = 6.0 * np.ones((3, 3))
+            file["observables/potential_energy/value"] = [1.0, 2.0, 3.0]
+            file["observables/potential_energy/value"].attrs["unit"] = "eV"
+        self.mlff("convert", good, "out.xyz", "--species", "Ag,I")
+
+        def refused(name, *made, **options):
+            shutil.copy(good, self.folder / "bad.h5md")
+            with h5py.File(self.folder / "bad.h5md", "a") as file:
+                attributes = dict(file[name].attrs)
+                del file[name]
+                file.create_dataset(name, *made, **options)
+                file[name].attrs.update(attributes)
+            error = self.mlff("convert", "bad.h5md", "out.xyz", "--species", "Ag,I", status=2)[1]
+            self.assertEqual(error.count("\n"), 1, error)
+            return error
+
+        atoms = "particles/all/"
+        for name in (atoms + "velocity/value", atoms + "box/edges/value", "observables/potential_energy/value"):
+            self.assertIn("must have an entry for each frame", refused(name, data=1.5))
+            self.assertIn("must have an entry for each frame", refused(name, data=h5py.Empty("f8")))
+            refused(name, data=["a", "b", "c"])
+        sparse = dict(dtype="f8", chunks=True)
+        self.assertIn("more than this file can", refused(atoms + "position/value", (2**40, 4, 3), **sparse))
+        self.assertIn("more than this file can", refused(atoms + "species", (2**40,), dtype="i8", chunks=(1024,)))
+        self.assertIn("more than this file can", refused(atoms + "position/step", (2**40,), dtype="i8", chunks=(1024,)))
+        self.assertIn("not finite", refused(atoms + "position/time", data=[0.0, np.nan, 2.0]))
+        self.assertIn("whole numbers", refused(atoms + "species", data=[1.0, 1.0, np.nan, 2.0]))
+        self.assertIn("whole numbers", refused(atoms + "species", data=[1.0, 1.0, 1.5, 2.0]))
 
     def test_files_of_other_programs(self):
         """nm and ps, a fixed box of three lengths, steps at equal distances told once, numbered species."""

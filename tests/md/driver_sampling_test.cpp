@@ -44,7 +44,7 @@ class Crystal : public ::testing::TestWithParam<ThermostatType> {};
 TEST_P(Crystal, IsCanonical) {
     const SpringCrystal crystal(3);
     SpringNetwork springs(crystal.bonds, 1.5);
-    const Eigen::Index n_free = degrees_of_freedom(GetParam(), crystal.structure.size());
+    const Eigen::Index n_free = degrees_of_freedom(GetParam(), make_state(crystal.structure));
     const double shape = 0.5 * static_cast<double>(n_free);
     Driver driver(springs, make_state(crystal.structure), nvt(GetParam(), temperature_asked, 2.0, 300000));
     std::vector<double> kinetic, square, balance, curvature;

@@ -454,5 +454,74 @@ TEST(Driver, StopsAnExplosion) {
     EXPECT_TRUE(moved.starts_with("step 4: atom 6 (Ag) would move ")) << moved;
 }
 
+/// Of 27 atoms nine stay where they are, three along z only.
+State held_crystal(const Structure& structure) {
+    State state = make_state(structure);
+    state.move_mask.setConstant(3, structure.size(), true);
+    state.move_mask.leftCols(9).setConstant(false);
+    state.move_mask.row(2).segment(9, 3).setConstant(false);
+    return state;
+}
+
+class Held : public ::testing::TestWithParam<ThermostatType> {};
+
+TEST_P(Held, AtomsStayAndTheOthersHaveTheTemperature) {
+    const SpringCrystal crystal(3);
+    SpringNetwork springs(crystal.bonds, stiffness);
+    const State initial = held_crystal(crystal.structure);
+    const Eigen::Index n_free = 27 * 3 - 9 * 3 - 3;
+    DynamicsOptions options = nvt(GetParam(), 300.0, 2.0, 20000);
+    Driver driver(springs, initial, options);
+    double first = 0.0, largest_drift = 0.0, twice_kinetic = 0.0;
+    double momentum = 0.0;
+    driver.run([&](const StepReport& report) {
+        if (report.step == 0) first = report.conserved;
+        largest_drift = std::max(largest_drift, std::abs(report.conserved - first));
+        twice_kinetic += 2.0 * report.kinetic;
+        momentum = std::max(momentum, drift_velocity(report.state).norm());
+        EXPECT_EQ(report.net_force, 0.0);
+        return true;
+    });
+    const State& state = driver.state();
+    const Matrix3X moved = state.structure.positions - initial.structure.positions;
+    EXPECT_EQ(moved.leftCols(9).cwiseAbs().maxCoeff(), 0.0);
+    EXPECT_EQ(moved.row(2).segment(9, 3).cwiseAbs().maxCoeff(), 0.0);
+    EXPECT_GT((moved.array() != 0.0).count(), n_free - 1);
+    EXPECT_GT(momentum, 1e-4);  // the held atoms take up momentum: nothing is removed
+    EXPECT_LT(largest_drift, 0.01);
+    if (GetParam() != ThermostatType::none) {
+        EXPECT_NEAR(twice_kinetic / 20001.0 / static_cast<double>(n_free) / units::boltzmann, 300.0, 9.0);
+    }
+}
+
+INSTANTIATE_TEST_SUITE_P(Thermostats, Held,
+                         ::testing::Values(ThermostatType::none, ThermostatType::nose_hoover, ThermostatType::langevin,
+                                           ThermostatType::csvr));
+
+TEST(Driver, HoldsAtomsAfterARestart) {
+    const SpringCrystal crystal(3);
+    SpringNetwork springs(crystal.bonds, stiffness);
+    const DynamicsOptions options = nvt(ThermostatType::langevin, 300.0, 2.0, 40);
+    Driver whole(springs, held_crystal(crystal.structure), options);
+    ASSERT_TRUE(whole.run(go_on));
+    Driver half(springs, held_crystal(crystal.structure), options);
+    for (int step = 0; step < 20; ++step) half.advance();
+    Driver again(springs, held_crystal(crystal.structure), options);
+    again.restore(half.snapshot());
+    ASSERT_TRUE(again.run(go_on));
+    EXPECT_EQ(again.state().structure.positions, whole.state().structure.positions);
+    EXPECT_EQ(again.state().structure.positions.leftCols(9), crystal.structure.positions.leftCols(9));
+    Driver others(springs, make_state(crystal.structure), options);
+    EXPECT_THROW(others.restore(half.snapshot()), InputError);
+}
+
+TEST(Driver, RefusesAtomsThatAreAllHeld) {
+    const SpringCrystal crystal(2);
+    SpringNetwork springs(crystal.bonds, stiffness);
+    State state = make_state(crystal.structure);
+    state.move_mask.setConstant(3, state.size(), false);
+    EXPECT_THROW(Driver(springs, state, nve(300.0, 1.0, 1)), InputError);
+}
+
 }  // namespace
 }  // namespace mlff::md

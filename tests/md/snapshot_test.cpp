@@ -17,7 +17,7 @@ Snapshot example(bool evaluated) {
     snapshot.state = make_state(testing::SpringCrystal(2).structure);
     snapshot.state.structure.periodic = {true, false, true};
     Random random(31);
-    draw_velocities(snapshot.state, 300.0, 24, random);
+    draw_velocities(snapshot.state, 300.0, true, random);
     snapshot.state.masses[1] = std::nextafter(1.0, 2.0);
     snapshot.state.step = 123456789012;
     snapshot.state.time = 0.1;
@@ -87,6 +87,20 @@ TEST(Snapshot, DoesNotTrustACount) {
     } catch (const InputError& error) {
         EXPECT_NE(std::string(error.what()).find("cut off"), std::string::npos) << error.what();
     }
+}
+
+TEST(Snapshot, KeepsTheMoveMaskAndCostsNothingWithoutOne) {
+    Snapshot snapshot = example(true);
+    const std::size_t without = encode(snapshot).size();
+    snapshot.state.move_mask = MoveMask::Constant(3, 8, true);
+    snapshot.state.move_mask(1, 4) = false;
+    const std::string bytes = encode(snapshot);
+    EXPECT_EQ(bytes.size(), without + 24);
+    const Snapshot back = decode(bytes);
+    ASSERT_EQ(back.state.move_mask.cols(), 8);
+    EXPECT_TRUE((back.state.move_mask == snapshot.state.move_mask).all());
+    EXPECT_EQ(encode(back), bytes);
+    EXPECT_EQ(decode(encode(example(true))).state.move_mask.cols(), 0);
 }
 
 }  // namespace

@@ -46,7 +46,7 @@ TEST(State, DrawnVelocitiesAreMaxwellsAtTheExactTemperature) {
     State state = crystal(20);
     const Eigen::Index n = state.size();
     Random random(3);
-    draw_velocities(state, 450.0, 3 * n - 3, random);
+    draw_velocities(state, 450.0, false, random);
     EXPECT_NEAR(temperature(kinetic_energy(state), 3 * n - 3), 450.0, 1e-9);
     EXPECT_LT(drift_velocity(state).norm(), 1e-16);
     for (const int z : {47, 53}) {
@@ -70,16 +70,44 @@ TEST(State, DrawnVelocitiesAreMaxwellsAtTheExactTemperature) {
 TEST(State, DrawnVelocitiesKeepTheDriftWhereItIsADegreeOfFreedom) {
     State state = crystal(2);
     Random random(4);
-    draw_velocities(state, 300.0, 24, random);
+    draw_velocities(state, 300.0, true, random);
     EXPECT_NEAR(temperature(kinetic_energy(state), 24), 300.0, 1e-10);
     EXPECT_GT(drift_velocity(state).norm(), 1e-5);
     const Matrix3X before = state.velocities;
     remove_drift(state);
     EXPECT_LT(drift_velocity(state).norm(), 1e-18);
     EXPECT_LT(((before - state.velocities).colwise() - (before - state.velocities).col(0)).norm(), 1e-16);
-    draw_velocities(state, 0.0, 21, random);
+    draw_velocities(state, 0.0, false, random);
     EXPECT_EQ(kinetic_energy(state), 0.0);
-    EXPECT_THROW(draw_velocities(state, 300.0, 20, random), std::invalid_argument);
+}
+
+TEST(State, WhatIsHeldHasNoVelocityAndNoDegreeOfFreedom) {
+    State state = crystal(2);  // 8 atoms
+    EXPECT_EQ(degrees_of_freedom(state, true), 24);
+    EXPECT_EQ(degrees_of_freedom(state, false), 21);
+    state.move_mask.setConstant(3, 8, true);
+    state.move_mask.col(2).setConstant(false);
+    state.move_mask(2, 5) = false;
+    EXPECT_EQ(degrees_of_freedom(state, true), 20);
+    EXPECT_EQ(degrees_of_freedom(state, false), 20);  // an atom is held along every axis: no momentum is conserved
+    Random random(4);
+    draw_velocities(state, 300.0, false, random);
+    EXPECT_EQ(state.velocities.col(2), Vector3::Zero());
+    EXPECT_EQ(state.velocities(2, 5), 0.0);
+    EXPECT_EQ((state.velocities.array() == 0.0).count(), 4);
+    EXPECT_NEAR(temperature(kinetic_energy(state), 20), 300.0, 1e-10);
+    const Matrix3X before = state.velocities;
+    remove_drift(state);
+    EXPECT_EQ(state.velocities, before);
+
+    state.move_mask.setConstant(true);
+    state.move_mask(2, 5) = false;  // along x and y all move together
+    EXPECT_EQ(degrees_of_freedom(state, false), 21);
+    draw_velocities(state, 300.0, false, random);
+    EXPECT_LT(drift_velocity(state).head<2>().norm(), 1e-17);
+    EXPECT_GT(std::abs(drift_velocity(state)[2]), 1e-6);
+    state.move_mask.resize(3, 7);
+    EXPECT_THROW(state.validate(), InputError);
 }
 
 TEST(State, RefusesWhatCannotMove) {

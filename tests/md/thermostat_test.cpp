@@ -22,7 +22,7 @@ using testing::kolmogorov_distance;
 State atoms_at(double temperature, Eigen::Index n_free = 78) {
     State state = make_state(testing::SpringCrystal(3).structure);
     Random random(21);
-    draw_velocities(state, temperature, n_free, random);
+    draw_velocities(state, temperature, n_free == 81, random);
     return state;
 }
 
@@ -50,14 +50,20 @@ TEST(ThermostatOptions, NamesFieldValueAndBound) {
 }
 
 TEST(Thermostat, CountsDegreesOfFreedom) {
-    EXPECT_EQ(degrees_of_freedom(ThermostatType::none, 5), 12);
-    EXPECT_EQ(degrees_of_freedom(ThermostatType::csvr, 5), 12);
-    EXPECT_EQ(degrees_of_freedom(ThermostatType::nose_hoover, 5), 12);
-    EXPECT_EQ(degrees_of_freedom(ThermostatType::langevin, 5), 15);
-    EXPECT_EQ(make_thermostat({.type = ThermostatType::none}, 1), nullptr);
-    EXPECT_NE(make_thermostat({.type = ThermostatType::langevin}, 1), nullptr);
-    EXPECT_THROW((void)make_thermostat({.type = ThermostatType::nose_hoover}, 1), InputError);
-    EXPECT_THROW((void)make_thermostat({.type = ThermostatType::csvr}, 1), InputError);
+    const auto atoms = [](Eigen::Index n) {
+        Structure structure;
+        structure.species.assign(static_cast<std::size_t>(n), 47);
+        structure.positions = Matrix3X::Random(3, n);
+        return make_state(structure);
+    };
+    EXPECT_EQ(degrees_of_freedom(ThermostatType::none, atoms(5)), 12);
+    EXPECT_EQ(degrees_of_freedom(ThermostatType::csvr, atoms(5)), 12);
+    EXPECT_EQ(degrees_of_freedom(ThermostatType::nose_hoover, atoms(5)), 12);
+    EXPECT_EQ(degrees_of_freedom(ThermostatType::langevin, atoms(5)), 15);
+    EXPECT_EQ(make_thermostat({.type = ThermostatType::none}, atoms(1)), nullptr);
+    EXPECT_NE(make_thermostat({.type = ThermostatType::langevin}, atoms(1)), nullptr);
+    EXPECT_THROW((void)make_thermostat({.type = ThermostatType::nose_hoover}, atoms(1)), InputError);
+    EXPECT_THROW((void)make_thermostat({.type = ThermostatType::csvr}, atoms(1)), InputError);
 }
 
 TEST(Langevin, OneStepHasTheMeanAndVarianceOfOrnsteinUhlenbeck) {
@@ -125,7 +131,7 @@ TEST(VelocityRescaling, TurnsVelocitiesAroundAsOftenAsThePropagatorSays) {
         State state = make_state(pair);
         Bath bath;
         bath.random = Random(24);
-        draw_velocities(state, 300.0, 3, bath.random);
+        draw_velocities(state, 300.0, false, bath.random);
         const VelocityRescaling csvr(100.0, 3);
         const int n_trials = 4000;
         int turned = 0;

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <Eigen/Geometry>
+#include <algorithm>
 #include <filesystem>
 
 #include "libmlff/atoms/errors.hpp"
@@ -86,6 +88,42 @@ TEST_F(ProgramTest, OtherAtomsAreAnErrorOfTheInput) {
               std::string::npos);
     auto twice = program("cat ../../answer.xyz ../../answer.xyz > result.xyz");
     EXPECT_NE(error_of<InputError>([&] { (void)twice.call(structure, {}); }).find("2 structures"), std::string::npos);
+}
+
+TEST_F(ProgramTest, AnAnswerToAnotherQuestionIsRefused) {
+    const auto refusal = [&](const LabeledStructure& other) {
+        write_extxyz(folder.file("other.xyz"), std::span(&other, 1));
+        auto code = program("cp ../../other.xyz result.xyz");
+        return error_of<InputError>([&] { (void)code.call(structure, {}); });
+    };
+    LabeledStructure other = answer;  // sorted in another way
+    const auto like = std::find(structure.species.begin() + 1, structure.species.end(), structure.species[0]);
+    const auto second = static_cast<Eigen::Index>(like - structure.species.begin());
+    ASSERT_LT(second, structure.size());
+    other.structure.positions.col(0).swap(other.structure.positions.col(second));
+    other.labels.forces->col(0).swap(other.labels.forces->col(second));
+    EXPECT_NE(refusal(other).find("atom 1 stands where atom " + std::to_string(second + 1) +
+                                  " was asked for; the order of the atoms must stay"),
+              std::string::npos);
+    other = answer;
+    other.structure.positions(1, 4) += 0.01;
+    EXPECT_NE(refusal(other).find("atom 5 stands 0.01 Å from where it was asked for"), std::string::npos);
+    other = answer;  // a standard orientation
+    const Matrix3 turn = Eigen::AngleAxisd(0.3, Vector3::UnitZ()).toRotationMatrix();
+    other.structure.cell = turn * structure.cell;
+    other.structure.positions = turn * structure.positions;
+    EXPECT_NE(refusal(other).find("lattice vector 1 is"), std::string::npos);
+    other = answer;  // no cell: a cluster
+    other.structure.cell.setZero();
+    other.structure.periodic = {false, false, false};
+    EXPECT_NE(refusal(other).find("lattice vector 1 is (0, 0, 0)"), std::string::npos);
+
+    other = answer;  // fewer digits and atoms put back into the cell are no other structure
+    other.structure.positions = (other.structure.positions.array() * 1e4).round() * 1e-4;
+    other.structure.positions.col(3) += structure.cell * Vector3(1, -2, 0);
+    write_extxyz(folder.file("other.xyz"), std::span(&other, 1));
+    auto code = program("cp ../../other.xyz result.xyz");
+    EXPECT_EQ(code.call(structure, {}).forces, *answer.labels.forces);
 }
 
 TEST_F(ProgramTest, QuarantineTakesTheWholeFolder) {

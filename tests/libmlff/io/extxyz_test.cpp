@@ -168,7 +168,8 @@ TEST(Extxyz, PlainXyzMaySayAnything) {
     EXPECT_FALSE(read("energy").labels.energy);
     EXPECT_TRUE(read("").info.empty());
     const ExtxyzFrame cp2k = read(" i =        2, time =        1.000, E =       -17.1643472 and and");
-    EXPECT_EQ(cp2k.find("i"), "2,");
+    EXPECT_EQ(cp2k.find("i"), "2");
+    EXPECT_EQ(cp2k.find("time"), "1.000");
     EXPECT_EQ(cp2k.find("E"), "-17.1643472");
     EXPECT_EQ(cp2k.find("and"), "T");
     EXPECT_EQ(cp2k.info.size(), 4U);
@@ -194,9 +195,18 @@ TEST(Extxyz, LinesMayEndInCrlfAndBlankLinesMayFollow) {
 }
 
 TEST(Extxyz, EnergyComesUnderSeveralNames) {
-    EXPECT_EQ((Text{.rest = " Energy=3 free_energy=2 energy=1"}.read().labels.energy), 1.0);
-    EXPECT_EQ((Text{.rest = " Energy=3 free_energy=2"}.read().labels.energy), 2.0);
+    // Forces are derivatives of the free energy.
+    const ExtxyzFrame both = Text{.rest = " free_energy=2 energy=1"}.read();
+    EXPECT_EQ(both.labels.energy, 2.0);
+    EXPECT_EQ(both.energy_without_entropy, 1.0);
     EXPECT_EQ((Text{.rest = " Energy=3"}.read().labels.energy), 3.0);
+    EXPECT_FALSE((Text{.rest = " Energy="}.read().labels.energy));
+    EXPECT_EQ((Text{.rest = " Energy=3 energy=3.0"}.read().labels.energy), 3.0);
+    EXPECT_EQ((Text{.rest = " Energy=3 energy=1"}.error()),
+              "a.xyz:2: energy is given twice, as 3 and as 1; one of the two must go");
+    const TemporaryDirectory folder;
+    const ExtxyzData data = read_extxyz_data(folder.file("a.xyz", "2\nfree_energy=2 energy=1\nH 0 0 0\nH 0 0 1\n"));
+    EXPECT_EQ(data.electronic_entropy, 0.5);
     const ExtxyzFrame chosen = Text{.rest = " energy=1 dft=4"}.read({.energy = "dft"});
     EXPECT_EQ(chosen.labels.energy, 4.0);
     EXPECT_EQ(chosen.find("energy"), "1");
@@ -223,13 +233,112 @@ TEST(Extxyz, StressInNineOrSixNumbersOrFromTheVirial) {
     EXPECT_EQ((Text{.rest = " stress=[[1,6,5],[6,2,4],[5,4,3]]"}.read().labels.stress), expected);
     // virial = -V stress, and V = 64
     EXPECT_EQ((Text{.rest = " virial=\"-64 -384 -320 -384 -128 -256 -320 -256 -192\""}.read().labels.stress), expected);
-    const ExtxyzFrame both = Text{.rest = " virial=\"9 9 9 9 9 9\" stress=\"1 2 3 4 5 6\""}.read();
-    EXPECT_EQ(both.labels.stress, expected);
-    EXPECT_TRUE(both.find("virial"));
+    EXPECT_EQ((Text{.rest = " Virial=\"-64 -384 -320 -384 -128 -256 -320 -256 -192\""}.read().labels.stress), expected);
+    // Both may stand there if they say the same. GPUMD's stress is a pressure.
+    const std::string virial = " virial=\"-64.1 -128.2 -192 -256 -320 -384\"";
+    EXPECT_EQ((Text{.rest = virial + " stress=\"1 2 3 4 5 6\""}.read().labels.stress), expected);
+    const std::string contradiction = virial + " stress=\"-1 -2 -3 -4 -5 -6\"";
+    EXPECT_NE(
+        (Text{.rest = contradiction}.error().find("a.xyz:2: stress and virial contradict each other: stress xx = -1 "
+                                                  "eV/Å³, -virial/volume = 1.002 eV/Å³")),
+        std::string::npos)
+        << Text{.rest = contradiction}.error();
+    EXPECT_NEAR((*Text{.rest = contradiction}.read({.virial = "virial"}).labels.stress)[0], 1.002, 1e-3);
+    EXPECT_EQ((*Text{.rest = contradiction}.read({.stress = "stress"}).labels.stress)[0], -1.0);
+    EXPECT_EQ((*Text{.rest = " stress=\"1 2 3 4 5 6\""}.read({.stress_unit = 0.5}).labels.stress)[3], 2.0);
     EXPECT_FALSE((Text{.lattice = "", .rest = " virial=\"1 2 3 4 5 6\""}.read().labels.stress));
     EXPECT_FALSE((Text{.rest = " virial=\"1 2 3 4 5 6\""}.read({.stress = "dft"}).labels.stress));
     EXPECT_TRUE((Text{.rest = " dft=\"1 2 3 4 5 6\""}.read({.stress = "dft"}).labels.stress));
     EXPECT_TRUE((Text{.rest = " w=\"1 2 3 4 5 6\""}.read({.virial = "w"}).labels.stress));
+}
+
+TEST(Extxyz, KeysAndColumnsInUpperCase) {
+    EXPECT_EQ((Text{.rest = " Config_type=bulk"}.read().group), "bulk");
+    EXPECT_EQ(label_names({"REF_energy", "dft_forces", "Weight", "step", "REF_virials"}),
+              (std::vector<std::string>{"REF_energy", "dft_forces", "REF_virials"}));
+    const TemporaryDirectory folder;
+    const ExtxyzData data = read_extxyz_data(
+        folder.file("a.xyz", "1\nREF_energy=2 Properties=species:S:1:pos:R:3:REF_forces:R:3\nH 0 0 0 1 2 3\n"));
+    ASSERT_EQ(data.notes.size(), 1u);
+    EXPECT_NE(data.notes[0].find("REF_energy, REF_forces not taken as labels; name them (energy_key"),
+              std::string::npos);
+}
+
+TEST(Extxyz, PlainXyzMayHaveColumnsThatNobodyNamed) {
+    const TemporaryDirectory folder;
+    const ExtxyzData data = read_extxyz_data(folder.file("a.xyz", "2\ncharges\nO 1 2 3 -0.8\nH 4 5 6 0.4\n"));
+    EXPECT_EQ(data.structures.at(0).structure.positions.col(1), Vector3(4, 5, 6));
+    ASSERT_EQ(data.notes.size(), 1u);
+    EXPECT_NE(data.notes[0].find("only symbol and x y z are read"), std::string::npos);
+}
+
+TEST(Extxyz, AByteOrderMarkIsPassedOver) {
+    const TemporaryDirectory folder;
+    EXPECT_EQ(read_extxyz(folder.file("a.xyz",
+                                      "\xEF\xBB\xBF"
+                                      "1\n\nAg 0 0 1\n"))
+                  .at(0)
+                  .structure.positions(2, 0),
+              1.0);
+}
+
+TEST(Extxyz, IPiSaysCellAndUnitsInItsComment) {
+    const TemporaryDirectory folder;
+    const auto read = [&](const std::string& comment) {
+        return read_extxyz(folder.file("a.xyz", "1\n# " + comment + "\nH 1 2 3\n")).at(0).structure;
+    };
+    const double bohr = 0.529177210903;
+    const Structure box =
+        read("CELL(abcABC): 20 30 40 90.0 90 90 Step: 0 Bead: 0 positions{atomic_unit} cell{atomic_unit}");
+    EXPECT_TRUE(box.cell.isApprox(Matrix3(Vector3(20, 30, 40).asDiagonal()) * bohr, 1e-14)) << box.cell;
+    EXPECT_EQ(box.cell(0, 1), 0.0);
+    EXPECT_TRUE(box.positions.isApprox(bohr * Vector3(1, 2, 3), 1e-14));
+    EXPECT_EQ(box.periodic, (std::array{true, true, true}));
+    const Structure tilted = read("CELL(abcABC): 5 6 7 80 95 110 positions{angstrom} cell{angstrom}");
+    EXPECT_EQ(tilted.positions.col(0), Vector3(1, 2, 3));
+    const auto angle = [&](int a, int b) {
+        const Vector3 u = tilted.cell.col(a), v = tilted.cell.col(b);
+        return std::acos(u.dot(v) / u.norm() / v.norm()) * 180.0 / std::acos(-1.0);
+    };
+    EXPECT_NEAR(tilted.cell.col(1).norm(), 6.0, 1e-12);
+    EXPECT_NEAR(tilted.cell.col(2).norm(), 7.0, 1e-12);
+    EXPECT_NEAR(angle(1, 2), 80.0, 1e-10);
+    EXPECT_NEAR(angle(0, 2), 95.0, 1e-10);
+    EXPECT_NEAR(angle(0, 1), 110.0, 1e-10);
+    const auto refused = [&](const std::string& comment, const std::string& why) {
+        const std::string message = error_of<InputError>([&] { (void)read(comment); });
+        EXPECT_NE(message.find(why), std::string::npos) << message;
+    };
+    refused("CELL(abcABC): 20 30 40 90 90 90", "a file of i-PI without positions{unit}");
+    refused("CELL(abcABC): 20 30 40 90 90 90 velocities{atomic_unit} cell{atomic_unit}", "without positions{unit}");
+    refused("CELL(abcABC): 20 30 40 90 90 90 positions{meter} cell{atomic_unit}", "'positions{meter}' is not known");
+    refused("CELL(H): 1 0 0 0 1 0 0 0 1 positions{angstrom} cell{angstrom}", "CELL(abcABC) is, its default");
+    refused("CELL(abcABC): 20 30 40 90 90 positions{angstrom} cell{angstrom}", "three lengths and three angles");
+    refused("CELL(abcABC): 20 30 40 20 20 100 positions{angstrom} cell{angstrom}", "make no cell");
+}
+
+TEST(Extxyz, MassesMomentaAndWhatMayMove) {
+    const std::string text =
+        "2\nProperties=species:S:1:pos:R:3:momenta:R:3:masses:R:1:move_mask:L:1\n"
+        "H 0 0 0 1 2 3 2.014 T\nO 0 0 1 0 0 0 16 F\n";
+    const TemporaryDirectory folder;
+    auto frame = ExtxyzReader(folder.file("a.xyz", text)).next();
+    EXPECT_EQ((*frame->masses)[0], 2.014);
+    const double to_angstrom_per_fs = 0.09822694;  // √(eV/amu)
+    EXPECT_NEAR((*frame->velocities)(1, 0), 2.0 / 2.014 * to_angstrom_per_fs, 1e-8);
+    EXPECT_TRUE(frame->move_mask.col(0).all());
+    EXPECT_FALSE(frame->move_mask.col(1).any());
+    const auto again = ExtxyzReader(folder.file("b.xyz", format_extxyz(*frame))).next();
+    EXPECT_EQ(*again->masses, *frame->masses);
+    EXPECT_EQ(*again->velocities, *frame->velocities);
+    EXPECT_TRUE((again->move_mask == frame->move_mask).all());
+    EXPECT_NE(format_extxyz(*frame).find("move_mask:L:1"), std::string::npos);
+    frame->move_mask(2, 0) = false;
+    const auto parts = ExtxyzReader(folder.file("c.xyz", format_extxyz(*frame))).next();
+    EXPECT_TRUE((parts->move_mask == frame->move_mask).all());
+    const auto message = error_of<InputError>(
+        [&] { (void)read_extxyz(folder.file("d.xyz", "1\nProperties=species:S:1:pos:R:3:masses:R:1\nH 0 0 0 0\n")); });
+    EXPECT_NE(message.find("a mass must be positive"), std::string::npos) << message;
 }
 
 TEST(Extxyz, SpeciesAsNumbersAndColumnsInAnyOrder) {

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <Eigen/LU>
+#include <array>
 
 #include "libmlff/io/lammps_dump.hpp"
 #include "support/truncation.hpp"
@@ -84,6 +85,48 @@ TEST(LammpsData, AtomicAndCharge) {
     EXPECT_EQ(read_data(data, {3, 16}).structures.at(0).structure.species, (std::vector<int>{3, 16, 16}));
 }
 
+/// The data with other columns before x y z, for the atoms 3, 1, 2 in this order.
+std::string with_columns(const std::string& title, const std::array<std::string, 3>& before) {
+    std::string text = with(data, "Atoms # atomic", title);
+    text = with(text, "3 2 1.0", before[0] + " 1.0");
+    text = with(text, "1 1 0.1", before[1] + " 0.1");
+    return with(text, "2 2 -4.0", before[2] + " -4.0");
+}
+
+TEST(LammpsData, MolecularAndFullWithAndWithoutTheirNames) {
+    for (const char* style : {"molecular", "bond", "angle"})
+        expect_structure(read_data(with_columns(std::string("Atoms # ") + style, {"3 1 2", "1 1 1", "2 2 2"}))
+                             .structures.at(0)
+                             .structure);
+    const std::array<std::string, 3> full = {"3 1 2 -0.8", "1 1 1 0.4", "2 1 2 0.4"};
+    expect_structure(read_data(with_columns("Atoms # full", full)).structures.at(0).structure);
+    expect_structure(read_data(with_columns("Atoms", full)).structures.at(0).structure);
+    // A molecule that is no type: only molecular fits.
+    expect_structure(read_data(with_columns("Atoms", {"3 7 2", "1 7 1", "2 8 2"})).structures.at(0).structure);
+    const auto message = [](const std::string& text) { return error_of<InputError>([&] { (void)read_data(text); }); };
+    const std::string both = message(with_columns("Atoms", {"3 1 2", "1 1 1", "2 2 2"}));
+    EXPECT_NE(both.find("atom_style charge) or id mol type x y z"), std::string::npos) << both;
+    EXPECT_NE(both.find("'Atoms # charge'"), std::string::npos) << both;
+    const std::string none = message(with_columns("Atoms", {"3 1 0.5 2", "1 1 0.5 1", "2 2 0.5 2"}));
+    EXPECT_NE(none.find("fit none of the atom_styles"), std::string::npos) << none;
+}
+
+TEST(LammpsData, TypeLabels) {
+    std::string text = with(data, "Masses\n\n1 107.87 # silver\n2 126.9",
+                            "Atom Type Labels\n\n1 Ag\n2 I\n\nMasses\n\nAg 107.87\nI 126.9");
+    text = with(with(with(text, "3 2 1.0", "3 I 1.0"), "1 1 0.1", "1 Ag 0.1"), "2 2 -4.0", "2 I -4.0");
+    expect_structure(read_data(text).structures.at(0).structure);
+    expect_structure(read_data(with(text, "Masses\n\nAg 107.87\nI 126.9\n", "")).structures.at(0).structure);
+    const auto message = error_of<InputError>([&] { (void)read_data(with(text, "3 I 1.0", "3 Xx 1.0")); });
+    EXPECT_NE(message.find("column 2 must be a type"), std::string::npos) << message;
+}
+
+TEST(LammpsData, SaysThatVelocitiesAreNotRead) {
+    const DataFile file = read_data(data);
+    ASSERT_EQ(file.notes.size(), 1u);
+    EXPECT_NE(file.notes[0].find("velocities are not read"), std::string::npos);
+}
+
 TEST(LammpsData, ThereAndBackKeepsAllDistances) {
     Structure structure;
     structure.periodic = {true, true, true};
@@ -117,7 +160,8 @@ TEST(LammpsData, MalformedFilesAreRefusedInOneLine) {
     refuses("3 2 1.0 2.0 3.0 0 0 0", "3 2 1.0 2.0", "4 columns");
     refuses("3 2 1.0", "3 3 1.0", "type 3 has no mass");
     refuses("2 126.9", "2 126.0", "no element has the mass 126 of type 2; name the species");
-    refuses("# atomic", "# full", "atom_style 'full' is not read");
+    refuses("# atomic", "# sphere", "atom_style 'sphere' is not read");
+    refuses("1 1 0.1", "3 1 0.1", "in.lmp:16: two atoms have the id 3; each needs its own");
     refuses("3 atoms", "", "number of atoms");
     refuses("3 atoms", "9 atoms", "columns");
     refuses("zlo zhi", "", "no extent along z");
@@ -173,6 +217,8 @@ TEST(LammpsDump, MalformedAndCutOff) {
     EXPECT_NE(error(with(dump, "-4.0 5.0", "-4.0 nan")).find("in.dump:12: column 5 must be a finite"),
               std::string::npos);
     EXPECT_NE(error(with(dump, "3 2 I 1.0", "3 2 I")).find("in.dump:10: 11 columns"), std::string::npos);
+    EXPECT_NE(error(with(dump, "2 2 I -4.0", "3 2 I -4.0")).find("two atoms of this frame have the id 3"),
+              std::string::npos);
     EXPECT_NE(error(with(dump, " Ag ", " Qq ")).find("unknown element 'Qq'"), std::string::npos);
     EXPECT_NE(error(with(dump, "3\n", "x\n")).find("whole number"), std::string::npos);
     EXPECT_NE(error("").find("no frame"), std::string::npos);

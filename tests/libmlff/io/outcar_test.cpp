@@ -166,6 +166,51 @@ TEST(Outcar, NamesOfElements) {
     EXPECT_EQ(species("TITEL  = Si", ""), 14);
 }
 
+/// VASP up to 5.2.2 prints energy and stress of a step before its positions and forces.
+TEST(Outcar, EnergyBeforeTheForces) {
+    const auto old_step = [](int ionic, const std::string& energy, const std::string& pressure_xx) {
+        return loops(ionic, 3) +
+               "  FREE ENERGIE OF THE ION-ELECTRON SYSTEM (eV)\n"
+               "  ---------------------------------------------------\n"
+               "  free  energy   TOTEN  =       " +
+               energy + " eV\n\n  energy  without entropy=      -6.97000000  energy(sigma->0) =       -6.99000000\n\n" +
+               with(pressure, "16.02177", pressure_xx) + " VOLUME and BASIS-vectors are now :\n" + cell +
+               with(forces(" POSITION                                       TOTAL-FORCE (eV/Angst)"),
+                    "0.10000      0.2", std::to_string(ionic) + ".10000      0.2");
+    };
+    const DataFile file = read(head + old_step(1, "-1.0", "16.02177") + old_step(2, "-2.0", "32.04353") +
+                               old_step(3, "-3.0", "48.06530"));
+    ASSERT_EQ(file.structures.size(), 3u);
+    for (int k = 0; k < 3; ++k) {
+        const LabeledStructure& item = file.structures[static_cast<std::size_t>(k)];
+        EXPECT_NEAR(item.structure.positions(0, 0), k + 1.1, 1e-12);
+        EXPECT_EQ(item.labels.energy, -(k + 1.0));
+        EXPECT_NEAR((*item.labels.stress)[0], -0.01 * (k + 1), 1e-7);
+    }
+    // An energy without forces, as of a step that was not printed, is not that of the next step.
+    const std::string silent = loops(1, 3) + "  free  energy   TOTEN  =       -9.0 eV\n";
+    const DataFile skipped = read(head + silent + step_text(2, "-2.0"));
+    ASSERT_EQ(skipped.structures.size(), 1u);
+    EXPECT_EQ(skipped.structures[0].labels.energy, -2.0);
+}
+
+TEST(Outcar, WithNwriteZeroThePotentialsAreOnlyListed) {
+    std::string text = head;
+    for (const char* line : {"   VRHFIN =Ag: 4p5s4d\n", "   TITEL  = PAW_PBE Ag_pv 02Apr2005\n",
+                             "   VRHFIN =I : s2p5\n", "   TITEL  = PAW_PBE I 08Apr2002\n"})
+        text = with(text, line, "");
+    const auto species = [](const std::string& begin) {
+        return read(begin + step_text(1, "-1.0")).structures.at(0).structure.species;
+    };
+    EXPECT_EQ(species(text), (std::vector<int>{47, 53, 53}));
+    const std::string twice = with(text, " POTCAR:    PAW_PBE I 08Apr2002\n",
+                                   " POTCAR:    PAW_PBE I 08Apr2002\n POTCAR:    PAW_PBE Ag_pv 02Apr2005\n"
+                                   " POTCAR:    PAW_PBE I 08Apr2002\n");
+    EXPECT_EQ(species(twice), (std::vector<int>{47, 53, 53}));
+    EXPECT_NE(error(with(text, " POTCAR:    PAW_PBE I 08Apr2002\n", "") + step_text(1, "-1.0")).find("for 2 types"),
+              std::string::npos);
+}
+
 TEST(Outcar, MalformedFilesAreRefusedInOneLine) {
     const std::string good = head + step_text(1, "-1.0") + step_text(2, "-2.0");
     const auto refuses = [&](const std::string& part, const std::string& replacement, const std::string& why) {

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <Eigen/LU>
 #include <cmath>
 #include <random>
 #include <sstream>
@@ -102,6 +103,77 @@ TEST(Poscar, SelectiveDynamicsSuffixesAndRemarksArePassedOver) {
     EXPECT_EQ((Poscar{.symbols = "Ag I\r\n", .counts = "2 1\r\n", .mode = "Direct\r\n"}.read().species), plain.species);
 }
 
+TEST(Poscar, SelectiveDynamicsIsTheMoveMask) {
+    const TemporaryDirectory folder;
+    const auto mask = [&](const std::string& lattice, const std::string& flags) {
+        const Poscar poscar{.lattice = lattice,
+                            .mode = "Selective dynamics\nDirect\n",
+                            .positions = "0 0 0 T T T\n0.5 0.5 0.5 " + flags + "\n0.25 0 0.75 T T T\n"};
+        return read_poscar_frame(folder.file("POSCAR", poscar.str())).move_mask;
+    };
+    const std::string box = "4 0 0\n0 5 0\n0 0 6\n", hexagonal = "3 0 0\n-1.5 2.598 0\n0 0 6\n";
+    const auto flags = [](bool x, bool y, bool z) { return Eigen::Array<bool, 3, 1>(x, y, z); };
+    EXPECT_TRUE((mask(box, "F F F").col(1) == flags(false, false, false)).all());
+    EXPECT_TRUE((mask(box, "F F F").col(0) == flags(true, true, true)).all());
+    EXPECT_TRUE((mask(box, ".TRUE. .FALSE. T").col(1) == flags(true, false, true)).all());
+    EXPECT_EQ(mask(box, "T T T").cols(), 0);
+    EXPECT_TRUE((mask(hexagonal, "T T F").col(1) == flags(true, true, false)).all());
+    EXPECT_TRUE((mask(hexagonal, "F F T").col(1) == flags(false, false, true)).all());
+    // Axes in another order: the first lattice vector is along z.
+    EXPECT_TRUE((mask("0 0 4\n5 0 0\n0 6 0\n", "T F F").col(1) == flags(false, false, true)).all());
+    const auto refused = [&](const std::string& lattice, const std::string& word) {
+        return error_of<InputError>([&] { (void)mask(lattice, word); });
+    };
+    EXPECT_NE(refused(hexagonal, "F T F").find("POSCAR:11: these flags of selective dynamics"), std::string::npos);
+    EXPECT_NE(refused(box, "T T").find("three flags T or F"), std::string::npos);
+
+    // There and back.
+    ExtxyzFrame frame = read_poscar_frame(folder.file(
+        "POSCAR", Poscar{.lattice = hexagonal,
+                         .mode = "Selective\nDirect\n",
+                         .positions = "0 0 0 T T F\n0.5 0.5 0.5 F F F\n0.25 0 0.75 T T T\n\n1 2 3\n4 5 6\n7 8 9\n"}
+                      .str()));
+    ASSERT_TRUE(frame.velocities);
+    EXPECT_EQ(frame.velocities->col(2), Vector3(7, 8, 9));
+    write_poscar(folder.file("out.vasp"), frame);
+    const ExtxyzFrame back = read_poscar_frame(folder.file("out.vasp"));
+    EXPECT_TRUE((back.move_mask == frame.move_mask).all());
+    EXPECT_EQ(*back.velocities, *frame.velocities);
+    frame.move_mask(0, 0) = false;  // y alone is no sum of these lattice vectors
+    EXPECT_THROW((void)format_poscar(frame), InputError);
+}
+
+TEST(Poscar, VelocitiesOfAContcar) {
+    const TemporaryDirectory folder;
+    const auto read = [&](const std::string& after) {
+        return read_poscar_frame(folder.file("CONTCAR", Poscar{}.str() + after)).velocities;
+    };
+    Matrix3X expected(3, 3);
+    expected << 0.1, 4, 7, 0.2, 5, 8, 0.3, 6, 9;
+    const std::string numbers = "0.1 0.2 0.3\n4 5 6\n7 8 9\n";
+    EXPECT_EQ(read("\n" + numbers), expected);
+    EXPECT_EQ(read("Cartesian\n" + numbers + "\n1\n2.0\n"), expected);  // predictor and corrector follow
+    EXPECT_EQ(read("Lattice velocities and vectors\n 1\n0 0 0\n0 0 0\n0 0 0\n4 0 0\n0 5 0\n0 0 6\n\n" + numbers),
+              expected);
+    EXPECT_FALSE(read("") || read("\n") || read("\n\n") || read("a remark\n"));
+    EXPECT_NE(error_of<InputError>([&] { (void)read("Direct\n" + numbers); }).find("CONTCAR:12: velocities in direct"),
+              std::string::npos);
+    EXPECT_NE(error_of<InputError>([&] { (void)read("\n0 0 0\n0 0\n"); }).find("the velocity of atom 2 of 3"),
+              std::string::npos);
+}
+
+TEST(Poscar, OfVasp4AndWithWrappedLines) {
+    const TemporaryDirectory folder;
+    std::string text = Poscar{.symbols = ""}.str();
+    text = "Ag_pv I\n" + text.substr(text.find('\n') + 1);
+    EXPECT_EQ(read_poscar(folder.file("POSCAR", text)).species, (std::vector<int>{47, 47, 53}));
+    EXPECT_EQ((Poscar{.symbols = "Ag\nI Ag\n", .counts = "1 1\n1\n"}.read().species), (std::vector<int>{47, 53, 47}));
+    text = Poscar{}.str();
+    EXPECT_EQ(read_poscar(folder.file("POSCAR", text.substr(text.find('\n')))).species,  // an empty title
+              (std::vector<int>{47, 47, 53}));
+    EXPECT_NE(Poscar{.counts = "2 99999999\n"}.error().find("more than this file can hold"), std::string::npos);
+}
+
 TEST(Poscar, MalformedFilesAreRefusedWithTheirPlace) {
     const std::vector<std::pair<Poscar, std::string>> cases = {
         {{.scaling = "0.0"},
@@ -116,9 +188,10 @@ TEST(Poscar, MalformedFilesAreRefusedWithTheirPlace) {
         {{.lattice = "4 0 0\n0 5 0\n4 5 0\n"},
          "POSCAR:5: the lattice vectors are linearly dependent; three independent ones are needed"},
         {{.symbols = ""},
-         "POSCAR:6: no chemical symbols (the format of VASP 4); a line such as 'Ag I' is needed above the counts"},
+         "POSCAR:6: no chemical symbols (the format of VASP 4), and the first line does not name one for each of the 2 "
+         "counts; a line such as 'Ag I' is needed above the counts, or as first line"},
         {{.symbols = "Ag Xx\n"}, "POSCAR:6: unknown element 'Xx'; a chemical symbol such as Ag is needed"},
-        {{.counts = "2\n"}, "POSCAR:7: one count of atoms for each of 2 symbols is needed, got '2'"},
+        {{.counts = "2\n"}, "POSCAR:8: one count of atoms for each of 2 symbols is needed, got 'Direct'"},
         {{.counts = "2 x\n"}, "POSCAR:7: one count of atoms for each of 2 symbols is needed, got '2 x'"},
         {{.counts = "2 1 1\n"}, "POSCAR:7: 3 counts for 2 symbols; one for each is needed"},
         {{.counts = "0 0\n"}, "POSCAR:7: there are no atoms; a positive count is needed"},
@@ -138,7 +211,9 @@ TEST(Poscar, WritingAndReadingGivesBackEveryBitGroupedBySpecies) {
         const Structure structure = random_structure(seed);
         write_poscar(folder.file("POSCAR"), structure, "a comment\nof two lines");
         const Structure back = read_poscar(folder.file("POSCAR"));
-        EXPECT_EQ(back.cell, structure.cell);
+        const bool left_handed = structure.cell.determinant() < 0.0;  // VASP stops at such a cell
+        EXPECT_EQ(back.cell, left_handed ? Matrix3(-structure.cell) : structure.cell);
+        EXPECT_EQ(left_handed, seed % 2 == 1);
         EXPECT_EQ(back.species, (std::vector<int>{47, 47, 53, 53, 53, 16, 3}));
         for (std::size_t k = 0; k < grouped.size(); ++k)
             EXPECT_EQ(back.positions.col(static_cast<Eigen::Index>(k)), structure.positions.col(grouped[k]));

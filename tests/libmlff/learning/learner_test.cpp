@@ -512,5 +512,29 @@ TEST(Learner, LearnsAStepOnceAlthoughItsRetrainingFailed) {
     EXPECT_EQ(resumed.training_set().structures()[0].structure.positions, other.positions);
 }
 
+/// The energy of an evaporated atom is in no descriptor: learned as that of a crystal it would raise the noise of all.
+TEST(Learner, LearnsTheEnergyOfAnEvaporatedAtomOnlyIfItIsThatOfAKnownFreeAtom) {
+    Structure evaporated = silver_iodide();
+    evaporated.cell.col(2)[2] = 40.0;
+    evaporated.positions(2, 0) = 22.0;
+    for (const bool known : {false, true}) {
+        CountingReference reference;
+        LearnerOptions options = small_options();
+        if (known) options.regression.atom_energies = {{47, 0.0}, {53, 0.0}};
+        std::string log;
+        Learner learner(reference, options, species, {}, nullptr, {},
+                        [&](const LearningEvent& event) { log += learning_log_lines(event, species); });
+        (void)learner.evaluate(silver_iodide());
+        (void)learner.evaluate(evaporated);
+        learner.finish();
+        const auto& learned = learner.training_set().structures();
+        ASSERT_EQ(learned.size(), 2u);
+        EXPECT_TRUE(learned[0].labels.energy.has_value());
+        EXPECT_EQ(learned[1].labels.energy.has_value(), known);
+        EXPECT_TRUE(learned[1].labels.forces.has_value());
+        EXPECT_EQ(log.find("energy not learned: Ag without neighbours") != std::string::npos, !known) << log;
+    }
+}
+
 }  // namespace
 }  // namespace mlff
