@@ -9,6 +9,7 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent
 ROOT = PACKAGE.parents[2]  # of the source, where the package is used from there
+PREFIX = PACKAGE.parents[3]  # of an installation: the package lies in share/mlff/python
 INTERFACE = "0.1"          # version of mlff.h that the structures below describe
 BUILD = "release"          # preset whose build folder serves a source tree
 
@@ -52,11 +53,13 @@ def _candidates() -> list[Path]:
     if chosen:
         return [Path(chosen)]
     return [PACKAGE / "lib" / "libmlff.so",                          # a wheel
-            ROOT / "build" / BUILD / "interfaces" / "libmlff.so"]    # a build tree
+            ROOT / "build" / BUILD / "interfaces" / "libmlff.so",    # a build tree
+            PREFIX / "lib" / "libmlff.so"]                           # an installation
 
 
 def library_path() -> str:
-    """File of the library: that of the variable MLFF_LIBRARY, else that of the wheel, of the build tree, of the system."""
+    """File of the library: that of the variable MLFF_LIBRARY, else that of the wheel, of the build tree, of the
+    installation, of the system."""
     places = _candidates()
     found = next((place for place in places if place.exists()), None)
     if found:

@@ -5,11 +5,12 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any, Mapping, Optional, Sequence, Union
 
-from ._library import BUILD, PACKAGE, ROOT, Error, GuardError, InputError
+from ._library import BUILD, PACKAGE, PREFIX, ROOT, Error, GuardError, InputError
 
 PathLike = Union[str, os.PathLike]
 
@@ -17,7 +18,8 @@ PathLike = Union[str, os.PathLike]
 def program_path() -> str:
     """The program: that of the variable MLFF_PROGRAM, else that of the wheel, of the build tree, of the search path."""
     chosen = os.environ.get("MLFF_PROGRAM")
-    places = [Path(chosen)] if chosen else [PACKAGE / "bin" / "mlff", ROOT / "build" / BUILD / "bin" / "mlff"]
+    places = [Path(chosen)] if chosen else [PACKAGE / "bin" / "mlff", ROOT / "build" / BUILD / "bin" / "mlff",
+                                                PREFIX / "bin" / "mlff"]
     found = next((str(place) for place in places if place.exists()), None) or (None if chosen else shutil.which("mlff"))
     if not found:
         raise InputError("the program mlff was not found; set MLFF_PROGRAM to its path")
@@ -73,3 +75,9 @@ def compile(model: PathLike, output: PathLike, data: Union[PathLike, Sequence[Pa
     _run(["compile", model, output, *(word for file in files for word in ("--data", file)), "--max-loss", max_loss],
          ".", threads)
     return Path(output)
+
+
+def main() -> None:
+    """The command `mlff` of the wheel: the program takes over."""
+    program = program_path()
+    os.execv(program, [program, *sys.argv[1:]])
