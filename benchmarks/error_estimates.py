@@ -52,11 +52,12 @@ def data_sets():
 
 
 def agreement(error, expected):
-    keep = np.isfinite(error) & np.isfinite(expected) & (expected > 0)
-    error, expected = error[keep], expected[keep]
+    rms = lambda x: np.sqrt(np.mean(x ** 2))
+    # What vanishes by symmetry on both sides is rounding.
+    keep = (np.abs(error) > 1e-4 * rms(error)) | (expected > 1e-4 * rms(expected))
+    error, expected = error[keep], np.maximum(expected[keep], 1e-12)
     z = np.abs(error) / expected
     order = np.array_split(np.argsort(expected), 10)
-    rms = lambda x: np.sqrt(np.mean(x ** 2))
     ence = np.mean([abs(rms(error[b]) - rms(expected[b])) / rms(expected[b]) for b in order if len(b)])
     nll = np.mean(0.5 * z ** 2 + np.log(expected)) + 0.5 * np.log(2 * np.pi)
     return (f"{100 * np.mean(z < 1):5.1f} {100 * np.mean(z < 1.96):5.1f}  rms z {rms(z):5.2f}  "

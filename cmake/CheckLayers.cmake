@@ -51,7 +51,7 @@ foreach(room IN LISTS rooms)
     endforeach()
     foreach(door IN ITEMS "yaml-cpp/=libmlff/io/config.cpp" "hdf5=libmlff/io/hdf5_handle.hpp"
         "zlib=libmlff/io/text_file.cpp" "expat=libmlff/io/vasprun.cpp" "fftw3=analysis/fourier.cpp"
-        "mpi\\.h=libmlff/parallel/communicator.cpp;app/mpi_session.cpp")
+        "mpi\\.h=libmlff/parallel/communicator.cpp;app/mpi_session.cpp;interfaces/lammps/pair_mlff.cpp")
       string(REGEX REPLACE "=.*" "" header "${door}")
       string(REGEX REPLACE "^[^=]*=" "" owners "${door}")
       list(TRANSFORM owners PREPEND ${ROOT}/)

@@ -13,6 +13,7 @@
 #include <string>
 
 #include "bayes/thread_failure.hpp"
+#include "libmlff/atoms/elements.hpp"
 #include "libmlff/atoms/errors.hpp"
 #include "libmlff/io/model_file.hpp"
 #include "libmlff/model/force_field_calculator.hpp"
@@ -80,6 +81,8 @@ void with_threads(int n, Action&& action) {
     failure.rethrow();
 }
 
+bool is_atomic_number(int z) { return z >= 1 && z <= 118; }
+
 template <class T>
 std::span<T> span_of(T* data, std::size_t size) {
     return data == nullptr ? std::span<T>() : std::span<T>(data, size);
@@ -138,6 +141,18 @@ int mlff_model_channel(const mlff_model* model, int atomic_number) {
     const auto& species = model->model->force_field().species();
     const auto found = std::find(species.begin(), species.end(), atomic_number);
     return found == species.end() ? -1 : static_cast<int>(found - species.begin());
+}
+
+int mlff_atomic_number(const char* symbol) {
+    return symbol != nullptr && mlff::is_element(symbol) ? mlff::atomic_number(symbol) : 0;
+}
+
+const char* mlff_element_symbol(int atomic_number) {
+    return is_atomic_number(atomic_number) ? mlff::element_symbol(atomic_number).c_str() : "";
+}
+
+double mlff_atomic_mass(int atomic_number) {
+    return is_atomic_number(atomic_number) ? mlff::atomic_mass(atomic_number) : 0.0;
 }
 
 mlff_status mlff_workspace_create(const mlff_model* model, mlff_workspace** workspace) {

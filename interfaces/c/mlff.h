@@ -1,6 +1,6 @@
 /* Energies, forces and error estimates of a force field of mlff, from C and from every language that calls C.
  *
- * Units: eV and angstrom. A function that can fail returns an mlff_status; the message is
+ * Units: eV, angstrom, amu. A function that can fail returns an mlff_status; the message is
  * then in mlff_last_error(). Nothing here prints, exits, reads the environment or changes the settings of OpenMP.
  *
  *     mlff_model* model;          mlff_model_load("model.h5", &model);
@@ -55,6 +55,12 @@ MLFF_API int mlff_model_n_species(const mlff_model* model);
 MLFF_API int mlff_model_species(const mlff_model* model, int channel); /* 0 if there is no such channel */
 /* Channel of an atomic number; -1 if the model does not know it. */
 MLFF_API int mlff_model_channel(const mlff_model* model, int atomic_number);
+
+/* Elements: atomic number of a symbol ("Ag": 47; 0 if there is none), symbol ("" if there is none), standard atomic
+ * weight [amu] (0 if there is none). */
+MLFF_API int mlff_atomic_number(const char* symbol);
+MLFF_API const char* mlff_element_symbol(int atomic_number);
+MLFF_API double mlff_atomic_mass(int atomic_number);
 
 /* Scratch of one caller; it grows and never shrinks. A workspace belongs to the model that it was created with. */
 MLFF_API mlff_status mlff_workspace_create(const mlff_model* model, mlff_workspace** workspace);

@@ -69,6 +69,10 @@ int main(int argc, char** argv) {
     mlff_workspace* workspace = NULL;
     if (argc != 2 || mlff_model_load("no such file", &model) != MLFF_INPUT || strlen(mlff_last_error()) == 0) return 1;
     if (check(mlff_model_load(argv[1], &model)) || check(mlff_workspace_create(model, &workspace))) return 1;
+    if (mlff_atomic_number("Ag") != 47 || mlff_atomic_number("Xx") != 0 || strcmp(mlff_element_symbol(53), "I") != 0 ||
+        strcmp(mlff_element_symbol(0), "") != 0 || fabs(mlff_atomic_mass(1) - 1.008) > 1e-3 ||
+        mlff_atomic_mass(119) != 0.0)
+        return 1;
     const double R = mlff_model_cutoff(model);
 
     /* A skewed cell, smaller than the cutoff, of the first and the last species of the model. */

@@ -1,5 +1,5 @@
 # Installs the build tree BUILD, builds the project SRC against the installed package, and runs it with the force field
-# MODEL.   Run with: cmake -DBUILD=… -DSRC=… -DMODEL=… -DGENERATOR=… -DCXX=… -DFLAGS=… -DTYPE=… -P run.cmake
+# MODEL.   Run with: cmake -DBUILD=… -DSRC=… -DMODEL=… -DGENERATOR=… -DCXX=… -DFLAGS=… -DTYPE=… -DPYTHON=… -P run.cmake
 set(prefix ${BUILD}/package-test)
 file(REMOVE_RECURSE ${prefix})
 foreach(command IN ITEMS
@@ -18,6 +18,12 @@ else()
   message("localedef cannot make the locale de_DE: tried with the locale C only")
 endif()
 execute_process(COMMAND ${CMAKE_COMMAND} -E env ${locale} ${prefix}/build/consumer_c ${MODEL} COMMAND_ERROR_IS_FATAL ANY)
+
+# The installed Python package finds the library of its installation.
+execute_process(COMMAND ${CMAKE_COMMAND} -E env --unset=MLFF_LIBRARY PYTHONPATH=${prefix}/install/share/mlff/python
+  ${PYTHON} -B -c "import mlff, mlff._library as l, mlff.program as p; mlff.ForceField('${MODEL}'); \
+print(l.library_path(), p.program_path()); assert '${prefix}' in l.library_path() and '${prefix}' in p.program_path()"
+  COMMAND_ERROR_IS_FATAL ANY)
 
 # The shared library exports the functions of its header and nothing else.
 file(GLOB library ${prefix}/install/lib/libmlff.so)
