@@ -13,6 +13,7 @@ namespace {
 using Eigen::Index;
 
 constexpr double vanishing = 1e-4;                     ///< of the rms: what is below vanishes by symmetry
+constexpr double least_floor = 0.02;                   ///< of the rms error: no label is predicted much better
 constexpr double normal_median = 0.67448975019608174;  ///< of |x|, x ~ N(0, 1)
 constexpr std::size_t n_bins = 10, labels_per_bin = 10, n_coverage_steps = 20;
 
@@ -99,21 +100,21 @@ class Rounding {
     double deviation_ = 0.0, error_ = 0.0;
 };
 
+double rms_error(const std::vector<ErrorPair>& pairs) {
+    double sum = 0.0;
+    for (const ErrorPair& pair : pairs) sum += pair.error * pair.error;
+    return pairs.empty() ? 0.0 : std::sqrt(sum / static_cast<double>(pairs.size()));
+}
+
 QuantityCalibration check(std::vector<ErrorPair> pairs, long n_labels, double factor, double floor) {
     const Rounding is_rounding(pairs);
     std::erase_if(pairs, is_rounding);
     std::stable_sort(pairs.begin(), pairs.end(),
                      [](const ErrorPair& a, const ErrorPair& b) { return a.deviation < b.deviation; });
-    std::vector<ErrorPair> estimated;
-    double vanishing_errors = 0.0;
-    for (const ErrorPair& pair : pairs)
-        if (is_rounding.no_estimate(pair))
-            vanishing_errors += pair.error * pair.error;
-        else
-            estimated.push_back(pair);
-    const std::size_t n_vanishing = pairs.size() - estimated.size();
+    std::vector<ErrorPair> estimated, vanishing;
+    for (const ErrorPair& pair : pairs) (is_rounding.no_estimate(pair) ? vanishing : estimated).push_back(pair);
     const double scale = calibration_scale(estimated),
-                 own_floor = n_vanishing > 0 ? std::sqrt(vanishing_errors / static_cast<double>(n_vanishing)) : 0.0;
+                 own_floor = std::max(rms_error(vanishing), least_floor * rms_error(estimated));
     return {.n_labels = n_labels,
             .scale = scale,
             .floor = own_floor,

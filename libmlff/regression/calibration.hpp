@@ -39,9 +39,9 @@ struct FactorCheck {
 /// One kind of label [eV/atom], [eV/Å], [eV/Å³].
 struct QuantityCalibration {
     long n_labels = 0;
-    double scale = 1.0;                       ///< f that fits these data
-    double floor = 0.0;                       ///< rms error of the labels whose σ vanishes by symmetry; 0: none
-    FactorCheck raw, model, scaled;           ///< f = 1, that of the model, that of these data
+    double scale = 1.0;              ///< f that fits these data
+    double floor = 0.0;              ///< rms error of the labels whose σ vanishes by symmetry, or 2 % of that of all
+    FactorCheck raw, model, scaled;  ///< f = 1, that of the model, that of these data
     std::vector<ReliabilityBin> reliability;  ///< ten of about equal counts, fewer below 100 labels; ascending σ
 };
 
@@ -88,7 +88,7 @@ struct CalibrationReport {
 ///
 /// Labels whose σ and e are both below 1e-4 of their rms are left out: they vanish by symmetry, and only rounding is
 /// left of them. Where σ alone is that small, symmetry makes the prediction vanish and the label has noise: such labels
-/// say nothing about the factor; their rms error is the floor.
+/// say nothing about the factor; their rms error is the floor, which is at least 2 % of the rms error of the others.
 class CalibrationData {
  public:
     explicit CalibrationData(std::size_t capacity = 100'000);

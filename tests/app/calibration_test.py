@@ -148,13 +148,16 @@ class CalibrationTest(ProgramTest):
             self.assertTrue(np.isfinite(F).all() and not np.tril(F, -1).any() or not np.triu(F, 1).any())
             self.assertEqual(file["calibration/energy"][()], file["calibration/force"][()])
             factors = {s: file[f"calibration/species/{s}"][()] for s in ["Ag", "I"]}
+            floor = file["calibration/force_floor"][()]
+            self.assertGreater(floor, 0.0)
         self.assertIn("robust estimate × ", self.mlff("info", "model.h5")[0])
         out, predicted = self.predict()
         self.assertIn("force_error is the robust estimate", out)
         inside = []
         for truth, atoms in zip(ase.io.read(self.folder / "test.xyz", ":"), predicted):
             factor = np.array([factors[s] for s in atoms.get_chemical_symbols()])
-            np.testing.assert_allclose(atoms.arrays["force_error"], factor * atoms.arrays["beef"], rtol=1e-6)
+            np.testing.assert_allclose(atoms.arrays["force_error"],
+                                       np.sqrt((factor * atoms.arrays["beef"])**2 + 3.0 * floor**2), rtol=1e-6)
             error = np.abs(atoms.get_forces() - truth.get_forces())
             inside.append(error < factor[:, None] * atoms.arrays["force_deviation"])
         self.assertTrue(0.5 < np.mean(inside) < 0.9, np.mean(inside))
