@@ -10,7 +10,7 @@ namespace mlff::md {
 /// Atoms in motion. Positions are unwrapped: an atom that leaves the cell keeps going.
 struct State {
     Structure structure;
-    Matrix3X velocities;     ///< [Å/fs], 3 × n_atoms; no columns if they are not known yet
+    Matrix3X velocities;     ///< [Å/fs], 3 × n_atoms; no columns before they are set
     Eigen::VectorXd masses;  ///< [amu], n_atoms
     std::int64_t step = 0;
     double time = 0.0;  ///< step × timestep [fs]
@@ -22,7 +22,7 @@ struct State {
     void validate() const;
 };
 
-/// State at step 0 with the standard atomic weights; velocities as given, by default not known.
+/// State at step 0 with the standard atomic weights; velocities as given, by default none.
 [[nodiscard]] State make_state(const Structure& structure, const Matrix3X& velocities = Matrix3X(3, 0));
 
 /// K = ½ Σ m v² [eV].
@@ -41,8 +41,8 @@ struct State {
 void remove_drift(State& state);
 
 /// Draws velocities from the Maxwell distribution. With 3N − 3 `degrees_of_freedom` the centre of mass is at rest; with
-/// 3N nothing is removed. They are then scaled so that the temperature is exactly the one asked for: the canonical
-/// distribution would scatter around it, but a run is expected to start where it was told to (as VASP does at TEBEG).
+/// 3N nothing is removed. They are then scaled to exactly the given temperature: the canonical distribution would
+/// scatter around it, but users expect a run to start at its temperature (as VASP does at TEBEG).
 /// @throws std::invalid_argument if degrees_of_freedom is neither 3N − 3 nor 3N
 void draw_velocities(State& state, double temperature, Eigen::Index degrees_of_freedom, Random& random);
 
