@@ -143,7 +143,7 @@ void Driver::evaluate() {
 }
 
 void Driver::find_motion() {
-    constexpr double rounding = 1e-9;  // [eV/Å] per atom: a force field's own sum is less
+    constexpr double rounding = 1e-9;  // [eV/Å] per atom: the sum of a force field's forces is smaller
     const State& state = now_.state;
     moving_ = now_.forces;
     hold_fixed(state, moving_);
@@ -171,7 +171,7 @@ void Driver::stand_at(const Snapshot& snapshot) {
 void Driver::check_displacements() const {
     const Matrix3X& before = begin_.state.structure.positions;
     const Matrix3X& after = now_.state.structure.positions;
-    Eigen::Index i = 0;  // the one that moved farthest: others may have been pushed along
+    Eigen::Index i = 0;  // the atom that moved farthest: it may have pushed others
     const double moved = (after - before).colwise().norm().maxCoeff<Eigen::PropagateNaN>(&i);
     if (!(moved <= options_.max_displacement))
         throw GuardError(

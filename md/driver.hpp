@@ -39,7 +39,7 @@ struct DynamicsOptions {
     [[nodiscard]] double target_temperature(std::int64_t step) const;
 };
 
-/// What there is to say after a step. The references live until the next step.
+/// Report of a step. Its references are valid until the next step.
 struct StepReport {
     std::int64_t step;
     double time;                               ///< [fs]
@@ -55,7 +55,7 @@ struct StepReport {
     const State& state;
 };
 
-/// Molecular dynamics with whatever calculator. One step of length Δt is
+/// Molecular dynamics with any calculator. One step of length Δt is
 ///
 ///     v += (Δt/2) F/m          half kick
 ///     r += (Δt/2) v            half drift
@@ -66,14 +66,14 @@ struct StepReport {
 ///
 /// that is velocity Verlet for nve, BAOAB for langevin (Leimkuhler & Matthews, Appl. Math. Res. eXpress 2013, 34), and
 /// the same "middle" placement for the other thermostats (Zhang et al., J. Chem. Phys. 147, 034109 (2017)): positions
-/// are then sampled much more accurately than with the thermostat at the ends of the step. The price is that velocities
-/// at full steps, hence the reported temperature, are low by about (ωΔt)²/4 for a vibration ω; both errors are O(Δt²).
+/// are then sampled much more accurately than with the thermostat at the ends of the step. Velocities at full steps,
+/// and so the reported temperature, are too low by about (ωΔt)²/4 for a vibration ω; both errors are O(Δt²).
 ///
-/// Conserved quantity: kinetic + potential + energy given to the thermostat (thermostat.hpp). The kicks and drifts keep
-/// it up to O(Δt²), oscillating and without drift; the thermostat books what it takes (Bussi, Donadio & Parrinello, J.
-/// Chem. Phys. 126, 014101 (2007), section II D); the target temperature is constant within a step, and changing it
-/// between steps moves no energy, so a ramp changes nothing. For nose_hoover at constant temperature it is the extended
-/// energy of Martyna et al., Mol. Phys. 87, 1117 (1996), counted from step 0.
+/// Conserved quantity: kinetic + potential + energy given to the thermostat (thermostat.hpp). Kicks and drifts conserve
+/// it up to O(Δt²): it oscillates and does not drift. The thermostat records the energy that it takes (Bussi, Donadio &
+/// Parrinello, J. Chem. Phys. 126, 014101 (2007), section II D). The target temperature is constant within a step; a
+/// change between steps moves no energy, so a ramp does not change the quantity. For nose_hoover at constant
+/// temperature it is the extended energy of Martyna et al., Mol. Phys. 87, 1117 (1996), counted from step 0.
 ///
 /// Components that State::move_mask holds keep their positions: velocities and the forces that move them are zero. They
 /// have no degrees of freedom, and an axis along which an atom is held has no conserved momentum: nothing is removed
@@ -81,22 +81,22 @@ struct StepReport {
 ///
 /// Except with langevin the centre of mass is brought to rest at the start, given velocities included, and stays so:
 /// where the forces of the calculator do not sum to zero (first principles on a grid: some 1e-3 eV/Å per atom), atom i
-/// moves by F_i − m_i Σ F/Σ m. All atoms lose the same acceleration, which does no work while the centre of mass rests,
-/// so that the conserved quantity stays one. Reports, and what the calculator learns from, keep F. Langevin's random
-/// forces move the centre of mass anyway; its 3 degrees of freedom count there, and F is taken as it is.
+/// moves by F_i − m_i Σ F/Σ m. All atoms lose the same acceleration. It does no work while the centre of mass rests, so
+/// the quantity above is still conserved. Reports and training data keep F. Langevin's random forces move the centre of
+/// mass anyway: its 3 degrees of freedom count, and F is used unchanged.
 class Driver {
  public:
-    /// Sees the report of a step and says whether to go on.
+    /// Receives the report of a step. Returns false to stop the run.
     using Observer = std::function<bool(const StepReport&)>;
 
-    /// The calculator must outlive the driver. `initial` may stand at any step; velocities are drawn, or kept as they
-    /// are, according to the options.
+    /// The calculator must outlive the driver. `initial` may have any step number; the options decide whether
+    /// velocities are drawn or kept.
     /// @throws InputError if state or options are not valid, given velocities are missing, or the thermostat has no
     ///         motion to act on
     Driver(Calculator& calculator, State initial, const DynamicsOptions& options);
 
-    /// Makes all steps up to options.steps. The observer is called after each, and first for the step that the initial
-    /// state stands at, unless that was reported before (restored, or advanced from).
+    /// Makes all steps up to options.steps. The observer is called after each step, and first for the step of the
+    /// initial state, unless that was reported before (restored, or advanced from).
     /// @returns false if the observer stopped it
     /// @throws what evaluate() throws; std::runtime_error if energy, forces or stress are not finite (message: step,
     ///         atom), before anything moves because of them; GuardError beyond max_displacement or max_temperature.
@@ -112,13 +112,15 @@ class Driver {
     [[nodiscard]] const State& state() const { return now_.state; }
     [[nodiscard]] const DynamicsOptions& options() const { return options_; }
 
-    /// Everything needed to go on, as bytes, as it was at the beginning of the step in progress: the calculator may ask
-    /// for it while it evaluates. Between steps that is the present.
+    /// Everything needed to continue, as bytes, from the beginning of the step in progress: the calculator may call
+    /// this while it evaluates. Between steps it is the present state.
     [[nodiscard]] std::string snapshot() const;
 
-    /// Goes back, or forth, to a snapshot: with the same options and calculator every later number is bit for bit that
-    /// of the run it was taken from. The run may be longer now, except that a temperature ramp changes with it.
-    /// @throws InputError if the bytes are damaged, or of other atoms or another thermostat; nothing is changed then
+    /// Continues from a snapshot, earlier or later: with the same options and calculator every later number has the
+    /// same bits as in the run that wrote it. The run may be longer now, but a temperature ramp changes with its
+    /// length.
+    /// @throws InputError if the bytes are damaged, or belong to other atoms or another thermostat; nothing is changed
+    /// then
     void restore(std::string_view bytes);
 
  private:
@@ -128,7 +130,7 @@ class Driver {
     void check_displacements() const;
     void check_temperature() const;
 
-    /// Runs `action`; afterwards its result is the new beginning, or, if it throws, all is as before.
+    /// Runs `action`; afterwards the current state is the new beginning; if it throws, the state before is restored.
     template <typename Action>
     void commit(Action action);
 

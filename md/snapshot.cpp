@@ -55,8 +55,8 @@ class Reader {
         return value;
     }
     [[nodiscard]] bool flag() { return value<std::uint8_t>() != 0; }
-    /// A count of things that take up at least `bytes_each`, so that a wrong one cannot ask for more memory than is
-    /// there.
+    /// A number of items of at least `bytes_each`, checked against the bytes left: a damaged one cannot request more
+    /// memory.
     [[nodiscard]] std::size_t count(std::size_t bytes_each) {
         const auto n = value<std::uint64_t>();
         if (n > bytes_.size() / bytes_each) throw InputError("the dynamics snapshot is cut off");

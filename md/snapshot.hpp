@@ -9,7 +9,7 @@
 
 namespace mlff::md {
 
-/// All that the rest of a trajectory depends on, at the beginning of a step.
+/// Everything that the remaining trajectory depends on, at the beginning of a step.
 struct Snapshot {
     State state;
     Bath bath;

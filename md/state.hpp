@@ -11,7 +11,7 @@ namespace mlff::md {
 /// Atoms in motion. Positions are unwrapped: an atom that leaves the cell keeps going.
 struct State {
     Structure structure;
-    Matrix3X velocities;     ///< [Å/fs], 3 × n_atoms; no columns if they are not known yet
+    Matrix3X velocities;     ///< [Å/fs], 3 × n_atoms; no columns before they are set
     Eigen::VectorXd masses;  ///< [amu], n_atoms
     MoveMask move_mask;      ///< components that may change, 3 × n_atoms; no columns: all
     std::int64_t step = 0;

@@ -14,7 +14,7 @@
 namespace mlff::md {
 namespace {
 
-constexpr double steps_per_period = 10.0;  ///< fewer and the thermostat swings within what the step resolves
+constexpr double steps_per_period = 10.0;  ///< with fewer the step does not resolve the thermostat's oscillation
 
 /// Suzuki's fourth-order composition of a symmetric second-order map (Phys. Lett. A 146, 319 (1990)).
 const std::array<double, 5> suzuki = [] {
@@ -65,7 +65,7 @@ void NoseHooverChain::apply(State& state, Bath& bath, double temperature, double
         zeta[j] = friction * (friction * zeta[j] + time * (driving - freedom(j) * kT) / mass(j));
     };
 
-    // After a cold start the links swing as fast as sqrt(N_f)/relaxation; the substeps resolve that.
+    // After a cold start the links oscillate at up to sqrt(N_f)/relaxation; the substeps resolve that.
     const int n_rounds =
         std::max(1, static_cast<int>(std::ceil(duration * std::sqrt(degrees_of_freedom_) / relaxation_)));
     bath.energy -= chain_energy();

@@ -13,8 +13,8 @@ enum class ThermostatType { none, nose_hoover, langevin, csvr };
 struct ThermostatOptions {
     ThermostatType type = ThermostatType::none;
 
-    /// How fast heat is exchanged [fs]: nose_hoover: period of the oscillation of the temperature (VASP: SMASS sets
-    /// it); langevin: 1/friction (VASP: LANGEVIN_GAMMA in 1/ps); csvr: relaxation time of the kinetic energy.
+    /// Time scale of the heat exchange [fs]. nose_hoover: period of the oscillation of the temperature (VASP: SMASS
+    /// sets it); langevin: 1/friction (VASP: LANGEVIN_GAMMA in 1/ps); csvr: relaxation time of the kinetic energy.
     /// nose_hoover is best near a vibration of the material; smaller couples more strongly and disturbs the dynamics
     /// more.
     double period = 100.0;
@@ -30,17 +30,17 @@ struct ThermostatOptions {
 /// (3N); otherwise less one for each axis that no atom is held along (3N − 3).
 [[nodiscard]] Eigen::Index degrees_of_freedom(ThermostatType type, const State& state);
 
-/// What a thermostat carries from step to step, apart from the atoms.
+/// State of a thermostat between steps, apart from the atoms.
 struct Bath {
     /// Energy that went from the atoms to the thermostat since step 0 [eV]; kinetic + potential + bath energy is the
-    /// conserved quantity, whatever the target temperature does.
+    /// conserved quantity, also while the target temperature changes.
     double energy = 0.0;
     std::vector<double> variables;  ///< nose_hoover: dη/dt of each link of the chain [1/fs]; otherwise empty
     Random random;
 };
 
 /// The heat exchange of one step: changes velocities only, scaling them or adding noise, over a given time at a given
-/// temperature. A thermostat is a set of constants; all that moves is in the Bath.
+/// temperature. A thermostat holds constants only; its variables are in the Bath.
 class Thermostat {
  public:
     Thermostat() = default;
@@ -58,9 +58,9 @@ class Thermostat {
 ///     Q₁ dζ₁/dt = 2K − N_f k_B T − Q₁ ζ₁ ζ₂,   Q_j dζ_j/dt = Q_{j−1} ζ_{j−1}² − k_B T − Q_j ζ_j ζ_{j+1},
 ///     Q₁ = N_f k_B T (period/2π)²,   Q_j = k_B T (period/2π)²,
 /// integrated with the factorisation of Martyna, Tuckerman, Tobias & Klein, Mol. Phys. 87, 1117 (1996) with Suzuki's
-/// fourth-order composition, in as many rounds as the number of atoms calls for. Bath energy: Σ ½ Q_j ζ_j² + ∫ k_B T
-/// (N_f dη₁ + Σ_{j>1} dη_j); at constant T this is their extended energy. The masses Q follow a changing T at constant
-/// ζ, so that the period stays what was asked for.
+/// fourth-order composition, in a number of substeps that depends on the number of atoms. Bath energy: Σ ½ Q_j ζ_j² + ∫
+/// k_B T (N_f dη₁ + Σ_{j>1} dη_j); at constant T this is their extended energy. The masses Q follow a changing T at
+/// constant ζ, so that the period stays as given.
 class NoseHooverChain final : public Thermostat {
  public:
     NoseHooverChain(double period, int chain_length, Eigen::Index degrees_of_freedom);

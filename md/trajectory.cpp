@@ -18,7 +18,7 @@ std::variant<OutputFile, H5mdWriter> open(const std::string& path, TrajectoryFor
     return OutputFile(path);
 }
 
-/// What both formats hold.
+/// Fields of both formats.
 template <class Frame>
 Frame frame_of(const StepReport& report, const TrajectoryOptions& options) {
     Frame frame;

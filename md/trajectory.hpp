@@ -31,18 +31,18 @@ struct TrajectoryOptions {
 class Trajectory {
  public:
     /// Opens for appending. @throws std::runtime_error naming the file if that fails; InputError as validate(), and if
-    /// the file that is there is none of this format
+    /// an existing file has another format
     Trajectory(const std::string& path, const TrajectoryOptions& options);
 
-    /// Writes a frame if it is the turn of this step, and hands it to the system.
+    /// Writes a frame if this step is due (`every`), and hands it to the system.
     /// @throws std::runtime_error naming the file if that fails
     void write(const StepReport& report);
 
-    /// What is written so far, in bytes of extended XYZ or frames of H5MD; a run that is resumed from a snapshot cuts
-    /// the file back to its position then.
+    /// Length written so far, in bytes of extended XYZ or frames of H5MD; a run that resumes from a snapshot truncates
+    /// the file to the position at that time.
     [[nodiscard]] std::int64_t position() const;
     void truncate(std::int64_t position);
-    void sync();  ///< waits until the disk has it
+    void sync();  ///< waits until all is on disk
     /// @throws std::runtime_error if the file was removed or replaced while it was written
     void require_in_place() const;
 
