@@ -111,10 +111,10 @@ QuantityCalibration check(std::vector<ErrorPair> pairs, long n_labels, double fa
     std::erase_if(pairs, is_rounding);
     std::stable_sort(pairs.begin(), pairs.end(),
                      [](const ErrorPair& a, const ErrorPair& b) { return a.deviation < b.deviation; });
-    std::vector<ErrorPair> estimated, vanishing;
-    for (const ErrorPair& pair : pairs) (is_rounding.no_estimate(pair) ? vanishing : estimated).push_back(pair);
+    std::vector<ErrorPair> estimated, vanished;
+    for (const ErrorPair& pair : pairs) (is_rounding.no_estimate(pair) ? vanished : estimated).push_back(pair);
     const double scale = calibration_scale(estimated),
-                 own_floor = std::max(rms_error(vanishing), least_floor * rms_error(estimated));
+                 own_floor = std::max(rms_error(vanished), least_floor * rms_error(estimated));
     return {.n_labels = n_labels,
             .scale = scale,
             .floor = own_floor,
