@@ -59,6 +59,14 @@ std::string take_token(std::string_view line, std::size_t& i, bool is_key, const
     return token;
 }
 
+/// True for "key=value" with an ordinary name as key.
+bool begins_with_key(std::string_view text) {
+    std::size_t k = 0;
+    while (k < text.size() && (std::isalnum(static_cast<unsigned char>(text[k])) || text[k] == '_')) ++k;
+    return k > 0 && std::isalpha(static_cast<unsigned char>(text[0])) && k + 1 < text.size() && text[k] == '=' &&
+           text[k + 1] != '=';
+}
+
 /// key=value pairs in order; a bare word is a flag that is set. A line without any is the free text of plain XYZ.
 Info parse_comment(std::string_view line, const LineReader& lines) {
     const auto skip_blanks = [&](std::size_t& i) {
@@ -80,7 +88,8 @@ Info parse_comment(std::string_view line, const LineReader& lines) {
         if (repeated) lines.fail(fmt::format("key {} is given twice; once is enough", show(key)));
         i = equals + 1;
         skip_blanks(i);
-        info.emplace_back(std::move(key), i < line.size() ? take_token(line, i, false, lines) : "");
+        const bool empty = i == line.size() || (i > equals + 1 && begins_with_key(line.substr(i)));  // "Energy= pbc=T"
+        info.emplace_back(std::move(key), empty ? "" : take_token(line, i, false, lines));
     }
     return info;
 }
