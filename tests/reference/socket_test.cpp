@@ -124,7 +124,7 @@ TEST_F(SocketTest, AClientThatLeavesBetweenCallsIsReplacedSilently) {
     listen();
     start({.faults = {Fault::leaves}});
     expect_right(code->call(structure, {}), structure);
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    while (client->departures() == 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
     expect_right(code->call(structure, {}), structure);
 }
 
