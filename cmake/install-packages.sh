@@ -2,13 +2,19 @@
 # Installs the Debian packages that are missing; says nothing and needs no rights if there are none.
 #   install-packages.sh         to build and to run the demo
 #   install-packages.sh test    also the codes that tests call; a test whose code cannot be had skips, saying so
+#   install-packages.sh format  also clang-format
+#   install-packages.sh ci      also Clang with its OpenMP, for the sanitizers, and clang-format
 set -eu
 required="g++ cmake ninja-build make git ca-certificates
   libeigen3-dev libopenblas-openmp-dev liblapack-dev libyaml-cpp-dev libhdf5-dev libfmt-dev libcli11-dev
   libopenmpi-dev openmpi-bin nlohmann-json3-dev zlib1g-dev libexpat1-dev pkg-config libgtest-dev libbenchmark-dev
   python3 python3-numpy python3-matplotlib python3-ase python3-h5py"
 optional="libfftw3-dev libscalapack-openmpi-dev"
-[ "${1:-}" != test ] || optional="$optional cp2k cp2k-data lammps quantum-espresso"
+case "${1:-}" in
+  test) optional="$optional cp2k cp2k-data lammps quantum-espresso" ;;
+  format) optional="$optional clang-format" ;;
+  ci) required="$required clang llvm libomp-dev clang-format" ;;
+esac
 
 command -v dpkg-query >/dev/null || {
   echo "not Debian: please install the equivalents of: $required $optional" >&2

@@ -1,3 +1,5 @@
+// Long because the tree of settings, the parser that keeps lines, and the reading of values with their messages share
+// one node type, and this is the only file that includes yaml-cpp.
 #include "libmlff/io/config.hpp"
 
 #include <fmt/format.h>

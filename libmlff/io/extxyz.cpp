@@ -1,3 +1,4 @@
+// Long because reading and writing of one loose format belong together: what the one accepts the other must produce.
 #include "libmlff/io/extxyz.hpp"
 
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// Long because one format has many sections, each read and written here: reader and writer follow the same order.
 #include "libmlff/io/ml_ab.hpp"
 
 #include <fmt/format.h>

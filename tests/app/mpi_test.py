@@ -263,7 +263,7 @@ class MpiTest(ProgramTest):
         folder = self.new_folder("run", run=RUN.replace("steps: 40", "steps: 400"))
         shutil.copy(self.folder / "agi.xyz", folder)
         process = self.start(2, "run", "run.yaml", cwd=folder)
-        while not (folder / "out/thermo.csv").exists():
+        while process.poll() is None and not (folder / "out/thermo.csv").exists():
             time.sleep(0.02)
         time.sleep(0.2)
         process.send_signal(signal.SIGUSR1)  # mpirun passes it on to every rank, as a queue system does

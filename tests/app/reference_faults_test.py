@@ -7,7 +7,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import time
 import unittest
 
 from program import PROGRAM, ase, write_structure
@@ -18,13 +17,11 @@ from reference_case import ENVIRONMENT, AseClientTest, alloy, train_yaml
 class Faults(AseClientTest):
     def test_a_stop_during_a_call_ends_at_once_and_loses_nothing(self):
         yaml = train_yaml(self.reference(extra="  grace: 0.2 s\n  stress_check: off\n"), steps=3)
-        process = self.start(yaml, {"SLOW": "30", "SLOW_FROM": "3"})
+        process = self.start(yaml, {"SLOW": "600", "SLOW_FROM": "3"})
         self.wait_for(lambda: self.computed() == 3, process)
-        began = time.monotonic()
         process.send_signal(signal.SIGTERM)
-        output, _ = process.communicate(timeout=60)
+        output, _ = process.communicate(timeout=60)  # fails if it waits for the call that it is to abandon
         self.assertEqual(process.returncode, 130, output)
-        self.assertLess(time.monotonic() - began, 15.0, "it waited for the call that it was to abandon")
         self.assertEqual(len(self.journal()), 2)
         self.train(yaml)
         self.assertEqual([frame.info["step"] for frame in self.journal()], [0, 1, 2, 3])

@@ -162,11 +162,9 @@ class ResumeFaultsTest(ProgramTest):
         (folder / "train.yaml").write_text(train_yaml(steps=5).replace(
             "reference: {type: embedded, potential: agi-6.5}",
             f"reference: {{type: program, command: {folder}/dies.sh, stress: off, stress_check: off, attempts: 1, "
-            "time_limit: 60 s}"))
-        began = time.monotonic()
+            "time_limit: 600 s}"))
         process = self.start(folder, "train", preexec_fn=lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN))
-        _, errors = process.communicate(timeout=100)
-        self.assertLess(time.monotonic() - began, 30.0, "the dead program was waited for")
+        _, errors = process.communicate(timeout=100)  # fails if the dead program is waited for
         self.assertEqual(process.returncode, 3, errors)
         self.assertIn("exit status 3", errors)
 

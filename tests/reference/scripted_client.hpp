@@ -54,7 +54,8 @@ class ScriptedClient {
         thread_.join();
     }
     [[nodiscard]] int calls() const { return calls_; }
-    [[nodiscard]] bool dismissed() const { return dismissed_; }  ///< it was sent EXIT
+    [[nodiscard]] int departures() const { return departures_; }  ///< connections that it has closed
+    [[nodiscard]] bool dismissed() const { return dismissed_; }   ///< it was sent EXIT
     [[nodiscard]] bool lower_cell_is_zero() const { return lower_cell_is_zero_; }
 
  private:
@@ -118,6 +119,7 @@ class ScriptedClient {
             } catch (const Gone&) {
             }
             close(socket_);
+            ++departures_;
         }
         for (const int s : idle) close(s);
     }
@@ -215,7 +217,7 @@ class ScriptedClient {
     int socket_ = -1;
     double volume_ = 0.0;
     std::atomic<bool> stop_ = false, dismissed_ = false, lower_cell_is_zero_ = false;
-    std::atomic<int> calls_ = 0;
+    std::atomic<int> calls_ = 0, departures_ = 0;
     std::thread thread_;
 };
 

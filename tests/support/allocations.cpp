@@ -13,7 +13,7 @@ std::atomic<mlff::testing::Where> place;
 std::atomic<long> left = 0, held = 0, most = 0;
 
 /// Whether this allocation is the one that is to fail.
-bool is_due() {
+[[maybe_unused]] bool is_due() {
     if (!failing.load(std::memory_order_relaxed)) return false;
     using mlff::testing::Where;
     if (place == Where::parallel_regions && omp_get_level() == 0) return false;
@@ -21,7 +21,7 @@ bool is_due() {
     return left.fetch_sub(1) == 0;
 }
 
-void count(long bytes) {
+[[maybe_unused]] void count(long bytes) {
     const long now = held.fetch_add(bytes) + bytes;
     long before = most.load();
     while (now > before && !most.compare_exchange_weak(before, now)) {
@@ -30,7 +30,15 @@ void count(long bytes) {
 
 }  // namespace
 
-#if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+// A sanitizer has its own. GCC tells of it by a macro, Clang by a feature.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define MLFF_SANITIZED
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define MLFF_SANITIZED
+#endif
+#endif
+#if defined(__GLIBC__) && !defined(MLFF_SANITIZED)
 #define MLFF_OWN_MALLOC
 
 extern "C" {
