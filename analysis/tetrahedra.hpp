@@ -60,13 +60,13 @@ struct TetrahedronMotion {
     std::vector<std::string> warnings;
 };
 
-/// Angles of the tetrahedra that the first frame has, followed through the run: θ, its low-pass Fourier filter θ̄ and ω
-/// = dθ̄/dt by central differences, and their densities. The filter removes the vibrations, so ω measures how fast
+/// Angles of the tetrahedra of the first frame, followed through the run: θ, its low-pass Fourier filter θ̄ and
+/// ω = dθ̄/dt by central differences, and their densities. The filter removes the vibrations, so ω measures how fast
 /// units tilt and deform.
 ///
 /// ρ(θ) counts every frame. For the filter, samples are means over 1, 2, 4, … frames, at most max_samples of them:
-/// memory max_samples × 12 × n_units × 8 bytes, for any length of the run. Source: method.md section 7, [M24] eqs. 4
-/// and 5.
+/// memory max_samples × 12 × n_units × 8 bytes, for any length of the run.
+/// Source: method.md section 7, [M24] eqs. 4 and 5.
 class TetrahedronAngles {
  public:
     /// @throws InputError as validate()
