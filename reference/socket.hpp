@@ -49,8 +49,8 @@ struct SocketOptions {
 /// A client that died between calls is replaced silently; one that dies during a call is a CallFailure. A client that
 /// was started elsewhere returns to the client pool between calls (lobby.hpp). Words for input files and command,
 /// besides structure_values: socket (NAME or HOST), port, unix (T or F), input, output (a file whose text output()
-/// includes). Source: M. Ceriotti et al., Comput. Phys. Commun. 185, 1019 (2014); V. Kapil et al., ibid. 236, 214
-/// (2019); clients.
+/// includes).
+/// Source: M. Ceriotti et al., Comput. Phys. Commun. 185, 1019 (2014); V. Kapil et al., ibid. 236, 214 (2019); clients.
 class SocketCode final : public ExternalCode {
  public:
     /// Listens at once, so that an address in use is reported before anything is computed.

@@ -18,9 +18,9 @@ namespace {
 using Eigen::Index;
 using Eigen::MatrixXd;
 
-constexpr Index fewest_rows = 64;  ///< that a rank brings at a time, while it has so many
+constexpr Index fewest_rows = 64;  ///< that a rank adds at a time, except at the end
 
-/// What all ranks know of the regression.
+/// Data of the regression on all ranks.
 struct Problem {
     RowModel model;
     LabelWeights weights;
@@ -28,8 +28,8 @@ struct Problem {
     std::vector<Index> prior_sizes;  ///< none: the identity
 };
 
-/// Rows [Φ y] of one structure in the units of the regression, energies about their baseline, times the root of its
-/// weight.
+/// Rows [Φ y] of one structure in the units of the regression, energies relative to their baseline, times the root of
+/// its weight.
 MatrixXd scaled_rows(const Problem& problem, const LabeledStructure& item) {
     const auto& [structure, labels, origin, group, weight] = item;
     const auto& [model, weights, units, prior_sizes] = problem;
@@ -66,7 +66,7 @@ std::optional<bayes::Posterior> regress(Communicator& world, const Problem& prob
                                         const std::vector<bayes::CholeskyFactor>& prior, const Progress& progress) {
     const Index n = count_references(problem.model.references);
     DistributedFactor factor(world, n + 1);
-    // Enough rows at a time that the factor above them is not worked through too often.
+    // Many rows at a time: each call processes the total factor.
     const Index wanted = std::max(fewest_rows, n / world.size());
     std::size_t next = 0;
     bool more = true;
@@ -165,7 +165,7 @@ DistributedFit fit_distributed(const std::vector<LabeledStructure>& training, co
         return make_force_field(labels, errors, species, solution, descriptor, options.force_field.kernel_power,
                                 references, provenance, distances);
     };
-    // Without the factors of the kinds of labels, the errors come from predictions.
+    // The factors per kind of label do not exist here, so the errors come from predictions.
     const auto calculator = DistributedExecutor(world).calculator(force_field({}));
     ErrorReport report;
     for (const auto& item : training) {

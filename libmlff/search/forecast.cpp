@@ -17,7 +17,7 @@ using Eigen::Index;
 using Eigen::MatrixXd;
 using Eigen::VectorXd;
 
-/// Shortest of some repetitions, until half a second is spent.
+/// Shortest of some repetitions within half a second.
 template <class Action>
 double seconds_of(const Action& action) {
     double shortest = std::numeric_limits<double>::max(), all = 0.0;
@@ -69,7 +69,7 @@ LearningForecast forecast_learning(const Structure& structure, const LearnerOpti
     const auto predict = [&] { (void)calculator.evaluate(structure, {.uncertainty = true, .spilling = true}); };
     predict();
     const double rows = 7.0 + 3.0 * static_cast<double>(structure.size());
-    // While fitting some eight matrices of N_B², as in Learner::capacity.
+    // A fit holds some eight matrices of N_B², as in Learner::capacity.
     return {.seconds_per_step = seconds_of(predict),
             .bytes_per_call = 8.0 * n_basis * rows,
             .bytes_fixed = program_bytes + 64.0 * n_basis * n_basis};
@@ -135,7 +135,7 @@ double forecast_fit_seconds(const std::vector<LabeledStructure>& training,
         selection += pool * pool * (kept + static_cast<double>(descriptor.size()));
     }
     const double parts = validation.empty() ? static_cast<double>(forecast.folds) : 1.0;
-    // Of each part and of all of them: three factors merged, the spectrum and the posterior.
+    // For each fold and for all: three factors merged, the spectrum and the posterior.
     const double solving = (parts + 1.0) * (2.0 + 4.0) * n * n * n;
     double seconds = all_atoms * per_atom + (n_rows * 2.0 * n * n + selection + solving) / flops_per_second;
     if (options.force_field.metric == Metric::learned) {

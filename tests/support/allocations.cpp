@@ -12,7 +12,7 @@ std::atomic<bool> failing = false, counting = false;
 std::atomic<mlff::testing::Where> place;
 std::atomic<long> left = 0, held = 0, most = 0;
 
-/// Whether this allocation is the one that is to fail.
+/// Whether this allocation must fail.
 bool is_due() {
     if (!failing.load(std::memory_order_relaxed)) return false;
     using mlff::testing::Where;
