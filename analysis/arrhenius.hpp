@@ -21,8 +21,8 @@ struct ArrheniusFit {
 
 /// The line  ln(rate) = ln(prefactor) − E_a/(k_B T).  If every rate has an error the weights are (rate/error)² and the
 /// errors follow from them, times the square root of χ² per degree of freedom where that exceeds one (the points
-/// scatter more than they claim); if not, all weigh alike and the errors come from the scatter, which takes three
-/// points.
+/// scatter more than their errors). If not, all points have the same weight and the errors come from the scatter, which
+/// requires three points.
 /// @throws InputError if there are fewer than two different temperatures, or a rate is not positive
 [[nodiscard]] ArrheniusFit fit_arrhenius(std::span<const RateAtTemperature> points);
 

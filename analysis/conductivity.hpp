@@ -9,9 +9,9 @@
 namespace mlff::analysis {
 
 struct ConductivityOptions {
-    std::map<int, double> charges = {};      ///< [e] by atomic number, at least one; other species carry none
-    std::optional<double> temperature = {};  ///< [K] > 0; none: mean of what the frames tell
-    DiffusionOptions diffusion = {};         ///< window, framework, frames kept; its species are those with charges
+    std::map<int, double> charges = {};      ///< [e] by atomic number, at least one; other species have none
+    std::optional<double> temperature = {};  ///< [K] > 0; none: mean of the frames' temperatures
+    DiffusionOptions diffusion = {};         ///< window, framework, frames kept; its species are the charged ones
 
     /// @throws InputError naming field, value and bound
     void validate() const;
@@ -30,21 +30,21 @@ struct Conductivity {
     std::vector<Diffusion> tracers;               ///< of each charged species
 };
 
-/// Conductivity of independent ions (Nernst-Einstein) and of the charge as a whole (Einstein-Helfand),
+/// Conductivity of independent ions (Nernst-Einstein) and of the total charge (Einstein-Helfand),
 ///
 ///     σ_NE = e²/(V k_B T) Σ_s N_s q_s² D_s,
 ///     σ    = e²/(6 V k_B T) d/dt <|P(τ+t) − P(τ)|²>_τ,   P = Σ_i q_i (r_i − R),   R: centre of mass of the framework.
 ///
-/// D and its error as in MeanSquareDisplacement; those of the charge from the scatter of the fifths of the run: it is
-/// one walker, so its error is √N times larger than a tracer's. Source: Frenkel & Smit, Understanding Molecular
-/// Simulation, section 4.4; France-Lanord & Grossman, Phys. Rev. Lett. 122, 136001 (2019).
+/// D and its error as in MeanSquareDisplacement. The error of the charge comes from the scatter of the fifths of the
+/// run: the charge is one walker, so the error is √N times larger than a tracer's. Source: Frenkel & Smit,
+/// Understanding Molecular Simulation, section 4.4; France-Lanord & Grossman, Phys. Rev. Lett. 122, 136001 (2019).
 class ConductivityMeter {
  public:
     /// @throws InputError as validate()
     explicit ConductivityMeter(const ConductivityOptions& options);
 
     /// Frames of one run as TrajectoryReader gives them.
-    /// @throws InputError if a species asked for is not there, or the cell is not periodic in three directions
+    /// @throws InputError if a requested species is missing, or the cell is not periodic in three directions
     void add(const Frame& frame);
 
     /// @throws InputError if there are too few frames, or no temperature is known

@@ -16,9 +16,9 @@ namespace {
 constexpr std::size_t n_blocks = 5;
 constexpr std::size_t least_frames = 10;   ///< in a block
 constexpr Eigen::Index least_points = 3;   ///< in the window
-constexpr double lowest_exponent = 0.5;    ///< below it the line is more intercept than slope
-constexpr double highest_exponent = 1.5;   ///< above it the motion is rather free flight than diffusion
-constexpr double square_angstrom = 1e-12;  ///< [Å²] MSD that is rounding only
+constexpr double lowest_exponent = 0.5;    ///< below it the intercept dominates the line
+constexpr double highest_exponent = 1.5;   ///< above it the motion is closer to free flight than to diffusion
+constexpr double square_angstrom = 1e-12;  ///< [Å²] a smaller MSD is rounding only
 
 /// Sets the exponent and the warnings; the window begins at time[first].
 void judge(Diffusion& d, Eigen::Index first, const std::string& symbol) {
@@ -80,7 +80,7 @@ Curve curve_of(const Part& part, const DiffusionOptions& options) {
     out.msd = Eigen::ArrayXd::Zero(n_lags + 1);
     out.error = out.msd;
 
-    // Mean of each walker, one array per thread. All are aligned alike, so that sums have the same bits in every
+    // Mean of each walker, one array per thread. All have the same alignment, so sums have the same bits in every
     // thread.
     std::vector<Eigen::ArrayXd> scratch(static_cast<std::size_t>(omp_get_max_threads()),
                                         Eigen::ArrayXd(part.n_walkers));

@@ -30,7 +30,7 @@ struct Diffusion {
 
     double window_start = 0.0, window_end = 0.0;  ///< of the fit [fs]
     double fit = 0.0;                             ///< D from the fit [cm²/s]
-    std::optional<double> fit_error;              ///< standard error [cm²/s]; none if the run is too short to tell
+    std::optional<double> fit_error;              ///< standard error [cm²/s]; none if the run is too short for one
     double intercept = 0.0;                       ///< of the fitted line [Å²]
     double end_point = 0.0;                       ///< D = MSD(t_max)/(6 t_max) [cm²/s]
     std::optional<double> end_point_error;        ///< [cm²/s]
@@ -46,9 +46,9 @@ struct Diffusion {
 /// with weights (number of origins)/t³, which is 1/variance of MSD(t) for a random walk up to a factor, and t_max the
 /// end of the window.
 ///
-/// Errors of D: standard deviation of the same estimate over the fifths of the run, each with the window in proportion.
-/// It is not divided by √5: the relative error of a random walk's MSD depends on t/T alone, so each fifth errs like the
-/// whole; where jumps are so rare that their number matters, the fifths err more and the error is on the safe side.
+/// Errors of D: standard deviation of the same estimate over the fifths of the run, each with a proportional window. It
+/// is not divided by √5: the relative error of a random walk's MSD depends on t/T alone, so each fifth has the error of
+/// the full run. Where jumps are rare, the fifths have larger errors and the estimate is too large, which is safe.
 ///
 /// All pairs of kept frames are used. When max_frames are kept every second one is dropped, then every second new one,
 /// and so on: memory max_frames × n_atoms × 24 bytes, cost max_frames² × n_atoms / 3, whatever the length of the run.
@@ -58,8 +58,8 @@ class MeanSquareDisplacement {
     /// @throws InputError as validate()
     explicit MeanSquareDisplacement(const DiffusionOptions& options);
 
-    /// Frames of one run as TrajectoryReader gives them: with their paths, equally spaced.
-    /// @throws InputError if a species asked for is not there
+    /// Frames of one run as TrajectoryReader gives them: with their paths, equally spaced. @throws InputError if a
+    /// requested species is missing
     void add(const Frame& frame);
 
     /// One entry per species. @throws InputError if there are too few frames for three points in the window
@@ -72,8 +72,7 @@ class MeanSquareDisplacement {
     History<PathMoment> history_;
 };
 
-/// The same of any walkers: those among the rows of the moments' paths; `name` is for warnings
-/// and `species` for the result.
+/// The same for any walkers: the rows [first, last) of the moments' paths. `name` is for warnings.
 /// @throws InputError if there are too few moments for three points in the window
 [[nodiscard]] Diffusion displacement_of(const History<PathMoment>& history, Eigen::Index first, Eigen::Index last,
                                         const DiffusionOptions& options, const std::string& name);

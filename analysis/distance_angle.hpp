@@ -32,10 +32,10 @@ struct DistanceAngleDensity {
     double bonds = 0.0;                    ///< centre-anion bonds, mean over frames
 };
 
-/// Where cations stand about the bonds of the anions: r from anion to cation, φ the angle centre-anion-cation at the
+/// Density of cations around the bonds of the anions: r from anion to cation, φ the angle centre-anion-cation at the
 /// anion, over all centre-anion pairs shorter than `bond`,
 ///
-///     ρ(r, φ) = <number of cations in dr dφ about a bond, its own centre left out> / (dr dφ),
+///     ρ(r, φ) = <number of cations in dr dφ about a bond, without its own centre> / (dr dφ),
 ///
 /// so that ∬ ρ dr dφ is the number of cations within r_max of an anion; independent cations of density n have
 /// ρ = 2π n r² sin φ · π/180. Memory: 16 histograms.   Source: method.md section 7, [M24].
@@ -44,7 +44,7 @@ class DistanceAngleMap {
     /// @throws InputError as validate()
     explicit DistanceAngleMap(const DistanceAngleOptions& options);
 
-    /// @throws InputError if a species is not there, or two atoms are closer than 0.1 Å
+    /// @throws InputError if a species is missing, or two atoms are closer than 0.1 Å
     void add(const Frame& frame);
 
     /// @throws InputError if there was no frame, or no bond

@@ -7,7 +7,7 @@
 namespace mlff::analysis {
 namespace {
 
-/// Index into a series of n values that goes on by its mirror images, … 1 0 | 0 1 … n−1 | n−1 n−2 …
+/// Index into a series of n values that is continued by its mirror images, … 1 0 | 0 1 … n−1 | n−1 n−2 …
 Eigen::Index mirrored(Eigen::Index k, Eigen::Index n) {
     const Eigen::Index period = 2 * n;
     k = ((k % period) + period) % period;

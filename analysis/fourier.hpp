@@ -6,8 +6,8 @@
 
 namespace mlff::analysis {
 
-/// Discrete Fourier transform of real series of one length n, with FFTW where the build found it, else with the
-/// transform that comes with Eigen:
+/// Discrete Fourier transform of real series of one length n, with FFTW where the build found it, else with Eigen's
+/// transform:
 ///
 ///     X_k = Σ_j x_j exp(−2πi jk/n),   k = 0 … n/2.
 ///
@@ -42,14 +42,13 @@ class RealTransform {
 /// The smallest number ≥ n of the form 4 · 2^a 3^b 5^c, for which a transform is fast.
 [[nodiscard]] Eigen::Index fast_length(Eigen::Index n);
 
-/// A series without its components above a frequency: the sharp Fourier filter, cos(πk(j+½)/n) kept for
-/// k/(2 n spacing) ≤ cutoff. The series is continued by its mirror image, so that its ends do not ring.
+/// Sharp Fourier filter: removes the components above a frequency and keeps cos(πk(j+½)/n) for k/(2 n spacing) ≤
+/// cutoff. The series is continued by its mirror image to avoid ringing at its ends.
 /// @param spacing  of the values, @param cutoff  > 0, in cycles per unit of spacing
 [[nodiscard]] Eigen::ArrayXd low_pass(const Eigen::ArrayXd& values, double spacing, double cutoff);
 
-/// Each value replaced by that of the parabola fitted to it and its `reach` neighbours on either side (Savitzky &
-/// Golay, Anal. Chem. 36, 1627 (1964)); at both ends the values are continued by their mirror image. reach 0 changes
-/// nothing.
+/// Replaces each value by a parabola fitted to it and its `reach` neighbours on either side (Savitzky & Golay, Anal.
+/// Chem. 36, 1627 (1964)); at both ends the values are continued by their mirror image. reach 0 changes nothing.
 [[nodiscard]] Eigen::ArrayXd savitzky_golay(const Eigen::ArrayXd& values, Eigen::Index reach);
 
 }  // namespace mlff::analysis

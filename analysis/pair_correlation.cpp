@@ -16,7 +16,7 @@ namespace mlff::analysis {
 namespace {
 
 constexpr double most_bins = 1e6;
-constexpr double shell_window = 0.3;  ///< [Å] within which noise makes neither peak nor minimum
+constexpr double shell_window = 0.3;  ///< [Å] a peak or minimum must be extremal within this distance
 
 const PairCorrelationOptions& validated(const PairCorrelationOptions& options) {
     options.validate();
@@ -41,7 +41,7 @@ std::optional<FirstShell> find_first_shell(const Eigen::ArrayXd& r, const Eigen:
     if (n < 3) return std::nullopt;
     const double width = r[1] - r[0];
     const auto reach = std::max<Eigen::Index>(1, static_cast<Eigen::Index>(std::llround(shell_window / width)));
-    // A window that is cut off at r_max decides nothing; below the first bin there is nothing to miss.
+    // A window cut off at r_max is inconclusive; one cut off below the first bin is complete.
     const auto window = [&](Eigen::Index k) {
         const Eigen::Index first = std::max<Eigen::Index>(0, k - reach);
         return g.segment(first, k + reach + 1 - first);

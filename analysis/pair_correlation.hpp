@@ -21,7 +21,7 @@ struct PairCorrelationOptions {
     void validate() const;
 };
 
-/// What the first shell of neighbours looks like.
+/// First shell of neighbours.
 struct FirstShell {
     double peak = 0.0;                   ///< distance of the first maximum [Å], by a parabola through three bins
     double height = 0.0;                 ///< g there
@@ -50,16 +50,17 @@ struct PairCorrelation {
 ///
 ///     g_AB(r) = <n_AB(r)> / (N_A <N_B / V> v(r)),    v(r) = 4π/3 (r₊³ − r₋³),
 ///
-/// n_AB(r) counts ordered pairs (i of A, j of B), every periodic image, with a distance in the bin from r₋ to r₊. A = B
-/// leaves out an atom's pair with itself, but not with its images: far out g tends to 1, and an ideal gas has 1 − 1/N_A
-/// below the shortest lattice vector. Memory: 16 histograms per pair.   Source: method.md section 7, [M24] eq. 1.
+/// n_AB(r) counts ordered pairs (i of A, j of B), every periodic image, with a distance in the bin from r₋ to r₊. For A
+/// = B an atom's pair with itself is left out, but not its pairs with its images: at large distance g tends to 1, and
+/// an ideal gas has 1 − 1/N_A below the shortest lattice vector. Memory: 16 histograms per pair.   Source: method.md
+/// section 7, [M24] eq. 1.
 class PairCorrelations {
  public:
     /// @throws InputError as validate()
     explicit PairCorrelations(const PairCorrelationOptions& options);
 
     /// @throws InputError if the structure is not periodic in three directions, two atoms are closer than 0.1 Å, or a
-    ///         species asked for is not there
+    /// requested species is missing
     void add(const Frame& frame);
 
     /// @throws InputError if there was no frame

@@ -10,13 +10,13 @@
 namespace mlff::analysis {
 
 /// Some frames of a run, equally spaced, in bounded memory: when `capacity` are kept every second one is dropped, then
-/// every second new one, and so on. Memory: capacity × what a moment holds, whatever the length of the run.
+/// every second new one, and so on. Memory: capacity × size of a moment, for any length of the run.
 template <class Moment>
 class History {
  public:
     explicit History(std::size_t capacity) : capacity_(capacity) {}
 
-    /// Counts a frame; true if it is the turn of this one to be kept, with `keep`.
+    /// Counts a frame; true if this one is due to be kept, with `keep`.
     [[nodiscard]] bool counts() {
         const long number = n_seen_++;
         if (number % stride_ != 0) return false;
@@ -38,7 +38,7 @@ class History {
     std::vector<Moment> moments_;
 };
 
-/// Where some atoms are at one moment.
+/// Positions of some atoms at one moment.
 struct PathMoment {
     double time = 0.0;     ///< [fs]
     Eigen::ArrayX3d path;  ///< [Å], n × 3
@@ -46,7 +46,7 @@ struct PathMoment {
 
 /// Weights of the atoms in the centre of mass of the framework, n_atoms, with sum 1.
 /// @param framework  atomic numbers; none: all atoms
-/// @throws InputError naming `frame` if a species is not there
+/// @throws InputError naming `frame` if a species is missing
 [[nodiscard]] Eigen::VectorXd framework_weights(const Frame& frame, const std::vector<int>& framework);
 
 /// Atoms by species: members[k] are the numbers of the atoms of species[k].

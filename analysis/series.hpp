@@ -7,9 +7,9 @@
 namespace mlff::analysis {
 
 /// Mean of a correlated series of vectors, with the standard error from the scatter of block means, in constant memory:
-/// there are never more than 15 full blocks, for when a 16th is full neighbours are joined and blocks are twice as
-/// long. The error is honest once a block (at least 1/16 of the series) is longer than the correlation time. Source:
-/// Flyvbjerg & Petersen, J. Chem. Phys. 91, 461 (1989).
+/// when a 16th block is full, neighbouring blocks are joined and become twice as long. The error is right once a block
+/// (at least 1/16 of the series) is longer than the correlation time. Source: Flyvbjerg & Petersen, J. Chem. Phys. 91,
+/// 461 (1989).
 class BlockAverage {
  public:
     /// @throws std::invalid_argument if the size differs from that of the samples before
@@ -20,7 +20,7 @@ class BlockAverage {
 
     /// Mean of all samples. @throws std::logic_error if there are none
     [[nodiscard]] Eigen::ArrayXd mean() const;
-    /// Standard error of the mean; none with fewer than 5 blocks, which tell nothing of their scatter.
+    /// Standard error of the mean; none with fewer than 5 blocks, whose scatter is too uncertain.
     [[nodiscard]] std::optional<Eigen::ArrayXd> error() const;
 
     static constexpr int least_blocks = 5;

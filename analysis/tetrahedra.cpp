@@ -20,7 +20,7 @@ constexpr double degrees = 180.0 / std::numbers::pi;
 constexpr double cm_per_fs = 2.99792458e-5;  ///< speed of light
 constexpr int least_samples = 20;
 constexpr double triangle_mean = 60.0;  ///< [degrees] of the three angles of any triangle
-constexpr double share_outside = 0.01;  ///< of ω that no bin holds, from which on the user is told
+constexpr double share_outside = 0.01;  ///< share of ω outside all bins that causes a warning
 
 bool contains(const std::vector<int>& list, int z) { return std::find(list.begin(), list.end(), z) != list.end(); }
 
@@ -30,7 +30,7 @@ Eigen::ArrayXd middles(Eigen::Index n, double first, double last) {
     return Eigen::ArrayXd::LinSpaced(n, first + half, last - half);
 }
 
-/// Density of values over n bins from `first` to `last`, normalised to all of them, those outside included.
+/// Density of values over n bins from `first` to `last`, normalised to all of them, including values outside.
 Eigen::ArrayXd histogram_of(const Eigen::Ref<const Eigen::ArrayXd>& values, Eigen::Index n, double first, double last) {
     Eigen::ArrayXd out = Eigen::ArrayXd::Zero(n);
     const double width = (last - first) / static_cast<double>(n);
@@ -118,7 +118,7 @@ std::vector<Tetrahedron> find_tetrahedra(const Frame& frame, const std::vector<i
             continue;
         }
         if (species(i) != corner) continue;
-        // Each unit once: from its atom of the lowest number.
+        // Each unit once: from its atom with the lowest index.
         std::vector<Corner> higher;
         for (const Corner& c : corners_around(i))
             if (c.atom > i) higher.push_back(c);
@@ -167,7 +167,7 @@ void TetrahedronAngles::add(const Frame& frame) {
     for (std::size_t u = 0; u < units_.size(); ++u) {
         Tetrahedron& unit = units_[u];
         for (Eigen::Index k = 0; k < 3; ++k) {
-            // Of all images of the edge the one nearest to where it was.
+            // The image of the edge that is nearest to its last position.
             Vector3 s = inverse * (structure.positions.col(unit.corners[static_cast<std::size_t>(k) + 1]) -
                                    structure.positions.col(unit.corners[0]));
             s -= (s - unit.edges.col(k)).array().round().matrix();

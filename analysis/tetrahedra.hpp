@@ -18,11 +18,11 @@ struct Tetrahedron {
 };
 
 /// Units AX₄: for every atom of the centre species with exactly four corner atoms within the cutoff, these four.
-/// Without centres, every four corner atoms that are all within the cutoff of each other, such as the interstices of a
-/// lattice. Periodic images count; the four must be different atoms.
+/// Without centres, every four corner atoms within the cutoff of each other, such as the interstices of a lattice.
+/// Periodic images count; the four must be different atoms.
 /// @param centres  atomic numbers; none: without centres
 /// @param cutoff   [Å] > 0, centre to corner, or corner to corner without centres
-/// @throws InputError if a species is not there
+/// @throws InputError if a species is missing
 [[nodiscard]] std::vector<Tetrahedron> find_tetrahedra(const Frame& frame, const std::vector<int>& centres, int corner,
                                                        double cutoff);
 
@@ -30,7 +30,7 @@ struct Tetrahedron {
 [[nodiscard]] Eigen::Array<double, 12, 1> corner_angles(const Eigen::Matrix3d& edges);
 
 struct TetrahedraOptions {
-    std::vector<int> centres = {};  ///< atomic numbers; none: corners alone make the units
+    std::vector<int> centres = {};  ///< atomic numbers; none: units of corners alone
     int corner = 0;                 ///< atomic number
     double cutoff = 0.0;            ///< [Å] > 0
     double filter = 5.0;            ///< [cm⁻¹] > 0, of the angles before their velocity is taken
@@ -60,12 +60,12 @@ struct TetrahedronMotion {
     std::vector<std::string> warnings;
 };
 
-/// Angles of the tetrahedra that the first frame has, followed through the run: θ, its low-pass Fourier filter θ̄ and
-/// ω = dθ̄/dt by central differences, and their densities. The filter takes the vibrations away, so that ω tells how
-/// fast units tilt and deform.
+/// Angles of the tetrahedra of the first frame, followed through the run: θ, its low-pass Fourier filter θ̄ and
+/// ω = dθ̄/dt by central differences, and their densities. The filter removes the vibrations, so ω measures how fast
+/// units tilt and deform.
 ///
-/// ρ(θ) counts every frame. For the filter, samples are means over 1, 2, 4, … frames, so that there are never more than
-/// max_samples: memory max_samples × 12 × n_units × 8 bytes, whatever the length of the run.
+/// ρ(θ) counts every frame. For the filter, samples are means over 1, 2, 4, … frames, at most max_samples of them:
+/// memory max_samples × 12 × n_units × 8 bytes, for any length of the run.
 /// Source: method.md section 7, [M24] eqs. 4 and 5.
 class TetrahedronAngles {
  public:

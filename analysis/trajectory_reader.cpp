@@ -59,7 +59,7 @@ std::optional<Frame> TrajectoryReader::next() {
         check_speed(frame);
         if (n_read_++ == 0) first_time_ = time;
         last_ = frame;
-        // A tolerance early, so that rounded times do not decide whether a frame counts.
+        // With a tolerance: rounding of the time must not exclude a frame.
         if (time - first_time_ < options_.skip - time_tolerance * spacing_) continue;
         ++n_frames_;
         return frame;
@@ -130,7 +130,7 @@ void TrajectoryReader::check_clock(const SourceFrame& frame, double time) {
 
 void TrajectoryReader::extend_path(Frame& frame) {
     const Structure& structure = frame.structure;
-    // Rows of a lattice vector that is not given are zero, so nothing happens along it.
+    // Rows of a missing lattice vector are zero, so nothing is unwrapped along it.
     const Matrix3 inverse = structure.cell.completeOrthogonalDecomposition().pseudoInverse();
     Matrix3X fractional = inverse * structure.positions;
     Matrix3X outside = structure.positions - structure.cell * fractional;
@@ -155,8 +155,8 @@ void TrajectoryReader::extend_path(Frame& frame) {
     last_outside_ = std::move(outside);
 }
 
-/// The mean velocity between two frames bounds the true one from below, Σ m |Δr/Δt|² ≤ Σ m <v²>: a temperature from it
-/// that is absurd proves a wrong unit of time (or length).
+/// The mean velocity between two frames bounds the true one from below, Σ m |Δr/Δt|² ≤ Σ m <v²>: an absurd temperature
+/// from it proves a wrong unit of time (or length).
 void TrajectoryReader::check_speed(const Frame& frame) const {
     if (n_read_ == 0) return;
     const Matrix3X moved = frame.path - last_.path;

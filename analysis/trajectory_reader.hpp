@@ -13,8 +13,8 @@ namespace mlff::analysis {
 
 struct TrajectoryReaderOptions {
     double skip = 0.0;                    ///< [fs] left out at the beginning (equilibration), ≥ 0
-    std::optional<double> timestep = {};  ///< [fs] > 0; the time of frames that tell `step` but no `time`
-    std::optional<double> spacing = {};   ///< [fs] > 0 between frames; the time of frames that tell neither
+    std::optional<double> timestep = {};  ///< [fs] > 0; the time of frames with `step` but no `time`
+    std::optional<double> spacing = {};   ///< [fs] > 0 between frames; the time of frames with neither
     std::vector<int> species = {};        ///< atomic number of each LAMMPS type, for a dump without elements
 
     /// @throws InputError naming field, value and bound
@@ -23,30 +23,30 @@ struct TrajectoryReaderOptions {
 
 /// The atoms at one moment of a run.
 struct Frame {
-    double time = 0.0;                   ///< [fs]
-    Structure structure;                 ///< as the file has it: any image of an atom may stand for it
-    std::optional<Matrix3X> velocities;  ///< [Å/fs], 3 × n_atoms
-    std::string origin;                  ///< "file:line", for messages
-    Matrix3X path;  ///< unwrapped positions [Å], 3 × n_atoms: an atom that leaves the cell goes on
-    std::optional<double> temperature = {};  ///< [K], if the file tells it
+    double time = 0.0;                       ///< [fs]
+    Structure structure;                     ///< as in the file: positions may be of any image of an atom
+    std::optional<Matrix3X> velocities;      ///< [Å/fs], 3 × n_atoms
+    std::string origin;                      ///< "file:line", for messages
+    Matrix3X path;                           ///< unwrapped positions [Å], 3 × n_atoms: an atom may leave the cell
+    std::optional<double> temperature = {};  ///< [K], if the file contains it
 };
 
 /// Reads the frames of one run (formats: open_frames), one file after the other, in the memory of two frames (of a
-/// vasprun.xml: of all its steps). What it hands out is fit for time averages: the same atoms in the same order, at
-/// equal distances in time.
+/// vasprun.xml: of all its steps). Its frames are fit for time averages: the same atoms in the same order, at equal
+/// distances in time.
 ///
-/// Time is what the frame says; without it `step` × timestep; without both, the number of the frame × spacing. A
-/// timestep or spacing that is given besides a time is compared with it, steps must be equally far apart, and the speed
-/// of the atoms is compared with any conceivable temperature: all this uncovers a wrong unit, and frames that are
-/// missing or out of order. A file may begin with the frame that the one before ended with.
+/// Time is the frame's own; without it `step` × timestep; without both, the number of the frame × spacing. If a
+/// timestep or spacing is given as well, it is compared with the time; steps must be equally spaced, and the atoms must
+/// not be faster than at any possible temperature. These checks find a wrong unit, and missing or disordered frames. A
+/// file may begin with the last frame of the file before.
 ///
 /// Paths add up the displacements from frame to frame, each in units of the cell (minimum image, so exact while no atom
 /// moves half a cell between frames, wrapped or not) times the mean of the two cells:
 ///
 ///     u(t+δ) = u(t) + ½(H(t) + H(t+δ)) · [Δs − round(Δs)],   Δs = H⁻¹(t+δ) r(t+δ) − H⁻¹(t) r(t).
 ///
-/// With a changing cell this leaves out what the cell does to all atoms alike. To add whole lattice vectors to
-/// positions instead would let an atom n cells away jump with n times every fluctuation of the cell: a spurious
+/// With a changing cell this leaves out the affine motion of all atoms with the cell. If whole lattice vectors were
+/// added to positions instead, an atom n cells away would jump by n times every fluctuation of the cell: a spurious
 /// diffusion. Source: von Bülow, Bullerjahn & Hummer, J. Chem. Phys. 153, 021101 (2020).
 class TrajectoryReader {
  public:
@@ -81,7 +81,7 @@ class TrajectoryReader {
     std::optional<double> last_step_, step_spacing_;
     Frame last_;
     Matrix3X last_fractional_;  ///< H⁻¹ r of the last frame, 3 × n_atoms
-    Matrix3X last_outside_;     ///< r − H H⁻¹ r: what lattice vectors that are not given leave [Å], 3 × n_atoms
+    Matrix3X last_outside_;     ///< r − H H⁻¹ r: component outside the given lattice vectors [Å], 3 × n_atoms
 };
 
 }  // namespace mlff::analysis

@@ -84,7 +84,7 @@ VanHoveResult VanHoveFunctions::result() const {
         return std::min(static_cast<Eigen::Index>(distance / width), n_bins - 1);
     };
     const auto n_lags = static_cast<Eigen::Index>(lags.size());
-    // Of each atom on its own: bins of the first lag, then of the second, … A pair counts for both of its atoms.
+    // Per atom: bins of the first lag, then of the second, … A pair counts for both of its atoms.
     std::vector<Eigen::ArrayXXd> self_counts;
     for (const auto& atoms : members_.members)
         self_counts.emplace_back(Eigen::ArrayXXd::Zero(n_bins * (n_lags - 1), static_cast<Eigen::Index>(atoms.size())));
@@ -93,7 +93,7 @@ VanHoveResult VanHoveFunctions::result() const {
         counts_a.emplace_back(Eigen::ArrayXXd::Zero(n_bins * n_lags, static_cast<Eigen::Index>(a.size())));
         counts_b.emplace_back(Eigen::ArrayXXd::Zero(n_bins * n_lags, static_cast<Eigen::Index>(b.size())));
     }
-    // Of each thread; made here, as an allocation that fails in the region would end the program.
+    // One per thread; allocated here, as a failed allocation in the region would end the program.
     std::vector<Matrix3X> scratch(static_cast<std::size_t>(omp_get_max_threads()),
                                   Matrix3X(3, history_[0].path.cols()));
     double density_factor = 0.0;

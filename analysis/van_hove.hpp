@@ -31,30 +31,30 @@ struct VanHove {
     Eigen::ArrayXd time;                   ///< [fs]; begins with 0 in a distinct part
     Eigen::ArrayXXd value;                 ///< G [Å⁻³], n_r × n_times
     std::optional<Eigen::ArrayXXd> error;  ///< standard error; none if A or B is one atom
-    double density = 0.0;                  ///< of B [Å⁻³], what a distinct part tends to
+    double density = 0.0;                  ///< of B [Å⁻³], limit of a distinct part
 };
 
 struct VanHoveResult {
     std::vector<VanHove> self, distinct;
 };
 
-/// Van Hove functions: where an atom is, and where the others are, a time t after it was at the origin,
+/// Van Hove functions: density of an atom itself, and of the others, a time t after it was at the origin,
 ///
 ///     G_s(r,t) = <1/N_A Σ_i δ(r − |u_i(τ+t) − u_i(τ)|)>_τ / 4πr²,
 ///     G_d(r,t) = <1/N_A Σ_i Σ_{j≠i} δ(r − |r_j(τ) + u_j(τ+t) − u_j(τ) − r_i(τ)|)>_τ / 4πr²,   i of A, j of B,
 ///
-/// u: paths less the framework's motion. The distinct part counts every periodic image, an atom's own images too; at
-/// t = 0 it is ρ_B g_AB(r), at long times and distances ρ_B. ∫_0^∞ 4πr² G_s dr = 1, and up to r_max the share of atoms
-/// that have gone less far.
+/// u: paths less the framework's motion. The distinct part counts every periodic image, an atom's own images too; at t
+/// = 0 it is ρ_B g_AB(r), at long times and distances ρ_B. ∫_0^∞ 4πr² G_s dr = 1, and up to r_max it is the share of
+/// atoms that have moved less than r_max.
 ///
-/// Errors come from the scatter between atoms: origins closer than t share most of their paths, and blocks of them are
-/// not independent either. In a distinct part a pair belongs to both of its atoms, so that with the counts n_i of the
-/// atoms of A and m_j of those of B (per origin, <n> = mean over A)
+/// Errors come from the scatter between atoms: origins closer than t share most of their paths, and blocks of origins
+/// are not independent either. In a distinct part a pair belongs to both of its atoms. With the counts n_i of the atoms
+/// of A and m_j of those of B (per origin, <n> = mean over A)
 ///
 ///     A ≠ B: error² = s²(n)/N_A + (N_B/N_A)² s²(m)/N_B,     A = B: error² = s²(n + m)/N_A,
 ///
-/// which is right where what an atom sees is its own affair, and √2 too large where every pair is independent of all
-/// others, as in a gas.
+/// which is right where the counts of different atoms are independent, and √2 too large where all pairs are independent
+/// of each other, as in a gas.
 ///
 /// Memory: max_frames × n_atoms × 48 bytes, and bins × times × n_atoms × 8 (self) or 16 (distinct); cost of a distinct
 /// part origins × times × N_A × N_B × images. Source: method.md section 7, [M24] eqs. 8 and 9; van Hove, Phys. Rev. 95,
@@ -65,7 +65,7 @@ class VanHoveFunctions {
     explicit VanHoveFunctions(const VanHoveOptions& options);
 
     /// Frames of one run as TrajectoryReader gives them.
-    /// @throws InputError if a species asked for is not there, or the cell is not periodic in three directions
+    /// @throws InputError if a requested species is missing, or the cell is not periodic in three directions
     void add(const Frame& frame);
 
     /// @throws InputError if there are fewer than 20 frames

@@ -15,7 +15,8 @@ namespace {
 constexpr double cm_per_fs = 2.99792458e-5;  ///< speed of light: ν [1/fs] = ν̃ [1/cm] × this
 constexpr double finest_grid = 1.0;          ///< [cm⁻¹] largest distance of the frequencies
 constexpr Eigen::Index least_frames = 20;
-constexpr double edge = 0.9, edge_share = 0.02;  ///< too much of the spectrum beyond 0.9 of the highest frequency
+constexpr double edge = 0.9,
+                 edge_share = 0.02;  ///< warning if 2 % of the spectrum are beyond 0.9 of the highest frequency
 
 /// ∫ y dx over equally spaced points.
 double trapezoid(const Eigen::ArrayXd& y, double spacing) {
@@ -36,7 +37,7 @@ void VibrationOptions::validate() const {
 VibrationalSpectrum::VibrationalSpectrum(const VibrationOptions& options) : options_(options) { options_.validate(); }
 
 void VibrationalSpectrum::begin(const Frame& frame) {
-    (void)members_of(frame, options_.species);  // are they there?
+    (void)members_of(frame, options_.species);  // throws if one is missing
     members_ = members_of(frame, {});
     masses_.resize(frame.structure.size());
     for (Eigen::Index i = 0; i < masses_.size(); ++i)
@@ -128,7 +129,7 @@ std::vector<VibrationalDensity> VibrationalSpectrum::result() const {
                                      n_frames_, least_frames));
     Sums sums = sums_;
     Eigen::Index n_lags = n_lags_;
-    if (sums.moments.empty()) {  // the run is shorter than one segment: half of it is the longest time
+    if (sums.moments.empty()) {  // the run is shorter than one segment: T is half of its length
         n_lags = static_cast<Eigen::Index>(segment_.size()) / 2;
         add_segment(static_cast<Eigen::Index>(segment_.size()), n_lags, sums);
     }

@@ -32,7 +32,7 @@ struct VibrationalDensity {
     Eigen::ArrayXd smooth;                                ///< g after smoothing
     Eigen::ArrayXd time;                                  ///< [fs]
     Eigen::ArrayXd autocorrelation;                       ///< C(t)/C(0)
-    std::optional<Eigen::ArrayXd> autocorrelation_error;  ///< its standard error, that of C(0) left out
+    std::optional<Eigen::ArrayXd> autocorrelation_error;  ///< its standard error, without the error of C(0)
     double modes = 0.0;                                   ///< ∫ g dν̃: 3 N_s for a classical system in equilibrium
     double centre = 0.0;                 ///< ∫ ν̃ g dν̃ / ∫ g dν̃ [cm⁻¹]; 0 if the species does not move
     std::optional<double> centre_error;  ///< standard error [cm⁻¹]; none with fewer than 5 segments
@@ -45,8 +45,8 @@ struct VibrationalDensity {
 ///     g_s(ν) = 3N · 4 ∫_0^∞ w(t) C_s(t) cos(2πνt) dt / C(0),      C = Σ_s C_s,   w(t) = cos²(πt/2T),
 ///
 /// so that ∫ g dν over all species is 3N (Hann window w: peaks are 1/T wide, 8 cm⁻¹ for T = 4 ps; w(0) = 1 keeps the
-/// integral). Without velocities, displacements of the paths over one frame serve instead and the spectrum is divided
-/// by sinc²(πνδ), which is exact for what is slower than two frames.
+/// integral). Without velocities, displacements of the paths over one frame are used and the spectrum is divided by
+/// sinc²(πνδ), which is exact for periods longer than two frames.
 ///
 /// The run is cut into segments of length 2T; within one, all pairs of frames up to T apart are correlated by Fourier
 /// transform. Standard errors come from the scatter between segments. Memory: 2T/δ frames × n_atoms × 24 bytes; cost
@@ -58,7 +58,7 @@ class VibrationalSpectrum {
     explicit VibrationalSpectrum(const VibrationOptions& options);
 
     /// Frames of one run as TrajectoryReader gives them.
-    /// @throws InputError if a species asked for is not there, or only some frames have velocities
+    /// @throws InputError if a requested species is missing, or only some frames have velocities
     void add(const Frame& frame);
 
     /// All atoms first, then one entry per species.
@@ -66,7 +66,7 @@ class VibrationalSpectrum {
     [[nodiscard]] std::vector<VibrationalDensity> result() const;
 
  private:
-    /// What the segments sum up to.
+    /// Sums over the segments.
     struct Sums {
         BlockAverage spectra, correlations;    ///< of the sum and each species, one after the other
         std::vector<Eigen::ArrayX2d> moments;  ///< ∫ g and ∫ ν̃ g of each segment, rows as above

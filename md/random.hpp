@@ -6,8 +6,8 @@
 namespace mlff::md {
 
 /// Random numbers that are the same with every compiler and standard library: xoshiro256++ seeded by splitmix64. The
-/// four words are the complete state (nothing else is kept between calls): saving them saves the stream. Source:
-/// Blackman & Vigna, ACM Trans. Math. Softw. 47, 36 (2021).
+/// four words are the complete state (nothing else is kept between calls): saving them saves the stream.
+/// Source: Blackman & Vigna, ACM Trans. Math. Softw. 47, 36 (2021).
 class Random {
  public:
     using State = std::array<std::uint64_t, 4>;

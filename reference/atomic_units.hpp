@@ -1,6 +1,6 @@
 #pragma once
 
-/// Atomic units, for the borders of codes that use them. CODATA 2018.
+/// Conversion from the atomic units of codes that use them. CODATA 2018.
 namespace mlff::reference {
 
 inline constexpr double bohr = 0.529177210903;      ///< [Å]

@@ -13,8 +13,8 @@
 namespace mlff::reference {
 namespace {
 
-/// Valence electrons of the potential GTH-PBE, and the largest exponent [1/bohr²] of the basis MOLOPT-SR-GTH that goes
-/// with it, from the files GTH_POTENTIALS and BASIS_MOLOPT of CP2K 2023.1.
+/// Valence electrons of the potential GTH-PBE, and the largest exponent [1/bohr²] of the basis MOLOPT-SR-GTH that
+/// belongs to it, from the files GTH_POTENTIALS and BASIS_MOLOPT of CP2K 2023.1.
 struct Element {
     std::string_view symbol;
     int electrons;

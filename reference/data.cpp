@@ -11,7 +11,8 @@
 namespace mlff::reference {
 namespace {
 
-/// How far b is from a [Å]: the largest displacement of an atom, lattice vectors aside, or change of a lattice vector.
+/// Distance of b from a [Å]: the largest displacement of an atom, modulo lattice vectors, or change of a lattice
+/// vector.
 double distance(const Structure& a, const Structure& b) {
     if (a.species != b.species || a.periodic != b.periodic) return std::numeric_limits<double>::infinity();
     double largest = (a.cell - b.cell).colwise().norm().maxCoeff();

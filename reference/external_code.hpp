@@ -9,20 +9,20 @@
 
 namespace mlff::reference {
 
-/// One call of an external code went wrong in a way that another attempt may mend: it died, hung, spoke garbage, did
-/// not converge. What no attempt can mend (a wrong number of atoms, no such command) is an InputError.
+/// One call of an external code failed, and another attempt may succeed: it died, hung, sent garbage or did not
+/// converge. A failure that no attempt can fix (a wrong number of atoms, no such command) is an InputError.
 struct CallFailure : std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
 /// How a call is to be made.
 struct Attempt {
-    bool afresh = false;   ///< from scratch: a new process, nothing kept of earlier calls
-    std::size_t rung = 0;  ///< of the ladder of inputs: 0 the usual one
+    bool afresh = false;   ///< start a new process, keep nothing of earlier calls
+    std::size_t rung = 0;  ///< which input to use: 0 is the usual one
 };
 
-/// A code outside this program that answers one structure per call. Supervision (supervision.hpp) decides how often it
-/// is asked, and whether its answer is believed.
+/// A code outside this program that answers one structure per call. Supervision (supervision.hpp) decides on the number
+/// of attempts and whether to accept the answer.
 class ExternalCode {
  public:
     ExternalCode() = default;
@@ -35,7 +35,7 @@ class ExternalCode {
     [[nodiscard]] virtual Evaluation call(const Structure& structure, const Attempt& attempt) = 0;
     /// What the code wrote during the last call, also after a failed one.
     [[nodiscard]] virtual std::string output() const = 0;
-    /// Number of rungs of the ladder, ≥ 1.
+    /// Number of inputs (rungs), ≥ 1.
     [[nodiscard]] virtual std::size_t n_rungs() const = 0;
     /// Moves or copies the files of the last call into a folder that exists; for a bad result.
     virtual void quarantine(const std::string& folder) = 0;

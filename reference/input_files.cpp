@@ -21,7 +21,7 @@ namespace fs = std::filesystem;
 
 bool is_text(std::string_view content) { return content.find('\0') == std::string_view::npos; }
 
-/// Each line without what follows # or !, its words with one blank between them; empty lines are gone.
+/// Each line without comments (# or !), its words separated by one blank; empty lines are removed.
 std::string essence(std::string_view content) {
     if (!is_text(content)) return std::string(content);
     std::string out;

@@ -23,7 +23,7 @@ std::unique_ptr<Connection> Lobby::take(Clock::time_point deadline, const Poll& 
                 if (!connection->disturbed()) return connection;
             }
         }
-        // A new one, but not for long: one that another thread gives back may come first.
+        // Waits for a new one, but briefly: another thread may give one back earlier.
         const int descriptor = listener_.accept(std::min(deadline, Clock::now() + between_looks), {});
         if (descriptor >= 0) return std::make_unique<Connection>(descriptor);
         if (poll) poll();

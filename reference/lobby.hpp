@@ -9,8 +9,8 @@
 
 namespace mlff::reference {
 
-/// Where the clients of an address wait for work. Several may be connected: each call takes one that is free, and those
-/// that were never needed, or came while all is well, are spares. May be used by several threads.
+/// Client pool: the connected clients of one address that wait for work. Each call takes a free client; the others are
+/// spares. Thread-safe.
 class Lobby {
  public:
     /// Listens at once.  @throws InputError as Listener
@@ -18,13 +18,13 @@ class Lobby {
     Lobby(const Lobby&) = delete;
     Lobby& operator=(const Lobby&) = delete;
 
-    /// The connection that was given back last, else the next one that comes; none if there is none until `deadline`.
-    /// One whose client has gone meanwhile is dropped.
+    /// The connection that was given back last, else the next new one; none if none connects before `deadline`. A
+    /// connection whose client has left is dropped.
     [[nodiscard]] std::unique_ptr<Connection> take(Clock::time_point deadline, const Poll& poll);
     void give_back(std::unique_ptr<Connection> connection);
-    /// Drops connections that have come and that nobody took.
+    /// Drops new connections that no call has taken.
     void turn_away();
-    /// The free connections, for good.
+    /// Removes the free connections and returns them.
     [[nodiscard]] std::vector<std::unique_ptr<Connection>> empty();
 
     [[nodiscard]] const Listener& listener() const { return listener_; }

@@ -12,13 +12,13 @@
 
 namespace mlff::reference {
 
-/// Lines of what a code has printed, read from the beginning to the end.
+/// Lines of a code's output, read from beginning to end.
 class OutputLines {
  public:
-    /// @param code  its name, for complaints
+    /// @param code  its name, for error messages
     OutputLines(const std::string& text, std::string code) : in_(text), code_(std::move(code)) {}
 
-    /// Goes to the next line that holds `words`; false if there is none.
+    /// Moves to the next line that contains `words`; false if there is none.
     [[nodiscard]] bool skip_past(std::string_view words) {
         while (std::getline(in_, line_))
             if (line_.find(words) != std::string::npos) return true;
@@ -31,7 +31,7 @@ class OutputLines {
         return words_;
     }
     [[nodiscard]] const std::string& line() const { return line_; }
-    /// @throws CallFailure if the word is no finite number
+    /// @throws CallFailure if the word is not a finite number
     [[nodiscard]] double number(std::string_view word) const {
         if (const auto value = parse_double(word)) return *value;
         throw CallFailure(fmt::format("{} stands in the output of {} where a number belongs", show(word), code_));

@@ -27,14 +27,14 @@ using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
-/// True for a variable by which mpirun (Open MPI 4 and 5, MPICH) or srun tells a process which rank of which job it is.
-/// A child that inherits it takes itself for that rank, and its mpirun itself for a part of the job. What users set for
-/// Open MPI (OMPI_MCA_…, PMIX_MCA_…, the permission to run as root) stays, and so does SLURM_…: srun needs it.
+/// True for a variable by which mpirun (Open MPI 4 and 5, MPICH) or srun marks a process as a rank of a job. A child
+/// that inherits it acts as that rank, and an mpirun as a part of the job. Users' settings for Open MPI (OMPI_MCA_…,
+/// PMIX_MCA_…, the permission to run as root) are kept, and so is SLURM_…: srun needs it.
 bool is_rank_of_job(std::string_view variable) {
     constexpr auto begins_with_one_of = [](std::string_view text, auto... beginnings) {
         return (text.starts_with(beginnings) || ...);
     };
-    if (variable.starts_with("OMPI_MCA_"))  // these ones mpirun sets for each rank
+    if (variable.starts_with("OMPI_MCA_"))  // mpirun sets these for each rank
         return begins_with_one_of(
             variable.substr(9), "ess=", "ess_base_",
             "initial_wdir=", "mpi_oversubscribe=", "orte_app_num=", "orte_ess_",
@@ -44,7 +44,7 @@ bool is_rank_of_job(std::string_view variable) {
     return begins_with_one_of(variable, "OMPI_", "PMIX_", "PMI_");
 }
 
-/// Our environment without our place in an MPI job, with the threads of the program.
+/// Our environment without our rank in an MPI job, with the number of threads of the program.
 std::vector<std::string> environment(int threads) {
     constexpr std::string_view key = "OMP_NUM_THREADS=";
     std::vector<std::string> all;
@@ -54,13 +54,14 @@ std::vector<std::string> environment(int threads) {
     return all;
 }
 
-/// Ends the process group `group` when the other end of the pipe closes, that is when the program that holds it dies,
-/// however it dies. A process of its own, after a fork: only system calls.
+/// Ends the process group `group` when the other end of the pipe closes, that is when its owner dies, for any reason.
+/// Runs in a forked process: only system calls.
 [[noreturn]] void guard(int pipe_end, pid_t group) {
     setpgid(0, group);
-    for (const int number : {SIGTERM, SIGINT, SIGHUP}) std::signal(number, SIG_IGN);  // it outlives its first blow
+    for (const int number : {SIGTERM, SIGINT, SIGHUP})
+        std::signal(number, SIG_IGN);  // it must outlive its own SIGTERM to the group
     dup2(pipe_end, STDIN_FILENO);
-    close_range(STDIN_FILENO + 1, ~0U, 0);  // it would keep locks and sockets of the dead alive
+    close_range(STDIN_FILENO + 1, ~0U, 0);  // else it would keep locks and sockets of its dead parent open
     char byte = 0;
     while (read(STDIN_FILENO, &byte, 1) < 0 && errno == EINTR) {
     }
@@ -73,7 +74,7 @@ std::vector<std::string> environment(int threads) {
 }  // namespace
 
 ChildProcess::ChildProcess(const Options& options) {
-    // All that allocates comes before the fork: the child of a program with threads may only make system calls.
+    // All allocations come before the fork: the child of a program with threads may only make system calls.
     std::vector<std::string> variables = environment(options.threads);
     std::vector<char*> variable_pointers;
     variable_pointers.reserve(variables.size() + 1);
@@ -93,7 +94,7 @@ ChildProcess::ChildProcess(const Options& options) {
         sigset_t none;
         sigemptyset(&none);
         sigprocmask(SIG_SETMASK, &none, nullptr);
-        // What we ignore, it would ignore too. SIGHUP is left: under nohup it stays ignored.
+        // The child would inherit our ignored signals. SIGHUP is left unchanged: under nohup it stays ignored.
         for (const int number : {SIGINT, SIGTERM, SIGUSR1, SIGPIPE, SIGXFSZ, SIGCHLD}) std::signal(number, SIG_DFL);
         if (chdir(options.directory.c_str()) != 0) _exit(126);
         if (nothing >= 0) dup2(nothing, STDIN_FILENO);
@@ -107,7 +108,7 @@ ChildProcess::ChildProcess(const Options& options) {
     if (nothing >= 0) close(nothing);
     lifeline_ = ends[1];
     if (id_ > 0) {
-        setpgid(id_, id_);  // here as well: whoever comes first
+        setpgid(id_, id_);  // in both processes, as either may run first
         guardian_ = fork();
         if (guardian_ == 0) guard(ends[0], id_);
         if (guardian_ > 0) setpgid(guardian_, id_);
@@ -126,7 +127,7 @@ bool ChildProcess::running() {
     const bool told = waitid(P_PID, static_cast<id_t>(id_), &info, WEXITED | WNOHANG | WNOWAIT) == 0;
     if (told ? info.si_pid == 0 : errno != ECHILD) return true;
     ended_ = true;
-    if (!told) {  // the system has forgotten it
+    if (!told) {  // its status is lost
         unknown_ = true;
         return false;
     }
@@ -165,7 +166,7 @@ void ChildProcess::end(double patience) noexcept {
         kill(-id_, SIGTERM);
         wait(patience);
     }
-    kill(-id_, SIGKILL);  // and whatever it has left behind
+    kill(-id_, SIGKILL);  // and the processes that it has left behind
     int ignored = 0;
     waitpid(id_, &ignored, 0);
     if (guardian_ > 0) waitpid(guardian_, &ignored, 0);

@@ -45,7 +45,7 @@ std::vector<Eigen::Index> poscar_order(const Structure& structure) {
     return order;
 }
 
-/// VASP takes the potentials one after the other and trusts that they are those of the POSCAR.
+/// VASP reads the potentials in order and does not compare them with the POSCAR.
 void require_potcar_order(const std::string& path, const Structure& structure) {
     std::vector<int> titles;
     LineReader lines(path);
@@ -218,7 +218,7 @@ Evaluation ProgramCode::read(const Structure& structure) const {
         answers = !vasp                   ? read_extxyz(file(name))
                   : name == "vasprun.xml" ? read_vasprun(file(name)).structures
                                           : read_outcar(file(name)).structures;
-    } catch (const InputError& error) {  // cut off, unconverged: of this call, not of the user's input
+    } catch (const InputError& error) {  // cut off or unconverged: a fault of this call, not of the user's input
         throw CallFailure(error.what());
     }
     if (answers.size() != 1)

@@ -9,7 +9,7 @@
 
 namespace mlff::reference {
 
-/// How a program takes a structure and says what it computed.
+/// How a program reads a structure and writes its results.
 enum class ProgramFormat {
     extxyz,            ///< reads structure.xyz, writes result.xyz: extended XYZ in the order of the atoms, eV, Å
     cp2k,              ///< reads {{cell_cp2k}} and {{coordinates}} in its input, writes {{output}} (cp2k.hpp)
@@ -23,7 +23,7 @@ struct ProgramOptions {
     InputFiles inputs;              ///< files of the program
     std::string folder;             ///< holds the working folder `work`; made if there is none
     std::string description;        ///< one line: the code and what it computes
-    std::vector<std::string> keep;  ///< files of the last call that the next may start from, such as *.wfn or WAVECAR
+    std::vector<std::string> keep;  ///< files of the last call for the next to start from, such as *.wfn or WAVECAR
     double time_limit = 7200.0;     ///< of one call [s]
     int threads = 1;                ///< OMP_NUM_THREADS of the program
 
@@ -31,9 +31,9 @@ struct ProgramOptions {
     void validate() const;
 };
 
-/// A code that is run once for each structure. Before each call the working folder is emptied but for the files to keep
-/// (afresh: emptied), the input is filled in and written, and so is the structure; the exit status must be 0.
-/// Words for input files and command, besides structure_values: input, output.
+/// A code that is run once for each structure. Before each call the working folder is emptied, except for the files to
+/// keep (Attempt::afresh: of all files), and the filled-in input and the structure are written. The exit status must be
+/// 0. Words for input files and command, besides structure_values: input, output.
 class ProgramCode final : public ExternalCode {
  public:
     ProgramCode(ProgramOptions options, Poll poll);

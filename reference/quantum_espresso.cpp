@@ -104,7 +104,7 @@ Evaluation read_quantum_espresso_output(const std::string& output, const Structu
     OutputLines lines(output, code);
     require_atoms(lines, structure);
     Evaluation result;
-    // Hybrid functionals print it more than once; the last is the one of the forces.
+    // Hybrid functionals print it more than once; the last one belongs to the forces.
     const std::size_t forces = output.find("Forces acting on atoms"), energy = output.rfind("\n!", forces);
     if (energy == std::string::npos) throw CallFailure("the output of pw.x holds no energy of a converged calculation");
     const std::string_view line =

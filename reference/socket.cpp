@@ -19,8 +19,8 @@ namespace mlff::reference {
 namespace {
 
 constexpr std::size_t header_size = 12;
-constexpr double default_start_limit = 300.0;  // [s]; mpirun and queues take their time
-constexpr double hello_limit = 60.0;           // [s] for a client that has connected to say what it is
+constexpr double default_start_limit = 300.0;  // [s]; mpirun and queues are slow
+constexpr double hello_limit = 60.0;           // [s] for the first answer of a connected client
 constexpr double same_cell = 1e-9;             // [Å]
 constexpr std::int32_t most_extra_bytes = 1 << 28;
 constexpr const char* log_name = "client.log";
@@ -32,7 +32,7 @@ Clock::time_point after(double seconds) {
            std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(std::min(seconds, long_time)));
 }
 
-/// The same for each session of a run: what a killed one leaves is replaced by the next.
+/// The same name in each session of a run: the next session replaces the file of a killed one.
 std::string own_address(const std::string& folder) {
     return fmt::format("unix:mlff-{:016x}", checksum(std::filesystem::absolute(folder).lexically_normal().string()));
 }
@@ -61,13 +61,13 @@ void say_goodbye(Connection& connection) noexcept {
     }
 }
 
-/// A structure as it is sent.
+/// A structure in the orientation that is sent.
 struct Oriented {
     Structure structure;  ///< H upper triangular, its diagonal positive
     Matrix3 turn;         ///< r = turn · r_sent
 };
 
-/// H = Q R; what is sent is turned by Qᵀ (with a reflection for a left-handed cell), so that its cell is R.
+/// H = Q R; the structure is rotated by Qᵀ before it is sent (with a reflection for a left-handed cell): its cell is R.
 Oriented oriented(const Structure& structure) {
     Oriented sent{structure, Matrix3::Identity()};
     if (structure.cell.isUpperTriangular(0.0) && (structure.cell.diagonal().array() > 0.0).all()) return sent;
@@ -175,7 +175,7 @@ void SocketCode::quarantine(const std::string& folder) {
 
 void SocketCode::watch() const {
     if (poll_) poll_();
-    // One that ended well may have started the client elsewhere, as the commands of queues do.
+    // A command that ended well may have started the client elsewhere, as queue commands do.
     if (client_ && !client_->running() && !client_->succeeded())
         throw CallFailure(fmt::format("the client ended {}", client_->how_it_ended()));
 }
@@ -216,7 +216,7 @@ bool SocketCode::says_hello(Clock::time_point deadline) {
     } catch (const CallFailure&) {
         connection_.reset();
         if (client_) throw;
-        return false;  // the next one that comes may be better
+        return false;  // the next client may answer
     }
 }
 
@@ -258,7 +258,7 @@ Evaluation SocketCode::call(const Structure& structure, const Attempt& attempt) 
         answer.stress = to_voigt(sent.turn * from_voigt(*answer.stress) * sent.turn.transpose());
         return answer;
     } catch (const CallFailure& failure) {
-        if (client_) client_->wait(0.5);  // let it say how it ended
+        if (client_) client_->wait(0.5);  // for its exit status
         const std::string ending = client_ && !client_->running() ? "; it ended " + client_->how_it_ended() : "";
         end_client(false);
         const std::string last = last_lines(output());
@@ -266,7 +266,7 @@ Evaluation SocketCode::call(const Structure& structure, const Attempt& attempt) 
                           (std::string(failure.what()).find("ended") == std::string::npos ? ending : "") +
                           (last.empty() ? "" : "; its last words: " + last));
     } catch (...) {
-        end_client(false);  // in the middle of a dialogue: it could not be taken up again
+        end_client(false);  // an interrupted exchange cannot be resumed
         throw;
     }
 }

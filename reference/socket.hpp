@@ -12,23 +12,22 @@
 namespace mlff::reference {
 
 struct SocketOptions {
-    std::string address;  ///< as Listener; "" is a unix socket with a name of its own (then there must be a command)
-    std::string command;  ///< starts the client in `folder`; "" waits for one that somebody else starts
-    InputFiles inputs;    ///< files of the client
-    std::string folder;   ///< the client works in; made if there is none
-    std::string description;            ///< one line: the code and what it computes
-    double time_limit = 7200.0;         ///< of one call [s]
+    std::string address;         ///< as Listener; "" is a unix socket with a unique name (then a command is required)
+    std::string command;         ///< starts the client in `folder`; "" waits for a client started elsewhere
+    InputFiles inputs;           ///< files of the client
+    std::string folder;          ///< working folder of the client; made if there is none
+    std::string description;     ///< one line: the code and what it computes
+    double time_limit = 7200.0;  ///< of one call [s]
     std::optional<double> start_limit;  ///< until a client connects [s]; default 300, and no limit without a command
     int threads = 1;                    ///< OMP_NUM_THREADS of the client
-    bool fixed_cell =
-        false;              ///< the client errs in every cell but the one of its input: for another it is started anew
-    double patience = 5.0;  ///< for the client to end by itself, and again when it is asked to, before it is killed [s]
+    bool fixed_cell = false;  ///< the client is right only in the cell of its input: for another cell it is restarted
+    double patience = 5.0;    ///< time to end by itself, and again after SIGTERM, before the client is killed [s]
 
     /// @throws std::invalid_argument naming field, value and bound
     void validate() const;
 };
 
-/// A code that is asked over a socket, by the protocol of i-PI: we listen, the client connects and computes.
+/// A code called over a socket with the protocol of i-PI: we listen, the client connects and computes.
 ///
 ///     we: STATUS                                     client: READY, NEEDINIT or HAVEDATA (12 bytes, padded)
 ///     we: INIT, replica, n_bytes, bytes              only if it said NEEDINIT
@@ -37,24 +36,26 @@ struct SocketOptions {
 ///     we: GETFORCE                                   client: FORCEREADY, energy, n_atoms, forces, virial, n_bytes,
 ///     bytes we: EXIT
 ///
-/// in atomic units; virial = −dE/dε. The structure is sent in the orientation that all clients understand, H upper
-/// triangular with a positive diagonal, and the answer is turned back; input files are filled in with this orientation.
+/// in atomic units; virial = −dE/dε. The structure is sent in the orientation that all clients accept, H upper
+/// triangular with a positive diagonal, and the answer is rotated back; input files are filled in with this
+/// orientation.
 ///
 /// Measured peculiarities: pw.x 6.7 takes INIT only with one byte, and keeps the plane waves of its first cell, so that
-/// its energy and stress of another do not belong together (fixed_cell); pw.x and ASE want INIT at each step; LAMMPS
-/// sends the upper triangle of the virial only; CP2K sends zeros for the virial without STRESS_TENSOR ANALYTICAL.
-/// The protocol does not carry species: where the client reads them from an input file of ours, {{coordinates}} gives
-/// it the right ones in the right order.
+/// its energy and stress are inconsistent in another (fixed_cell); pw.x and ASE need INIT at each step; LAMMPS sends
+/// the upper triangle of the virial only; CP2K sends zeros for the virial without STRESS_TENSOR ANALYTICAL. The
+/// protocol does not carry species: where the client reads them from our input file, {{coordinates}} gives it the right
+/// species in the right order.
 ///
-/// A client that died since the last call is replaced silently; in mid-call it is a CallFailure. One that was started
-/// by somebody else is free for others between calls (lobby.hpp). Words for input files and command, besides
-/// structure_values: socket (NAME or HOST), port, unix (T or F), input, output (a file whose text belongs to output()).
+/// A client that died between calls is replaced silently; one that dies during a call is a CallFailure. A client that
+/// was started elsewhere returns to the client pool between calls (lobby.hpp). Words for input files and command,
+/// besides structure_values: socket (NAME or HOST), port, unix (T or F), input, output (a file whose text output()
+/// includes).
 /// Source: M. Ceriotti et al., Comput. Phys. Commun. 185, 1019 (2014); V. Kapil et al., ibid. 236, 214 (2019); clients.
 class SocketCode final : public ExternalCode {
  public:
-    /// Listens at once, so that a taken address is told before anything is computed.
-    /// @param lobby  of clients that somebody else starts, to be shared with other SocketCodes that make calls at the
-    ///               same time; without it this one opens `address` for itself
+    /// Listens at once, so that an address in use is reported before anything is computed.
+    /// @param lobby  client pool, shared with other SocketCodes that make calls at the same time; without it this one
+    /// listens on `address` itself
     /// @throws InputError for a bad address
     SocketCode(SocketOptions options, Poll poll, std::shared_ptr<Lobby> lobby = nullptr);
     ~SocketCode() override;
@@ -73,9 +74,9 @@ class SocketCode final : public ExternalCode {
     void connect(const Structure& structure, std::size_t rung);
     void start_client(const Structure& structure, std::size_t rung);
     [[nodiscard]] bool says_hello(Clock::time_point deadline);
-    /// @param listening  it waits for a message and can be sent home; else it is in the middle of something
+    /// @param listening  the client waits for a message and can be sent EXIT; else it is in the middle of a call
     void end_client(bool listening) noexcept;
-    /// Ends the client if it cannot take this call; what comes next is `connect`.
+    /// Ends the client if it cannot take this call; `connect` must follow.
     void dismiss_unfit(const Structure& structure, const Attempt& attempt);
     [[nodiscard]] Evaluation exchange(const Structure& structure);
     void watch() const;
@@ -87,7 +88,7 @@ class SocketCode final : public ExternalCode {
     std::unique_ptr<ChildProcess> client_;
     std::unique_ptr<Connection> connection_;
     std::size_t rung_ = 0;
-    std::optional<Matrix3> cell_;                    ///< that the client began with
+    std::optional<Matrix3> cell_;                    ///< cell that the client began with
     std::int64_t log_begin_ = 0, output_begin_ = 0;  ///< bytes before the call in progress
 };
 

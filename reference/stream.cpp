@@ -113,10 +113,10 @@ void Listener::listen_unix() {
         const bool alive = connect(probe, generic, sizeof where) == 0;
         close(probe);
         if (alive) fail(path_, "another program listens there; end it, or choose another address");
-        unlink(path_.c_str());  // left by a server that died
+        unlink(path_.c_str());  // left by a dead server
     }
     descriptor_ = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    // For this user only, before anybody can connect. Not by umask, which is every thread's.
+    // For this user only, before a client can connect. Not by umask, which acts on all threads.
     if (bind(descriptor_, generic, sizeof where) != 0 || chmod(path_.c_str(), 0600) != 0 ||
         listen(descriptor_, backlog) != 0) {
         const int error = errno;

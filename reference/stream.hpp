@@ -7,7 +7,7 @@
 
 #include "reference/process.hpp"
 
-/// Byte streams between programs of one machine or network: where one listens, and one that is connected.
+/// Byte streams between programs of one machine or network: a listening and a connected socket.
 namespace mlff::reference {
 
 using Clock = std::chrono::steady_clock;
@@ -24,7 +24,7 @@ class Connection {
     void send(std::string_view bytes, Clock::time_point deadline, const Poll& poll);
     /// Fills `size` bytes.  @throws CallFailure likewise
     void receive(void* bytes, std::size_t size, Clock::time_point deadline, const Poll& poll);
-    /// True if the other side has closed, or speaks though it was not asked.
+    /// True if the other side has closed, or has sent bytes without a request.
     [[nodiscard]] bool disturbed() const;
 
  private:
@@ -33,10 +33,10 @@ class Connection {
     int descriptor_;
 };
 
-/// Where clients connect: "unix:NAME", the file /tmp/ipi_NAME as i-PI's clients expect it (a NAME with a slash is the
-/// path itself), open to our user only; or "HOST:PORT", port 0 being any free one. HOST is the interface that is
-/// listened on, 127.0.0.1 for this machine only; the protocol has no password, so that 0.0.0.0 belongs in trusted
-/// networks. A file left by a server that died is replaced; one in use is not.
+/// Address for clients: "unix:NAME", the file /tmp/ipi_NAME as i-PI's clients expect it (a NAME with a slash is the
+/// path itself), open to our user only; or "HOST:PORT", where port 0 is any free one. HOST is the interface to listen
+/// on, 127.0.0.1 for this machine only. The protocol has no password: use 0.0.0.0 in trusted networks only. A file left
+/// by a dead server is replaced; one in use is not.
 class Listener {
  public:
     /// @throws InputError if the address is malformed, taken, or cannot be listened on
@@ -45,7 +45,7 @@ class Listener {
     Listener& operator=(const Listener&) = delete;
     ~Listener();
 
-    /// The next client; a descriptor, or −1 if none came until `deadline`. May be called by several threads.
+    /// The next client; a descriptor, or −1 if none connected before `deadline`. May be called by several threads.
     [[nodiscard]] int accept(Clock::time_point deadline, const Poll& poll) const;
 
     [[nodiscard]] bool is_unix() const { return !path_.empty(); }

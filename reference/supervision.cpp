@@ -23,7 +23,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* verified_name = "stress-verified";
-constexpr double same_energy = 1e-3;  // [eV/atom] two attempts that differ by less say the same
+constexpr double same_energy = 1e-3;  // [eV/atom] two attempts that differ by less agree
 
 double per_atom(double energy, const Structure& structure) { return energy / static_cast<double>(structure.size()); }
 
@@ -105,7 +105,7 @@ void Supervised::evaluate_all(std::span<const Structure> structures,
     if (structures.empty()) return;
     if (options_.stress && options_.stress_check && !stress_verified_) (void)verify_stress(structures.front());
     last_energy_.reset();
-    std::mutex mutex;  // of what the workers share
+    std::mutex mutex;  // protects the variables that the workers share
     std::size_t next = 0;
     std::exception_ptr failure;
     const auto work = [&](std::size_t who) {
@@ -235,7 +235,7 @@ void Supervised::quarantine(std::size_t who, const Structure& structure, const E
         write_file_atomically(file(name + "/structure.xyz"), format_extxyz(asked));
         write_file_atomically(file(name + "/output"), codes_[who]->output());
         codes_[who]->quarantine(file(name));
-    } catch (const std::exception& error) {  // the next attempt matters more than the files of this one
+    } catch (const std::exception& error) {  // an error here must not prevent the next attempt
         tell(fmt::format("reference: the files of a failed call could not be kept: {}", error.what()), true);
     }
 }
@@ -252,7 +252,8 @@ std::optional<Evaluation> Supervised::verify_stress(const Structure& structure) 
     strained.positions = deformation * structure.positions;
     auto strained_call = call_aside(strained, false, "strained cell, to verify the stress");
     std::optional<Evaluation> first;
-    if (codes_.size() == 1) first = strained_call.get();  // then the code goes on from the cell that stays
+    if (codes_.size() == 1)
+        first = strained_call.get();  // strained cell first: the code then continues from the cell of the run
     Evaluation before = call(0, structure, false, "the same cell without strain");
     const Evaluation after = first ? *first : strained_call.get();
     const auto work = [](const Structure& s, const Evaluation& e, const Matrix3& increment) {
@@ -264,7 +265,7 @@ std::optional<Evaluation> Supervised::verify_stress(const Structure& structure) 
     const double found = per_atom(after.energy - before.energy, structure);
     const std::string numbers = fmt::format("a strain changes the energy by {:.3f} meV/atom, the stress says {:.3f}",
                                             1e3 * found, 1e3 * expected);
-    constexpr double relative = 0.4, noise = 5e-4;  // [1], [eV/atom]: a wrong sign or unit is off by more
+    constexpr double relative = 0.4, noise = 5e-4;  // [1], [eV/atom]: a wrong sign or unit deviates more
     const double difference = std::abs(found - expected);
     if (!(difference < std::max(noise, relative * std::max(std::abs(found), std::abs(expected))))) {
         const bool sign = std::abs(found + expected) < std::max(noise, relative * std::abs(found));

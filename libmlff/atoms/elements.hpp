@@ -20,8 +20,8 @@ namespace mlff {
 /// Standard atomic weight [amu] (IUPAC 2021, abridged; the longest-lived isotope where there is none).
 [[nodiscard]] double atomic_mass(int z);
 
-/// Place of element z among the species of a model.
-/// @throws std::invalid_argument naming it if it is not there
+/// Index of element z among the species of a model.
+/// @throws std::invalid_argument naming it if it is missing
 [[nodiscard]] std::size_t channel_of(const std::vector<int>& species, int z);
 
 }  // namespace mlff

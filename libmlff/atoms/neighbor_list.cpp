@@ -1,5 +1,5 @@
 // Compiled without contraction to fused multiply-add (CMakeLists.txt): pairs are counted in one pass and written in
-// another, and a distance must come out as the same bits in both, whatever the compiler makes of either loop.
+// another, and a distance must have the same bits in both, however the compiler translates either loop.
 #include "libmlff/atoms/neighbor_list.hpp"
 
 #include <fmt/format.h>
@@ -20,7 +20,7 @@ namespace mlff {
 namespace {
 
 constexpr double rounding_margin = 1e-6;  ///< [Å] added to the reach of a search; far above the rounding of positions
-constexpr Eigen::Index parallel_from = 256;  ///< atoms; below, starting threads costs more than it gains
+constexpr Eigen::Index parallel_from = 256;  ///< atoms; with fewer, starting threads costs more than it gains
 
 /// r_ij = (r_j − r_i) + B T, and its length. Exactly antisymmetric: (j, i, −S) gives the same bits with the opposite
 /// sign. Written out by component for speed: every step computes it for every candidate.
@@ -54,9 +54,9 @@ Eigen::Index counts_to_positions(std::vector<Eigen::Index>& first) {
                                  other, distance, NeighborList::too_close));
 }
 
-/// A short basis of the same lattice: no vector gets shorter by a multiple of another, or by both others together
-/// (Minkowski's conditions). A skewed cell has small heights, hence few bins and many images; its reduced form does
-/// not.
+/// A short basis of the same lattice: no vector becomes shorter by adding a multiple of another, or both others
+/// together (Minkowski's conditions). A skewed cell has small heights, hence few bins and many images; its reduced form
+/// does not.
 void reduce(const std::array<bool, 3>& periodic, Matrix3& basis, Matrix3& to_original) {
     constexpr double shorter = 1.0 - 1e-9;  // a gain below rounding could repeat for ever
     bool changed = true;
@@ -134,7 +134,8 @@ void NeighborList::pairs(Eigen::Index i, Pairs& out) const {
     double nearest = cutoff_;
     std::size_t p = 0;
     for (const Candidate* pair = begin; pair != end; ++pair) {
-        // Every candidate is written and the next one overwrites it if it is too far: which are is hard to predict.
+        // Every candidate is written and the next one overwrites it if it is too far: a branch would be hard to
+        // predict.
         const Separation r(positions + 3 * i, positions + 3 * pair->neighbor, cell, pair->shift);
         out.neighbor[p] = pair->neighbor;
         out.distances[p] = r.length;
@@ -177,7 +178,7 @@ void NeighborList::search(const Structure& structure, std::span<const char> own)
     }
     const auto n_candidates = static_cast<std::size_t>(counts_to_positions(candidate_first_));
     if (candidates_.capacity() < n_candidates) {
-        candidates_ = {};  // by far the largest array of a run: the old one goes before the new one comes
+        candidates_ = {};  // by far the largest array of a run: freed before the new one is allocated
         candidates_.reserve(n_candidates + n_candidates / 16);
     }
     candidates_.resize(n_candidates);
@@ -268,12 +269,12 @@ void NeighborList::Bins::sort(const Structure& structure, double reach) {
         if (structure.periodic[static_cast<std::size_t>(axis)]) to_original(axis, axis) = 1.0;
     reduce(structure.periodic, basis, to_original);
     complete(structure.periodic, basis);
-    // A cell in the wrong unit would have images without number: refuse it before they are listed.
+    // A cell in the wrong unit would have a huge number of images: refuse it before they are listed.
     for (int axis = 0; axis < 3; ++axis)
         if (n_atoms > 0 && structure.periodic[static_cast<std::size_t>(axis)] && basis.col(axis).norm() < too_close)
             throw_too_close(structure, 0, 0, basis.col(axis).norm());
 
-    // Coordinates along B; whole lattice vectors are taken off on periodic axes.
+    // Coordinates along B; whole lattice vectors are subtracted on periodic axes.
     const Matrix3 inverse = basis.inverse();
     wraps.resize(3, n_atoms);
     positions.resize(3, n_atoms);
@@ -291,15 +292,15 @@ void NeighborList::Bins::sort(const Structure& structure, double reach) {
         most_wraps = most_wraps.cwiseMax(wraps.col(i).cwiseAbs());
     }
 
-    // Half the reach is a good edge. Edges grow where that would make more bins than atoms (a sparse cluster, a long
-    // chain), so that memory and time stay linear in the number of atoms.
+    // Half the reach is a good edge. Edges are larger where that would make more bins than atoms (a sparse cluster, a
+    // long chain), so that memory and time stay linear in the number of atoms.
     Vector3 heights = inverse.rowwise().norm().cwiseInverse();
     for (int axis = 0; axis < 3; ++axis) {
         if (structure.periodic[static_cast<std::size_t>(axis)]) {
             low[axis] = 0.0;
             high[axis] = 1.0;
         }
-        heights[axis] *= n_atoms > 0 ? high[axis] - low[axis] : 0.0;  // thickness of the region that holds atoms [Å]
+        heights[axis] *= n_atoms > 0 ? high[axis] - low[axis] : 0.0;  // thickness of the region with atoms [Å]
     }
     const double most_bins = std::max<double>(1.0, static_cast<double>(n_atoms));
     double edge = 0.5 * reach;
@@ -310,7 +311,7 @@ void NeighborList::Bins::sort(const Structure& structure, double reach) {
     for (int axis = 0; axis < 3; ++axis) {
         const auto k = static_cast<std::size_t>(axis);
         n[k] = static_cast<int>(bins_along(axis));
-        // On an open axis one bin may be of any thickness, none included; it has no neighbours to look at.
+        // On an open axis one bin may have any thickness, even zero; it has no neighbours.
         const bool alone = n[k] == 1 && !structure.periodic[k];
         reach_in_bins[axis] = alone ? 0.0 : std::ceil(reach * n[k] / heights[axis]);
         scale[axis] = alone ? 0.0 : n[k] / (high[axis] - low[axis]);
@@ -321,8 +322,8 @@ void NeighborList::Bins::sort(const Structure& structure, double reach) {
     for (int axis = 0; axis < 3; ++axis) range[static_cast<std::size_t>(axis)] = static_cast<int>(reach_in_bins[axis]);
 
     bin.resize(3 * static_cast<std::size_t>(n_atoms));
-    // Counts go two places up and atoms are then filled in one place up, which leaves the beginning of bin b in
-    // first[b].
+    // Counts are stored at b + 2 and atoms are then filled in with b + 1, so that first[b] ends as the beginning of bin
+    // b.
     first.assign(index(n[0] - 1, n[1] - 1, n[2] - 1) + 3, 0);
     for (Eigen::Index i = 0; i < n_atoms; ++i) {
         std::int32_t* const b = bin.data() + 3 * i;
@@ -347,7 +348,7 @@ void NeighborList::Bins::for_each_image(const Structure& structure, double reach
     struct Step {
         int bin, image;
     };
-    // Where a step along an axis leads: to a bin, in an image of the cell; image 0 alone exists on an open axis.
+    // Target of a step along an axis: a bin in an image of the cell; an open axis has image 0 only.
     const auto step = [&](int axis, int by) {
         const int size = n[static_cast<std::size_t>(axis)], to = home[axis] + by;
         const int image = to >= 0 ? to / size : -((size - 1 - to) / size);

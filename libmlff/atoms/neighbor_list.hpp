@@ -17,7 +17,7 @@ namespace mlff {
 /// depends on the structure alone, never on when the list was last rebuilt nor on the number of threads. A restarted
 /// run therefore sums in the same order and gets the same bits.
 ///
-/// Either all pairs are stored (`update`), or those of one atom at a time are found from what a search has kept
+/// Either all pairs are stored (`update`), or those of one atom at a time are found from the candidates of a search
 /// (`prepare`, then `pairs`): 12 instead of 48 bytes per pair, and the same bits.
 ///
 /// With a skin, both search again only after an atom has moved skin/2 (or the cell, species or number of atoms
@@ -30,7 +30,7 @@ class NeighborList {
     explicit NeighborList(double cutoff, double skin = 0.0);
 
     /// @throws InputError if two atoms are closer than `too_close` (the message names them and their distance), or the
-    ///         structure is not valid. The list then holds nothing of use until the next update succeeds.
+    ///         structure is not valid. The content of the list is then unspecified until the next update succeeds.
     /// @param own  if not empty, only atoms with a nonzero entry get pairs; it may change with the species alone
     void update(const Structure& structure, std::span<const char> own = {});
 
@@ -43,10 +43,10 @@ class NeighborList {
         bool too_close = false;         ///< one of them is nearer than `too_close`: `update` names it
     };
 
-    /// As `update`, but stores no pairs and leaves it to `pairs` to say that two atoms are too close.
+    /// As `update`, but stores no pairs; `pairs` reports atoms that are too close.
     /// @throws InputError if the structure is not valid
     void prepare(const Structure& structure, std::span<const char> own = {});
-    /// Those of atom i, after `prepare` or `update`.
+    /// Pairs of atom i, after `prepare` or `update`.
     void pairs(Eigen::Index i, Pairs& out) const;
 
     [[nodiscard]] double cutoff() const { return cutoff_; }
@@ -59,7 +59,7 @@ class NeighborList {
     /// r_ij of every pair [Å], 3 × n_pairs (more columns may be allocated than are used)
     [[nodiscard]] const Matrix3X& vectors() const { return vectors_; }
     [[nodiscard]] const std::vector<double>& distances() const { return distances_; }  ///< |r_ij| [Å], n_pairs
-    [[nodiscard]] long n_searches() const { return n_searches_; }  ///< how often pairs were searched afresh
+    [[nodiscard]] long n_searches() const { return n_searches_; }                      ///< number of searches so far
 
     static constexpr double too_close = 0.1;  ///< [Å]
 
@@ -74,10 +74,10 @@ class NeighborList {
     /// vectors normal to them on the others. Bin counts and ranges are per axis of B.
     struct Bins {
         Matrix3 basis, to_original;     ///< B, U (integers)
-        std::array<int, 3> n, range;    ///< bins, and how many to look ahead and back
+        std::array<int, 3> n, range;    ///< number of bins, and of bins to search ahead and back
         std::vector<std::int32_t> bin;  ///< of each atom, per axis, 3 n_atoms
         Matrix3X wraps;                 ///< lattice vectors of B subtracted from each atom (integers), 3 × n_atoms
-        Matrix3X positions;             ///< what is left [Å], 3 × n_atoms
+        Matrix3X positions;             ///< after the subtraction [Å], 3 × n_atoms
         std::vector<Eigen::Index> first;
         std::vector<std::int32_t> atoms;  ///< by bin: atoms[first[b]] .. atoms[first[b + 1]]
 

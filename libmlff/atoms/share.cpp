@@ -7,7 +7,7 @@ std::vector<std::size_t> share_by_cost(const std::vector<double>& costs, int n_r
     for (const double cost : costs) total += cost;
     std::vector<std::size_t> first = {0};
     for (std::size_t k = 0; k < costs.size(); ++k) {
-        // A thing belongs to the rank in whose stretch of the whole cost its middle lies.
+        // An item belongs to the rank whose interval of the total cost contains the item's middle.
         const double middle = sum + 0.5 * costs[k];
         while (static_cast<int>(first.size()) < n_ranks &&
                middle >= total * static_cast<double>(first.size()) / n_ranks)

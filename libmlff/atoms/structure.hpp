@@ -14,8 +14,8 @@ using Vector3 = Eigen::Vector3d;
 using Matrix3X = Eigen::Matrix3Xd;          ///< 3 × n_atoms, one column per atom
 using Voigt = Eigen::Matrix<double, 6, 1>;  ///< symmetric 3 × 3 tensor in the order xx yy zz yz xz xy
 
-/// Atoms in a box: r = H s with the lattice vectors in the columns of H. Any triclinic cell is ordinary, left-handed
-/// ones too; periodicity is per axis. Positions need not lie inside the cell and are never wrapped behind one's back.
+/// Atoms in a box: r = H s with the lattice vectors in the columns of H. Any triclinic cell is allowed, also a
+/// left-handed one; periodicity is per axis. Positions may be outside the cell and are never wrapped silently.
 struct Structure {
     Matrix3 cell = Matrix3::Zero();                        ///< H [Å]; a column may be zero if its axis is not periodic
     std::array<bool, 3> periodic = {false, false, false};  ///< along each lattice vector
@@ -31,26 +31,27 @@ struct Structure {
     void validate() const;
 };
 
-/// What a reference calculation, or a file, says about a structure.
+/// Labels of a structure from a reference calculation or a file.
 struct Labels {
     std::optional<double> energy;    ///< total energy [eV]
     std::optional<Matrix3X> forces;  ///< [eV/Å], 3 × n_atoms
     std::optional<Voigt> stress;     ///< (1/V) dE/dε [eV/Å³], positive under tension
 };
 
-/// A structure with what is known about it and where it comes from.
+/// A structure with its labels and origin.
 struct LabeledStructure {
     Structure structure;
     Labels labels;
-    std::string origin;      ///< for messages: "file:line" or "step 120"
-    std::string group = {};  ///< of like configurations, for errors by group (extxyz: config_type); may be empty
-    double weight = 1.0;     ///< in a fit: it counts like so many of its kind (structure_weights.hpp)
+    std::string origin;  ///< for messages: "file:line" or "step 120"
+    std::string group =
+        {};  ///< name of a group of similar structures, for errors by group (extxyz: config_type); may be empty
+    double weight = 1.0;  ///< multiplicity in a fit: squared residuals are multiplied by it (structure_weights.hpp)
 };
 
 /// n₁ × n₂ × n₃ copies of a structure; copies of the cell are the outer loops, atoms of the cell the innermost.
 [[nodiscard]] Structure make_supercell(const Structure& unit, const std::array<int, 3>& repeats);
 
-/// Atomic numbers that occur in the structure, ascending, each once.
+/// Atomic numbers that occur in the structure, ascending, without repetition.
 [[nodiscard]] std::vector<int> species_present(const Structure& structure);
 
 /// Number of atoms by atomic number.

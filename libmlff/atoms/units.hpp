@@ -1,6 +1,6 @@
 #pragma once
 
-/// Units inside the program: eV, Å, fs, amu, K (CONVENTIONS.md). Everything else is converted once, at the border.
+/// Units inside the program: eV, Å, fs, amu, K (CONVENTIONS.md). Other units are converted once, at input and output.
 namespace mlff::units {
 
 inline constexpr double boltzmann = 8.617333262e-5;        ///< k_B [eV/K], CODATA 2018

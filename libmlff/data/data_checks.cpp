@@ -22,7 +22,7 @@ using Data = std::vector<LabeledStructure>;
 
 constexpr double gpa = units::ev_per_cubic_angstrom_in_gpa;
 
-/// Root of the mean of the lower nine tenths of some squares: a few outliers do not hide themselves.
+/// Root of the mean of the lower nine tenths of some squares, so that a few outliers do not raise the limit.
 double lower_rms(std::vector<double> squares) {
     if (squares.empty()) return 0.0;
     const double limit = quantile(squares, 0.9);
@@ -35,9 +35,9 @@ double lower_rms(std::vector<double> squares) {
     return std::sqrt(sum / n);
 }
 
-/// Energies per atom of one composition that belong together. Strained crystals among hot liquids are ordinary, so
-/// that outliers are only those very far off (2 eV and five interquartile ranges), and the few at either end that a gap
-/// of the width of all others separates.
+/// Range of ordinary energies per atom of one composition. Strained crystals among hot liquids are ordinary. Outliers
+/// are only those very far off (2 eV and five interquartile ranges), and the few at either end beyond a gap as wide as
+/// the range of all others.
 std::pair<double, double> usual_energies(std::vector<double> values) {
     constexpr double far_off = 2.0, min_gap = 0.05;  // [eV/atom]
     std::sort(values.begin(), values.end());
@@ -131,7 +131,7 @@ DataWarnings check_energies(const Data& data) {
         }
     }
 
-    // Compositions of few structures: against energies of the elements that fit the medians of all compositions.
+    // Few structures per composition: compared with energies of the elements that fit the medians of all compositions.
     const auto n_compositions = static_cast<Index>(compositions.size()),
                n_elements = static_cast<Index>(elements.size());
     if (n_compositions > n_elements) {
@@ -146,7 +146,7 @@ DataWarnings check_energies(const Data& data) {
             weight[row] = std::sqrt(static_cast<double>(frames.size()));
             centre[row++] = median(energies(frames));
         }
-        // Least absolute residuals, by repeated weighting: what is wrong must not bend the energies of the elements.
+        // Least absolute residuals, by repeated weighting: wrong energies must not change the energies of the elements.
         Eigen::VectorXd fitted = centre, scale = weight;
         for (int pass = 0; pass < 30; ++pass) {
             fitted = shares *

@@ -7,23 +7,24 @@
 
 #include "libmlff/data/data_warning.hpp"
 
-/// What looks wrong in labelled structures, each or beside the others: units, outliers, distances, gaps.
+/// Checks of labelled structures, alone and against each other: units, outliers, distances, gaps.
 namespace mlff {
 
 /// Such as "Ag-I".
 [[nodiscard]] std::string pair_name(const std::pair<int, int>& species);
 
-/// What the neighbours of the atoms of one structure say.
+/// Neighbour distances and symmetry of one structure.
 struct Surroundings {
     std::map<std::pair<int, int>, double> shortest;  ///< distance [Å] by species (lower first), within a few Å
     Eigen::VectorXd asymmetry;                       ///< |Σ_j (1 − r/R)² r̂_ij|, 0 where symmetry forbids a force
-    std::string too_close;                           ///< what is wrong if atoms (almost) coincide, else ""
+    std::string too_close;                           ///< message if atoms (almost) coincide, else ""
 };
 [[nodiscard]] std::vector<Surroundings> survey(const std::vector<LabeledStructure>& data);
 
-/// Energies per atom far off the others of their composition: beyond a gap as wide as the rest, or by 2 eV and five
-/// interquartile ranges; of compositions of fewer than five structures, off energies of the elements that fit all
-/// compositions. Ranges above 20 eV/atom within one composition; energies that do not grow with the number of atoms.
+/// Energies per atom that deviate from the others of their composition: beyond a gap as wide as the range of the
+/// others, or by 2 eV and five interquartile ranges. With fewer than five structures: deviation from energies of the
+/// elements that fit all compositions. Also: Ranges above 20 eV/atom within one composition; energies that do not grow
+/// with the number of atoms.
 [[nodiscard]] DataWarnings check_energies(const std::vector<LabeledStructure>& data);
 
 /// Forces and stresses beyond 20 times the rms of the lower nine tenths (and 10 eV/Å, 50 GPa).

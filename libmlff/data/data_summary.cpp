@@ -65,7 +65,7 @@ std::string row(std::string_view label, std::string_view text) {
     return fmt::format("{:<{}}{}\n", label, label_width, text);
 }
 
-/// Items one after the other over at most `max_lines` lines; what does not fit is counted.
+/// Items one after the other over at most `max_lines` lines; the remaining ones are counted.
 std::string rows(std::string_view label, const std::vector<std::string>& items, int max_lines) {
     constexpr std::size_t width = 100 - label_width, reserve = 14;  // for ", and 123 more"
     std::string text, line;

@@ -8,10 +8,10 @@
 
 #include "libmlff/data/energy_checks.hpp"
 
-/// What a set of labelled structures holds, and what about it looks wrong.
+/// Content of a set of labelled structures, and its suspected errors.
 namespace mlff {
 
-/// Smallest and largest value seen.
+/// Smallest and largest value.
 struct Range {
     double low = std::numeric_limits<double>::infinity(), high = -std::numeric_limits<double>::infinity();
     void add(double value);

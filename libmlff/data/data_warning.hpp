@@ -5,20 +5,20 @@
 
 #include "libmlff/atoms/structure.hpp"
 
-/// What the checks of labelled structures say. Nothing is refused; the user is told, before hours go into a fit.
+/// Findings of the checks of labelled structures. Nothing is refused; the user is warned before a long fit.
 namespace mlff {
 
 enum class Severity {
-    note,     ///< worth knowing, often as it should be
-    warning,  ///< a fit to these data is likely to be wrong or worse than it could be
+    note,     ///< information, often as expected
+    warning,  ///< a fit to these data is likely to be wrong, or worse than possible
 };
 
 /// One finding, for one line of a terminal.
 struct DataWarning {
     Severity severity = Severity::warning;
-    std::string text;                 ///< what was found, and what it may come from
+    std::string text;                 ///< finding and its possible cause
     std::vector<std::string> frames;  ///< origin of the first structures concerned, at most three
-    long n_frames = 0;                ///< of all structures concerned; 0 if it is about the set as a whole
+    long n_frames = 0;                ///< of all structures concerned; 0 if it concerns the complete set
 };
 using DataWarnings = std::vector<DataWarning>;
 

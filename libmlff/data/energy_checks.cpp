@@ -19,7 +19,7 @@ using Data = std::vector<LabeledStructure>;
 
 constexpr double gpa = units::ev_per_cubic_angstrom_in_gpa;
 
-/// What a slope other than 1 may come from.
+/// Possible causes of a slope other than 1.
 struct Meaning {
     double factor;
     const char* text;
@@ -54,10 +54,10 @@ constexpr Meaning meanings_of_stress[] = {
 
 constexpr std::size_t min_pairs = EnergyCheck::min_pairs;
 
-/// Second order has an error of its own; no unit or sign comes near this.
+/// Allowed error of the second order; no wrong unit or sign is within it.
 bool is_sound(double slope) { return slope > 0.75 && slope < 1.33; }
 
-/// "" if nothing known comes within a tenth of the slope (or nearer than what else may explain it, |log| `rival`).
+/// "" if no known cause is within a tenth of the slope (or nearer than another explanation, |log| `rival`).
 std::string explain(double slope, std::span<const Meaning> meanings, double rival) {
     double nearest = std::min(0.1, rival);
     std::string text;
@@ -70,7 +70,7 @@ std::string explain(double slope, std::span<const Meaning> meanings, double riva
     return text;
 }
 
-/// Slope of y = s x that single wrong points do not move: the median of y/x, weighted by |x| up to what is usual.
+/// Slope of y = s x, robust against single wrong points: the median of y/x, weighted by |x| up to a usual value.
 double robust_slope(const Eigen::VectorXd& x, const Eigen::VectorXd& y) {
     const Eigen::VectorXd size = x.cwiseAbs();
     const double usual = median({size.data(), size.data() + size.size()});
@@ -92,7 +92,7 @@ double correlation(const Eigen::VectorXd& x, const Eigen::VectorXd& y) {
     return norms > 0.0 ? x.dot(y) / norms : 0.0;
 }
 
-/// y = slope x + offset t by least squares; the offset only where the data can tell it from the slope.
+/// y = slope x + offset t by least squares; the offset only where the data distinguish it from the slope.
 struct Fit {
     double slope = 0.0, offset = 0.0, offset_error = 0.0, correlation = 0.0;
 };
@@ -120,10 +120,10 @@ Frames frames_of(const std::vector<const NearPair*>& pairs) {
     return {frames.begin(), frames.end()};
 }
 
-/// Work of the stress of a near pair under strain, and what it is to be compared with.
+/// Work of the stress of a near pair under strain, and the energy to compare it with.
 struct StrainedPair {
     const NearPair* pair;
-    double energy;        ///< E_b − E_a, less what moving atoms did against the forces [eV]
+    double energy;        ///< E_b − E_a, less the work of moving atoms against the forces [eV]
     double work, virial;  ///< of the stress label, and of the label over the volume
     double expansion;     ///< work of a stress of 1: about V_b − V_a [Å³]
     double n_atoms;
@@ -169,7 +169,7 @@ Fit fit_stress(const std::vector<StrainedPair>& pairs, StressUnit unit) {
     return fit_line(energy, work, expansion);
 }
 
-/// Stress and energies of these pairs have to do with each other, whatever the units.
+/// Stress and energies of these pairs are correlated, in any units.
 bool follows(const std::vector<StrainedPair>& pairs) {
     if (pairs.size() < min_pairs) return false;
     for (const StressUnit unit : {StressUnit::as_given, StressUnit::virial, StressUnit::per_atom})
@@ -177,7 +177,7 @@ bool follows(const std::vector<StrainedPair>& pairs) {
     return false;
 }
 
-/// Stress that nothing sensible has, if there are no pairs to test it.
+/// Warns of an implausible stress if there are no pairs to test it.
 void check_magnitude(const Data& data, DataWarnings& warnings) {
     Frames frames;
     long n_stresses = 0;
@@ -237,7 +237,7 @@ EnergyCheck check_stress(const Data& data, const std::vector<NearPair>& pairs) {
         const Fit virial = fit_stress(used, StressUnit::virial), per_atom = fit_stress(used, StressUnit::per_atom);
         const double rival = per_atom.slope > 0.0 ? std::abs(std::log(per_atom.slope)) : 1.0;
         std::string meaning = explain(fit.slope, meanings_of_stress, rival);
-        if (is_sound(std::abs(virial.slope))) {  // a cell of 160 Å³ cannot tell V σ from GPa
+        if (is_sound(std::abs(virial.slope))) {  // in a cell of 160 Å³ V σ and σ in GPa look alike
             const char* product = virial.slope < 0.0 ? "is a virial −V σ, it seems" : "is V σ, it seems";
             meaning = meaning.empty() ? product : fmt::format("{}, or {}", product, meaning);
         } else if (meaning.empty()) {
@@ -256,7 +256,8 @@ EnergyCheck check_stress(const Data& data, const std::vector<NearPair>& pairs) {
 }
 
 EnergyCheck check_forces(const Data& data, const std::vector<NearPair>& pairs) {
-    constexpr double max_strain = 1e-3;  // of variable cells in dynamics: what the stress does is far below the forces
+    constexpr double max_strain =
+        1e-3;  // of variable cells in dynamics: the work of the stress is far below that of the forces
     constexpr double max_displacement = 0.25;  // [Å]
     constexpr double resolution = 2e-3;        // [eV] smaller differences may be rounding and convergence
     std::vector<const NearPair*> used;
@@ -293,7 +294,7 @@ EnergyCheck check_forces(const Data& data, const std::vector<NearPair>& pairs) {
     };
     if (scatter > 0.3) {
         const double typical = median(displacements);
-        if (typical < 0.15)  // here second order has proved itself
+        if (typical < 0.15)  // second order is accurate here
             warn("forces do not follow the energies " + evidence + "; do they belong to these structures?");
         else
             warn(fmt::format("forces and energies could not be compared: atoms move {:.2f} Å between structures {}",

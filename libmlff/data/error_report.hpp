@@ -8,7 +8,7 @@
 
 namespace mlff {
 
-/// Running mean absolute and root mean square error, and how many labels went into them.
+/// Running mean absolute and root mean square error, with the number of labels.
 class ErrorSum {
  public:
     void add(double difference) {

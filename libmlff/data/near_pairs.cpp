@@ -19,7 +19,7 @@ using Eigen::Index;
 using Data = std::vector<LabeledStructure>;
 using Items = std::vector<const LabeledStructure*>;
 
-/// Lattice that coordinates are counted in: the cell, or a cube of 10 Å where there is none.
+/// Lattice of the fractional coordinates: the cell, or a cube of 10 Å without a cell.
 Matrix3 frame_of(const Structure& s) { return s.has_volume() ? s.cell : Matrix3(10.0 * Matrix3::Identity()); }
 
 /// Projections of periodic functions of the fractional coordinates s: Σ cos(2π s + φ), φ random and fixed. Equal
@@ -63,7 +63,7 @@ std::vector<Frames> alike(const Items& items) {
     return list;
 }
 
-/// How b differs from a, if by no more than the limits (Frobenius norm of the strain, largest displacement [Å]).
+/// Difference of b from a, if within the limits (Frobenius norm of the strain, largest displacement [Å]).
 std::optional<NearPair> compare(const Structure& a, const Structure& b, double max_strain, double max_displacement) {
     if (a.has_volume() != b.has_volume()) return std::nullopt;
     const Matrix3 cell_a = frame_of(a), cell_b = frame_of(b), inverse_a = cell_a.inverse(),
@@ -102,14 +102,14 @@ bool equal_labels(const Labels& a, const Labels& b, Index n_atoms) {
     return !(a.stress && b.stress) || (*a.stress - *b.stress).cwiseAbs().maxCoeff() <= 1e-5;
 }
 
-/// Of each structure that is a copy the first one that it is a copy of.
+/// For each structure that is a copy, the first structure equal to it.
 std::map<std::size_t, std::size_t> copies(const Items& items) {
     std::map<std::size_t, std::size_t> copy_of;
     for (const Frames& group : alike(items)) {
         const Index n_atoms = items[group[0]]->structure.size();
         if (group.size() < 2 || n_atoms == 0) continue;
         const Fingerprints fingerprint(n_atoms);
-        // By how much the tolerance can move the sum at most, for cells of at least 1 Å.
+        // Largest change of the sum within the tolerance, for cells of at least 1 Å.
         const double window = 2.0 * std::numbers::pi * 3.0 * static_cast<double>(n_atoms) * same;
         std::vector<std::pair<double, std::size_t>> order;
         for (const std::size_t s : group) order.emplace_back(fingerprint(items[s]->structure)[0], s);
@@ -149,7 +149,7 @@ std::vector<NearPair> near_pairs(const Data& data) {
             volumes.push_back(std::abs(cell.determinant()));
             shortest = std::min(shortest, cell.colwise().norm().minCoeff());
         }
-        // Three deviations of what displacements of half the limit, in random directions, make.
+        // Three standard deviations of the change by displacements of half the limit in random directions.
         const double window =
             3.0 * std::numbers::pi * max_displacement / shortest * std::sqrt(0.5 * static_cast<double>(n_atoms));
         // Copies under strain have equal sums up to rounding: order those by volume, so that small strains come first.

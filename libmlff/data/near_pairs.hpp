@@ -5,7 +5,7 @@
 
 #include "libmlff/data/data_warning.hpp"
 
-/// Structures of a data set that are equal, or differ little.
+/// Structures of a data set that are equal or nearly equal.
 namespace mlff {
 
 /// Two structures of the same species sequence that differ little, in cell or in positions.
@@ -18,14 +18,15 @@ struct NearPair {
 
 /// Near pairs: strain at most 0.03 (Frobenius), no atom displaced by more than 0.3 Å, copies left out. At most ten
 /// partners per structure, those next to it in the file first. Cost O(n log n + 200 n) comparisons of four numbers and
-/// a few of all positions per structure: pairs are looked up by projections of the fractional coordinates on random
-/// directions, so that some pairs may be missed.
+/// a few of all positions per structure: pairs are found by projections of the fractional coordinates on random
+/// directions, so some may be missed.
 [[nodiscard]] std::vector<NearPair> near_pairs(const std::vector<LabeledStructure>& data);
 
-/// Structures of equal species, cell and positions (to 1e-6 Å, lattice vectors apart); those whose labels disagree
-/// (energy by 1e-6 eV/atom, force components by 1e-4 eV/Å) are named separately. Symmetry copies are not looked for.
+/// Structures of equal species, cell and positions (to 1e-6 Å, modulo lattice vectors); structures whose labels
+/// disagree (energy by 1e-6 eV/atom, force components by 1e-4 eV/Å) are listed separately. Symmetry copies are not
+/// searched.
 [[nodiscard]] DataWarnings find_duplicates(const std::vector<LabeledStructure>& data);
-/// The same between two sets: validation data that the fit has seen.
+/// The same between two sets: validation data that are also training data.
 [[nodiscard]] DataWarnings find_shared(const std::vector<LabeledStructure>& train,
                                        const std::vector<LabeledStructure>& validation);
 

@@ -5,8 +5,7 @@
 
 namespace mlff {
 
-/// The value that a share (0 to 1) of the values, of which there is one at least, lies below: one of them, the lower
-/// where it falls between two.
+/// Quantile for a share from 0 to 1: an element of `values` (at least one), the lower one if it falls between two.
 [[nodiscard]] inline double quantile(std::vector<double> values, double share) {
     const auto place = values.begin() + static_cast<long>(share * static_cast<double>(values.size() - 1));
     std::nth_element(values.begin(), place, values.end());

@@ -30,11 +30,11 @@ std::vector<double> kind_sizes(const std::vector<LabeledStructure>& data) {
 
 std::vector<LabeledStructure> sample_structures(const std::vector<LabeledStructure>& data, double one_in) {
     const auto n = static_cast<double>(data.size());
-    one_in = std::min(one_in, n);  // one structure at least
+    one_in = std::min(one_in, n);  // at least one structure
     std::vector<double> chances = kind_sizes(data);
     for (double& chance : chances) chance = 1.0 / std::sqrt(chance);
     double factor = 1.0;
-    for (int repeat = 0; repeat < 50; ++repeat) {  // until the chances, none above 1, add up
+    for (int repeat = 0; repeat < 50; ++repeat) {  // until the probabilities, none above 1, add up
         double sum = 0.0;
         for (const double chance : chances) sum += std::min(1.0, factor * chance);
         factor *= n / one_in / sum;

@@ -45,8 +45,8 @@ std::string receive_bytes(int from, int handle) {
     return bytes;
 }
 
-/// From rank 0 to all. Whoever waits looks often at first (steps of dynamics follow each other at once) and then ever
-/// more seldom, so that the cores are free while rank 0 works alone or waits for a reference.
+/// From rank 0 to all. A waiting rank polls often at first (steps of dynamics follow each other at once), then less and
+/// less, so that the cores are free while rank 0 works alone or waits for a reference.
 void broadcast_bytes(void* data, std::size_t size, int handle) {
     using namespace std::chrono_literals;
     for (std::size_t first = 0; first < size; first += piece) {
@@ -118,7 +118,7 @@ void Communicator::serve([[maybe_unused]] const TaskHandlers& handlers) {
         try {
             handlers.at(task)(*this, Message(std::move(bytes)));
         } catch (const TaskFailed&) {
-            // rank 0 knows; it decides what comes next
+            // rank 0 has the failure and decides how to continue
         }
     }
 #endif

@@ -18,7 +18,7 @@ struct TaskFailed {};
 
 class Communicator;
 
-/// What a rank does when rank 0 starts a task, by the name of the task.
+/// Work of a rank when rank 0 starts a task, by the name of the task.
 using TaskHandlers = std::map<std::string, std::function<void(Communicator&, Message)>>;
 
 /// The processes of one MPI communicator. Rank 0 reads, decides and writes. The others wait in `serve`, at no cost to
@@ -27,8 +27,8 @@ using TaskHandlers = std::map<std::string, std::function<void(Communicator&, Mes
 ///     rank 0:  start(task, message)   share of the work   agree()   sum() ...   done()
 ///     others:  handler(message)       share of the work   agree()   sum() ...
 ///
-/// Nothing is exchanged between start and agree, so that a rank may fail there: agree() then throws everywhere.
-/// MPI itself is started and ended by the program.
+/// Nothing is exchanged between start and agree, so a rank may fail there: agree() then throws everywhere. The program
+/// starts and ends MPI.
 class Communicator {
  public:
     /// One process alone.
@@ -43,30 +43,30 @@ class Communicator {
 
     [[nodiscard]] int rank() const { return rank_; }
     [[nodiscard]] int size() const { return size_; }
-    [[nodiscard]] bool joined() const { return joined_; }  ///< there is an MPI communicator, if only of one process
+    [[nodiscard]] bool joined() const { return joined_; }  ///< there is an MPI communicator, even if of one process
     [[nodiscard]] int blacs_handle() const;                ///< of the communicator, for ScaLAPACK
     [[nodiscard]] bool alone() const { return size_ == 1; }
     [[nodiscard]] int ranks_on_node() const { return ranks_on_node_; }  ///< this one included
-    [[nodiscard]] int cores_on_node() const { return cores_on_node_; }  ///< that they may use together; 0: alone
+    [[nodiscard]] int cores_on_node() const { return cores_on_node_; }  ///< usable by these ranks together; 0: alone
 
     /// A number for something that all ranks will hold, such as a force field.
     [[nodiscard]] int new_handle() { return ++n_handles_; }
 
     void start(const std::string& task, const Message& message);  ///< rank 0
     void done();                                                  ///< rank 0
-    /// What the other ranks do: their share of every task that rank 0 starts, until it tells them to leave.
+    /// Other ranks: does their share of every task that rank 0 starts, until it tells them to leave.
     /// @throws what a handler throws in the middle of an exchange, where ranks cannot agree any more: the job must end
     void serve(const TaskHandlers& handlers);
     [[nodiscard]] bool in_task() const { return in_task_; }
 
-    /// Every rank says what became of its share (null: all is well). If any failed, rank 0 throws the failure of the
-    /// lowest rank (InputError stays InputError), and the others TaskFailed.
+    /// Every rank reports the failure of its share (null: none). If any failed, rank 0 throws the failure of the lowest
+    /// rank (InputError stays InputError), and the others TaskFailed.
     void agree(const std::exception_ptr& failure);
 
     [[nodiscard]] Eigen::Index largest(Eigen::Index value);  ///< of all ranks, everywhere
     [[nodiscard]] double broadcast(double from_rank_0);      ///< everywhere
 
-    /// Sum over the ranks, on rank `to`; the others keep what they have.
+    /// Sum over the ranks, on rank `to`; the others keep their values.
     void sum(std::span<double> values, int to = 0);
     template <class Matrix>
     void sum(Eigen::PlainObjectBase<Matrix>& values) {
@@ -76,9 +76,9 @@ class Communicator {
     [[nodiscard]] Eigen::MatrixXd sum_columns(const Eigen::MatrixXd& columns);
     /// One message for each rank, from rank 0, where `all` is given.
     [[nodiscard]] Message scatter(const std::vector<Message>& all);
-    /// n things of rank 0 in blocks of about equal cost (share_by_cost): each other rank is sent the number of things
-    /// in its block, and then these, as write(message, k) writes thing k; it receives them by scatter({}).
-    /// @returns how many stay on rank 0: the first
+    /// Sends n items of rank 0 in blocks of about equal cost (share_by_cost): each other rank receives, by scatter({}),
+    /// the number of items in its block and then the items, as write(message, k) writes item k.
+    /// @returns the number of items that stay on rank 0, the first ones
     template <class Cost, class Write>
     std::size_t scatter_by_cost(std::size_t n, const Cost& cost, const Write& write) {
         std::vector<double> costs;
@@ -98,7 +98,7 @@ class Communicator {
     [[nodiscard]] Message receive(int from);
 
     /// `value` of all ranks merged into that of rank 0, in the order of the ranks, by a binary tree:
-    /// value.merge(other). A value knows how to write itself into a message, and T::read makes it from one.
+    /// value.merge(other). value.write(message) writes a value, and T::read makes it from a message.
     template <class T>
     void merge(T& value) {
         for (int step = 1; step < size_; step *= 2) {
@@ -123,7 +123,7 @@ class Communicator {
     bool joined_ = false, in_task_ = false;
 };
 
-/// This rank's share of a task, and then word that it went well; without other ranks just the work.
+/// Does this rank's share of a task and then calls agree(); without other ranks only the work.
 template <class Work>
 void do_share(Communicator* world, Work&& work) {
     if (world == nullptr) return work();

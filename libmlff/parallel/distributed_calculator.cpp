@@ -105,7 +105,7 @@ DistributedCalculator::DistributedCalculator(ForceField force_field, double skin
 }
 
 DistributedCalculator::~DistributedCalculator() {
-    if (world_.in_task()) return;  // a task went wrong: all ranks end
+    if (world_.in_task()) return;  // a task failed: all ranks end
     world_.start("drop force field", Message::of(handle_));
     world_.done();
 }
@@ -136,7 +136,7 @@ Evaluation DistributedCalculator::evaluate(const Structure& structure, const Req
 void add_calculator_tasks(TaskHandlers& handlers) {
     struct Held {
         std::unique_ptr<ForceFieldCalculator> calculator;
-        std::optional<ForceField> with_factor;  ///< sent when error estimates are first asked for
+        std::optional<ForceField> with_factor;  ///< sent when error estimates are first requested
     };
     auto held = std::make_shared<std::map<int, Held>>();
     handlers["load force field"] = [held](Communicator& world, Message message) {

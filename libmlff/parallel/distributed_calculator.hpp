@@ -21,7 +21,7 @@ class DistributedCalculator final : public ModelCalculator {
 
  private:
     Communicator& world_;
-    int handle_;  ///< the other ranks know this calculator by it
+    int handle_;  ///< identifies this calculator on the other ranks
     bool factor_sent_ = false;
     ForceFieldCalculator own_;
 };

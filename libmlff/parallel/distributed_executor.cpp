@@ -110,7 +110,7 @@ void merge(PartedData& data, Communicator& world) {
 Message encode(const RowModel& model) {
     Message message;
     message << model.descriptor->options() << model.kernel_power << model.species << model.n_parts << model.held_out;
-    for (const auto& set : model.references) message << set.multipliers();  // all that rows need
+    for (const auto& set : model.references) message << set.multipliers();  // rows need nothing else
     return message;
 }
 

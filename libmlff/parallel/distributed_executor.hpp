@@ -6,7 +6,7 @@
 namespace mlff {
 
 /// All ranks of a communicator as an Executor, seen from rank 0. Structures go to the ranks in blocks of about equally
-/// many atoms, and factors of design rows are merged by a binary tree (TSQR). With one rank it is this process.
+/// many atoms, and factors of design rows are merged by a binary tree (TSQR). With one rank the process works alone.
 class DistributedExecutor final : public Executor {
  public:
     /// The communicator must outlive the executor.

@@ -49,7 +49,7 @@ using Descriptor = std::array<int, 9>;
 
 constexpr int one = 1, zero = 0;
 constexpr Index panel_width = 512;  ///< columns that rank 0 receives at a time
-constexpr int block = 64;           ///< edge of the blocks that go round the ranks
+constexpr int block = 64;           ///< edge of the block-cyclic blocks
 
 int to_int(Index value) { return bayes::lapack::countable(value, "rows or columns of a distributed matrix"); }
 
@@ -114,7 +114,7 @@ struct DistributedFactor::Matrix {
         local.setZero(numroc_(&rows, &block, &grid.row, &zero, &grid.rows),
                       numroc_(&columns, &block, &grid.column, &zero, &grid.columns));
         desc = describe(m, n, block, block, grid.context, local.rows());
-        // Fortran wants an address even where there is nothing.
+        // Fortran needs an address even for an empty array.
         if (local.size() == 0) spare.resize(1);
     }
 
@@ -171,7 +171,7 @@ DistributedFactor::DistributedFactor(Communicator& world, Index n_columns)
       n_(n_columns),
       grid_(std::make_unique<Grid>(world.size(), world.blacs_handle())),
       R_(std::make_unique<Matrix>(*grid_, n_columns, n_columns)) {
-    Matrix::require_local(*grid_, 2 * n_columns, n_columns);  // of the fit: better now than after all rows
+    Matrix::require_local(*grid_, 2 * n_columns, n_columns);  // size of the fit: checked now, before all rows are added
 }
 
 DistributedFactor::~DistributedFactor() = default;
@@ -179,7 +179,7 @@ DistributedFactor::~DistributedFactor() = default;
 void DistributedFactor::add_rows(MatrixXd own) {
     const Index n_own = own.rows(), most = world_.largest(n_own);
     if (most == 0) return;
-    // Everybody's rows are one block of a matrix in rows; from there they go under R.
+    // The rows of each rank are one block of a matrix in rows; from there they are copied below R.
     own.conservativeResize(most, n_);
     own.bottomRows(most - n_own).setZero();
     const Index n_below = most * world_.size();
@@ -217,7 +217,7 @@ std::optional<bayes::Posterior> DistributedFactor::fit(const bayes::EvidenceOpti
                   blocks[k]->data(), 1, 1, blocks[k]->desc.data(), grid_->context);
     }
 
-    // The spectrum of Φ L⁻ᵀ: to a bidiagonal, whose singular values are rank 0's work.
+    // The spectrum of Φ L⁻ᵀ: reduced to a bidiagonal, whose singular values rank 0 computes.
     VectorXd labels;
     bayes::Spectrum spectrum;
     {
@@ -290,7 +290,7 @@ std::optional<bayes::Posterior> DistributedFactor::fit(const bayes::EvidenceOpti
     if (leads) {
         whole.resize(n_, n_);
     }
-    // Panel by panel: the exchange needs a buffer as large as what it moves.
+    // Panel by panel: the exchange needs a buffer as large as the panel.
     for (Index panel = 0; panel < n_; panel += panel_width) {
         const Index width = std::min(panel_width, n_ - panel);
         if (leads) alone = describe(n_, width, n_, width, grid_->root_context, n_);

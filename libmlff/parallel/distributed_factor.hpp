@@ -10,8 +10,8 @@
 
 namespace mlff {
 
-/// What bayes::TriangularFactor and bayes::fit do, with every matrix of n² numbers spread over the ranks in blocks
-/// (ScaLAPACK): for a factor that outgrows the memory of one rank. All ranks have one and make the same calls.
+/// bayes::TriangularFactor and bayes::fit with every matrix of n² numbers spread over the ranks in blocks (ScaLAPACK):
+/// for a factor too large for the memory of one rank. All ranks have an instance and make the same calls.
 class DistributedFactor {
  public:
     /// Whether the program was built with ScaLAPACK.
@@ -23,8 +23,8 @@ class DistributedFactor {
     DistributedFactor& operator=(const DistributedFactor&) = delete;
     ~DistributedFactor();
 
-    /// Stacks rows; each rank brings some (m × n), or none. Cost 2 (n + Σm) n² over all ranks: bring many at a time;
-    /// but some four copies of them are alive meanwhile.
+    /// Stacks rows; each rank passes m × n, m ≥ 0. Cost 2 (n + Σm) n² over all ranks: pass many at a time; some four
+    /// copies of them are in memory meanwhile.
     void add_rows(Eigen::MatrixXd own);
 
     /// bayes::fit of all rows so far; the result is rank 0's.

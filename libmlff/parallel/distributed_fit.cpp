@@ -19,9 +19,9 @@ namespace {
 using Eigen::Index;
 using Eigen::MatrixXd;
 
-constexpr Index fewest_rows = 64;  ///< that a rank brings at a time, while it has so many
+constexpr Index fewest_rows = 64;  ///< that a rank adds at a time, except at the end
 
-/// What all ranks know of the regression.
+/// Data of the regression on all ranks.
 struct Problem {
     RowModel model;
     LabelWeights weights;
@@ -53,7 +53,7 @@ Regressed regress(Communicator& world, const Problem& problem, std::span<const L
                   const Progress& progress) {
     const Index n = count_references(problem.model.references);
     DistributedFactor factor(world, n + 1);
-    // Enough rows at a time that the factor above them is not worked through too often.
+    // Many rows at a time: each call processes the total factor.
     const Index wanted = std::max(fewest_rows, n / world.size());
     std::size_t next = 0;
     MatrixXd distances = no_distances(problem.model.species.size());
@@ -154,7 +154,7 @@ DistributedFit fit_distributed(const std::vector<LabeledStructure>& training, co
         return make_force_field(labels, errors, species, solution, descriptor, options.force_field.kernel_power,
                                 references, provenance, found.distances);
     };
-    // Without the factors of the kinds of labels, the errors come from predictions.
+    // The factors per kind of label do not exist here, so the errors come from predictions.
     const auto calculator = DistributedExecutor(world).calculator(force_field({}));
     ErrorReport report;
     for (const auto& item : training) {

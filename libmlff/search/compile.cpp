@@ -16,13 +16,13 @@ namespace {
 
 using Eigen::Index;
 
-constexpr double close_enough = 1.05;   ///< sizes that are not told apart any more
-constexpr double rounding_loss = 1e-4;  ///< that single precision may cost even if no loss is allowed
-constexpr double energy_noise = 1e-4;   ///< [eV/atom] hardly a reference is better converged than this
+constexpr double close_enough = 1.05;   ///< ratio of sizes below which the search ends
+constexpr double rounding_loss = 1e-4;  ///< loss by single precision that is always allowed
+constexpr double energy_noise = 1e-4;   ///< [eV/atom] few references are converged better than this
 constexpr double infinity = std::numeric_limits<double>::infinity();
-/// Weight of the centre itself among the displacements from it, as a share of their trace: it belongs to the span of
-/// the references, so that all directions together are exact, but hardly to where surroundings go. Where there are no
-/// displacements, as for a single reference, it is all there is.
+/// Weight of the centre itself among the displacements from it, as a share of their trace: with it all directions
+/// together span the local references and are exact. It is small, as local environments hardly vary along the centre.
+/// Without displacements, as for a single reference, it is the only direction.
 constexpr double share_of_centre = 1e-6;
 
 }  // namespace
@@ -37,9 +37,9 @@ ProductionForms::ProductionForms(const ForceField& force_field)
         exact.centre.setZero(D);
         exact.slope.setZero(D);
         exact.terms.resize(D, 0);
-        const Eigen::MatrixXd& X = force_field.references(channel).features;  // where surroundings are
+        const Eigen::MatrixXd& X = force_field.references(channel).features;  // local environments
         const Eigen::MatrixXd& B = force_field.references(channel).multipliers();
-        if (X.isZero(0.0)) continue;  // none, or atoms that never had a neighbour
+        if (X.isZero(0.0)) continue;  // no local references, or atoms without neighbours
         const Eigen::VectorXd w = force_field.posterior().weights().segment(force_field.first(channel), X.cols());
 
         exact.centre = X.rowwise().mean();
@@ -59,7 +59,8 @@ ProductionForms::ProductionForms(const ForceField& force_field)
             exact.terms = directions.P;
             exact.weights = directions.values;
         } else {
-            Eigen::ArrayXXd slopes = (B.transpose() * X).array();  // of R with the similarities, at the references
+            Eigen::ArrayXXd slopes =
+                (B.transpose() * X).array();  // of R with respect to the similarities, at the local references
             slopes = static_cast<double>(power) * slopes.pow(power - 1);
             slopes.colwise() -= slopes_of_centre;
             const Eigen::MatrixXd gradients = B * (slopes.colwise() * w.array()).matrix();
@@ -142,7 +143,7 @@ ForceField compile(const ForceField& force_field, const std::vector<LabeledStruc
         if (enough) best = std::move(form);
         return enough;
     };
-    // The loss falls with the number of components, but for noise.
+    // Apart from noise, the loss falls with the number of components.
     const auto search = [&](bool single) {
         Index enough = forms.most() + 1, too_few = 0;
         while (static_cast<double>(enough) > close_enough * static_cast<double>(too_few) && enough > too_few + 1) {

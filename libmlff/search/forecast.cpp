@@ -122,7 +122,7 @@ double forecast_fit_seconds(const std::vector<LabeledStructure>& training,
         selection += pool * pool * (kept + static_cast<double>(descriptor.size()));
     }
     const double parts = validation.empty() ? static_cast<double>(forecast.folds) : 1.0;
-    // Of each part and of all of them: three factors merged, the spectrum and the posterior.
+    // For each fold and for all: three factors merged, the spectrum and the posterior.
     const double solving = (parts + 1.0) * (2.0 + 4.0) * n * n * n;
     // The robust covariance needs the rows once more, and n² per row.
     const double passes = training.size() >= fewest_for_robust ? 2.0 : 1.0;

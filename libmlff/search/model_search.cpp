@@ -21,15 +21,15 @@ namespace {
 using Eigen::Index;
 
 constexpr double improvement = 0.995;    ///< of the score: a smaller gain is noise
-constexpr double sample_atoms = 3000.0;  ///< of the structures that settings are tried on, at first
+constexpr double sample_atoms = 3000.0;  ///< in the first sample of structures to try settings on
 constexpr Index trial_references = 600;  ///< of all species, at first
 constexpr std::size_t retried = 4;       ///< settings that are tried again on a larger sample
 constexpr double trial_exponent = 2.5;   ///< of the time of a trial as structures and references grow together
-constexpr double usual_weight = 30.0;    ///< of energies in all trials: one per structure stands beside many forces
+constexpr double usual_weight = 30.0;    ///< of energies in all trials: a structure has one energy but many forces
 
-/// Of the search for settings, each with a larger sample if the time is enough for that many trials.
+/// Stages of the search for settings; a stage has a larger sample if the time is enough for its number of trials.
 struct Stage {
-    double end;  ///< in the time of all; what comes after the last is for passes over all data
+    double end;  ///< as a fraction of the total time; the time after the last stage is for passes over all data
     double n_trials;
 };
 constexpr std::array stages = {Stage{0.1, 20}, Stage{0.3, 15}, Stage{0.55, 10}};
@@ -78,7 +78,7 @@ struct Settings {
     }
 };
 
-/// The values next to the present ones, one setting at a time, those that matter most first.
+/// The values next to the present ones, one setting at a time, the most important settings first.
 std::vector<std::vector<Settings>> neighbours_of(const Settings& now, std::size_t n_species) {
     std::vector<std::vector<Settings>> moves;
     const auto lengths = [&](double Settings::*length, double factor, double least, double most) {
@@ -114,7 +114,7 @@ std::vector<std::vector<Settings>> neighbours_of(const Settings& now, std::size_
     lengths(&Settings::radial_width, 1.25, 0.25, 1.2);
     choices(&Settings::normalization,
             std::vector{descriptors::Normalization::joint, descriptors::Normalization::separate});
-    if (n_species > 1) {  // of one element's surroundings a metric learns nothing worth its time
+    if (n_species > 1) {  // for one element the gain of a metric is not worth its time
         choices(&Settings::metric, std::vector{Metric::plain, Metric::learned});
         choices(&Settings::compression, std::vector{descriptors::Compression::none, descriptors::Compression::element});
     }
@@ -142,29 +142,29 @@ Trial judged(const TrainingPass& pass, const FitOptions& options, const Validate
     return trial;
 }
 
-/// One in so many: about `sample_atoms` atoms.
+/// Ratio of all structures to a sample with about `sample_atoms` atoms.
 double few_structures(const std::vector<LabeledStructure>& training) {
     double n_atoms = 0.0;
     for (const auto& item : training) n_atoms += static_cast<double>(item.structure.size());
     return std::max(1.0, n_atoms / sample_atoms);
 }
 
-/// Structures to try settings on, and with how many references of all species. They grow together: settings that are
-/// best when few references stand for many structures are not those that are best in the end.
+/// Structures to try settings on, and the number of references of all species. Both grow together: with few references
+/// for many structures other settings are best than at the end.
 struct Sample : DataSample {
     double references;
 };
-/// @param one_in  structures; below 1: all of them, with so many more references
+/// @param one_in  structures; below 1: all of them, with 1/one_in times the references
 Sample sample_of(const std::vector<LabeledStructure>& training, const std::vector<LabeledStructure>& validation,
                  double one_in) {
     return {sample_data(training, validation, std::max(1.0, one_in)),
             static_cast<double>(trial_references) * few_structures(training) / one_in};
 }
-/// References of the species that has most if there are to be `all` of them.
+/// Number of references of the species with the most, for `all` of all species.
 Index most_of(double all, const std::vector<double>& shares) {
     return static_cast<Index>(all / std::accumulate(shares.begin(), shares.end(), 0.0));
 }
-/// In a trial.
+/// The same in a trial.
 Index few_references(const Sample& sample, const FitOptions& options, const std::vector<double>& shares) {
     return std::min(options.max_references, std::max<Index>(150, most_of(sample.references, shares)));
 }
@@ -183,22 +183,22 @@ Trial try_settings(const Sample& sample, FitOptions options) {
     return trial;
 }
 
-/// How many times the references of a pass another may have, at most twice. After the last one come smaller sizes,
-/// errors and calibration, which together take no longer than it.
-/// @param left  [s];  @param last  what the pass took [s];  @param exponent  of the time as the references grow
+/// Factor by which the next pass may have more references, at most 2. Smaller sizes, errors and calibration follow the
+/// last pass; together they take no longer than it.
+/// @param left  [s];  @param last  duration of the pass [s];  @param exponent  of the time as the references grow
 double affordable_factor(double left, double last, double exponent) {
     return std::min(2.0, std::pow(std::max(0.0, left) / (2.0 * last), 1.0 / exponent));
 }
 
-/// What a search works with.
+/// Data and options of a search.
 struct SearchContext {
     const std::vector<LabeledStructure>& training;
     const std::vector<LabeledStructure>& validation;
-    FitOptions options;  ///< with what has been found so far
+    FitOptions options;  ///< with the best settings so far
     std::function<void(const Trial&)> record;
 };
 
-/// Settings by trials on a sample that grows.
+/// Search for settings by trials on a growing sample.
 class SettingsSearch {
  public:
     explicit SettingsSearch(SearchContext& context)
@@ -211,15 +211,15 @@ class SettingsSearch {
     [[nodiscard]] const Settings& best() const { return tried_[best_].settings; }
     [[nodiscard]] double trial_seconds() const { return tried_.back().trial.seconds; }  ///< of the last
     [[nodiscard]] double one_in() const { return std::max(1.0, one_in_); }              ///< structures
-    /// Of a trial, of the species that has most.
+    /// References in a trial, for the species with the most.
     [[nodiscard]] Index references() const {
         return few_references(
             sample_, context_.options,
             reference_shares(context_.training, species_of(context_.training), context_.options.shares));
     }
 
-    /// So many times the structures and references, or references alone once there are all structures. The best few
-    /// settings have to prove themselves again: few references rank them only roughly as many do.
+    /// Multiplies structures and references by `factor`, or references alone once all structures are used. The best few
+    /// settings are tried again, as few references rank them only roughly.
     void enlarge(double factor) {
         auto ranked = std::exchange(tried_, {});
         std::stable_sort(ranked.begin(), ranked.end(),
@@ -230,8 +230,8 @@ class SettingsSearch {
         for (const Tried& old : ranked) (void)improves(old.settings);
     }
 
-    /// Coordinate search from the best: one setting at a time to its neighbouring values, as long as that is better
-    /// and there is time.
+    /// Coordinate search from the best: one setting at a time to its neighbouring values, while the score improves and
+    /// time is left.
     void improve(const std::function<bool()>& out_of_time) {
         for (bool moved = true; moved;) {
             moved = false;
@@ -259,7 +259,7 @@ class SettingsSearch {
                            [&](const Tried& tried) { return tried.settings == settings; });
     }
 
-    /// Whether a trial of these is better than all before on this sample.
+    /// Whether a trial of these settings is better than all before on this sample.
     bool improves(const Settings& settings) {
         FitOptions options = context_.options;
         options.force_field = settings.options();
@@ -278,8 +278,8 @@ class SettingsSearch {
     std::size_t best_ = 0;
 };
 
-/// A pass over all structures with so many references. The energy weight is chosen with all of them.
-/// @param smaller  one with fewer; null: none
+/// A pass over all structures with this number of references. The energy weight is chosen with all of them.
+/// @param smaller  result with fewer references; null: none
 SearchResult full_pass(const SearchContext& context, Index references, const SearchResult* smaller,
                        const Progress& progress) {
     const Stopwatch watch;
@@ -295,9 +295,9 @@ SearchResult full_pass(const SearchContext& context, Index references, const Sea
     return {std::move(options), {std::move(trial)}, std::move(pass), std::move(weighed.fit)};
 }
 
-/// As many references as the time allows, in steps, as long as that is better.
+/// Adds references in steps, while time is left and the score improves.
 /// @param first    references of the first pass
-/// @param seconds  that are left
+/// @param seconds  left
 SearchResult grow_references(SearchContext& context, Index first, double seconds, const Progress& progress) {
     const Stopwatch watch;
     SearchResult result = full_pass(context, first, nullptr, progress);
@@ -311,13 +311,13 @@ SearchResult grow_references(SearchContext& context, Index first, double seconds
         SearchResult larger = full_pass(context, more, &result, progress);
         if (!larger.trials.back().better) return result;
         result = std::move(larger);
-        if (result.pass.max_references() < more) return result;  // there are no more that differ
+        if (result.pass.max_references() < more) return result;  // there are no more different ones
         exponent = std::clamp(std::log(result.trials.back().seconds / last) / std::log(factor), 2.0, 3.0);
         m = more;
     }
 }
 
-/// Fewer references of the same pass may do better: the noise of the labels limits how many pay.
+/// Fewer references of the same pass may do better: the noise of the labels limits the useful number.
 void try_fewer_references(const SearchContext& context, Index least, SearchResult& result) {
     const Index most = result.pass.max_references();
     const TrainingPass all = result.pass;

@@ -7,8 +7,8 @@
 
 namespace mlff {
 
-/// Time that this thread has spent computing [s]: that of a machine that does nothing else. The other threads of its
-/// team take as long.
+/// Processor time of this thread [s], independent of other load on the machine. The other threads of its team take as
+/// long.
 inline double thread_seconds() {
     timespec time{};
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);

@@ -17,7 +17,7 @@
 namespace mlff::reference {
 namespace {
 
-/// What a potential is made of.
+/// Components of a potential.
 struct Model {
     std::string about;
     std::vector<int> species;

@@ -8,8 +8,8 @@
 
 namespace mlff::reference {
 
-/// The embedded potentials: classical potentials that stand in for first principles, so that learning on the fly runs
-/// with no other program installed and its results can be checked against a truth known at every step.
+/// The embedded potentials: classical potentials in place of first principles. On-the-fly learning then needs no other
+/// program, and its results can be checked against the exact reference at every step.
 ///
 /// | name          | elements          | what it is                                                          | cutoff
 /// [Å] |
@@ -28,7 +28,7 @@ namespace mlff::reference {
 /// @throws InputError if there is no such name (the message lists them)
 [[nodiscard]] std::unique_ptr<EmbeddedPotential> make_embedded(const std::string& name);
 
-/// All names that `make_embedded` knows.
+/// All names that `make_embedded` accepts.
 [[nodiscard]] std::vector<std::string> embedded_names();
 
 }  // namespace mlff::reference

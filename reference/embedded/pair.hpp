@@ -31,12 +31,11 @@ class PairTable {
     std::vector<T> values_;
 };
 
-/// The pair loop of all pair terms: adds V(r) of the pairs of atom i with later atoms, so that every pair is taken
-/// once.
+/// The pair loop of all pair terms: adds V(r) of the pairs of atom i with later atoms, so that every pair counts once.
 /// @param value (j, r) -> PairValue
 template <class Value>
 void add_pairs(Eigen::Index i, double range, const NeighborList& neighbors, Sums& sums, Value&& value) {
-    // Running sums in registers: this loop is where a pair potential spends its time.
+    // Running sums in registers: a pair potential spends its time in this loop.
     double energy = 0.0, fx = 0.0, fy = 0.0, fz = 0.0;
     double xx = 0.0, yy = 0.0, zz = 0.0, yz = 0.0, xz = 0.0, xy = 0.0;
     const double* const vectors = neighbors.vectors().data();
@@ -86,7 +85,7 @@ struct PairForm {
 /// 4 ε [(σ/r)¹² − (σ/r)⁶], ε [eV], σ [Å]
 [[nodiscard]] PairForm lennard_jones(double epsilon, double sigma);
 
-/// What happens at the cutoff r_c.
+/// Truncation at the cutoff r_c.
 enum class Truncation {
     Plain,        ///< V(r) ends there, in a step
     ShiftedForce  ///< V(r) − V(r_c) − (r − r_c) V'(r_c): value and slope go to zero

@@ -12,7 +12,7 @@
 namespace mlff::reference {
 namespace {
 
-constexpr Eigen::Index parallel_from = 128;  ///< atoms; below, starting threads costs more than it gains
+constexpr Eigen::Index parallel_from = 128;  ///< atoms; with fewer, starting threads costs more than it gains
 
 double longest_range(const std::vector<std::unique_ptr<Term>>& terms) {
     if (terms.empty()) throw std::invalid_argument("a potential needs at least one term");
@@ -84,7 +84,7 @@ void EmbeddedPotential::check(const Structure& structure) const {
 }
 
 void EmbeddedPotential::prepare(const Structure& structure) {
-    neighbors_.update(structure);  // refuses what is not a valid structure, hence before the species are looked up
+    neighbors_.update(structure);  // comes before the look-up of the species, as it refuses invalid structures
     check(structure);
     kinds_.resize(structure.species.size());
     for (std::size_t i = 0; i < kinds_.size(); ++i)
@@ -103,7 +103,7 @@ void EmbeddedPotential::sum(std::span<const std::unique_ptr<Term>> terms) {
         mine.reset(n);
 #pragma omp single
         n_threads = omp_get_num_threads();
-        // Dealt out in small portions: a pair is computed by the lower of its atoms, so low atoms have more to do.
+        // In small portions: the lower atom of a pair computes it, so low atoms have more work.
 #pragma omp for schedule(static, 8)
         for (Eigen::Index i = 0; i < n; ++i)
             for (const auto& term : terms) term->add(i, kinds_, neighbors_, mine);

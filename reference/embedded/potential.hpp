@@ -14,7 +14,7 @@
 
 namespace mlff::reference {
 
-/// What the terms of a potential add to.
+/// Sums over the terms of a potential.
 struct Sums {
     Eigen::VectorXd atom_energies;     ///< [eV], n_atoms
     Matrix3X forces;                   ///< −dE/dr [eV/Å], 3 × n_atoms
@@ -36,27 +36,28 @@ class Term {
     [[nodiscard]] virtual std::string_view name() const = 0;  ///< for reports: "pair", "coulomb", …
     [[nodiscard]] virtual double range() const = 0;           ///< [Å]
 
-    /// Adds the share of atom i; all atoms together make the term. It may write to the neighbours of i in `sums`, which
-    /// therefore belong to one thread. Must not throw.
+    /// Adds the share of atom i; the sum over all atoms is the term. It may write to the neighbours of i in `sums`, so
+    /// each thread has its own `sums`. Must not throw.
     virtual void add(Eigen::Index i, std::span<const int> kinds, const NeighborList& neighbors, Sums& sums) const = 0;
 };
 
-/// A classical potential: a sum of terms over one neighbour list.
-/// A pair energy is shared half and half, a three-body energy belongs to the atom in the middle, a self energy to its
-/// atom. Results have the same bits whenever the number of threads is the same.
+/// A classical potential: a sum of terms over one neighbour list. Each atom of a pair gets half of its energy, the
+/// central atom all of a three-body energy, an atom its self energy. Results have the same bits for the same number of
+/// threads.
 class EmbeddedPotential final : public Calculator {
  public:
-    /// @param name         what the user calls it,  @param description one line for logs
-    /// @param species      atomic numbers it knows; kind k is species[k]
+    /// @param name         the user's name for it,  @param description one line for logs
+    /// @param species      atomic numbers with parameters; kind k is species[k]
     /// @param terms        at least one
     /// @param skin         [Å] of the neighbour list
     /// @throws std::invalid_argument if there is no term or a species that is not an element
     EmbeddedPotential(std::string name, std::string description, std::vector<int> species,
                       std::vector<std::unique_ptr<Term>> terms, double skin = 1.0);
 
-    /// @throws InputError if the potential has no parameters for an element (the message names it and those it has),
-    ///         if two atoms are closer than 0.1 Å, if the structure is not valid, or if uncertainty or spilling
-    ///         factors are asked for
+    /// @throws InputError if the potential has no parameters for an element (the message names it and the elements with
+    /// parameters),
+    ///         if two atoms are closer than 0.1 Å, if the structure is not valid, or if uncertainty or spilling factors
+    ///         are requested
     [[nodiscard]] Evaluation evaluate(const Structure& structure, const Request& request = {}) override;
 
     /// @throws InputError if there are no parameters for an element

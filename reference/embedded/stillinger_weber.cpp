@@ -71,7 +71,7 @@ void StillingerWeber::add_angles(Eigen::Index i, std::span<const int> kinds, con
             const Vector3 u_k = neighbors.vectors().col(q) / r_k;
             const PairValue weight_k = weight(pairs_(centre, kind(q)), r_k);
             const double cosine = u_j.dot(u_k), bend = cosine - angle.cosine;
-            // dE/dr_ij has a part along the bond from its weight, and one across it from the angle.
+            // dE/dr_ij has a component along the bond from its weight, and one across it from the angle.
             const double bending = angle.energy * bend * bend;
             const double torque = 2.0 * angle.energy * bend * weight_j.energy * weight_k.energy;
             const Vector3 gradient_j =

@@ -23,7 +23,7 @@ struct StillingerWeberAngle {
     double cosine = -1.0 / 3.0;  ///< cos θ₀
 };
 
-/// Stillinger-Weber energy of several elements, in the form that LAMMPS uses for its `sw` files:
+/// Stillinger-Weber energy of several elements, in the form of LAMMPS's `sw` files:
 ///     E = Σ_{pairs} A ε [B (σ/r)^p − (σ/r)^q] exp(σ/(r − aσ))
 ///       + Σ_i Σ_{j<k} λ ε (cos θ_jik − cos θ₀)² exp(γσ_ij/(r_ij − a_ij σ_ij)) exp(γσ_ik/(r_ik − a_ik σ_ik)),
 /// each pair zero from r = aσ on, with all derivatives.   Source: Stillinger and Weber, Phys. Rev. B 31, 5262 (1985).

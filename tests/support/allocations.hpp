@@ -6,9 +6,9 @@
 #include <functional>
 #include <new>
 
-/// Allocations that fail on purpose, and how much is allocated. The executable that links allocations.cpp has its own
-/// malloc and new for this; with a sanitizer, which has them too, or without glibc, tests that need it are skipped.
-/// Only `new` fails: Eigen 3.4 frees twice what it cannot make larger (DenseStorage::resize).
+/// Makes allocations fail on purpose, and counts allocated bytes. allocations.cpp replaces malloc and new for this;
+/// with a sanitizer, which replaces them too, or without glibc, tests that need it are skipped. Only `new` fails: Eigen
+/// 3.4 frees an array twice if it cannot grow (DenseStorage::resize).
 namespace mlff::testing {
 
 [[nodiscard]] bool can_fail_allocations();
@@ -25,8 +25,8 @@ class FailingAllocation {
     [[nodiscard]] bool happened() const;
 };
 
-/// Lets the allocations of `work` fail, one in each trial, every `step`-th, until a trial has fewer: each must come out
-/// as std::bad_alloc. `after` looks at what is left. @returns the number of failures
+/// Makes one allocation of `work` fail in each trial, the numbers 0, step, 2 step, … until a trial has fewer: each must
+/// become std::bad_alloc. `after` checks the state after a failure. @returns the number of failures
 inline long fail_each_allocation(
     Where where, long step, const std::function<void()>& work, const std::function<void()>& after = [] {}) {
     long n_failures = 0;
@@ -49,7 +49,7 @@ inline long fail_each_allocation(
     }
 }
 
-/// Bytes that `work` holds at most beside those that were there before.
+/// Peak of the bytes that `work` allocates in addition to those allocated before.
 [[nodiscard]] std::size_t peak_bytes(const std::function<void()>& work);
 
 }  // namespace mlff::testing

@@ -24,7 +24,7 @@ struct OwnedEnvironment {
     }
 };
 
-/// n neighbours at random directions, distances uniform in [nearest, farthest], channels in turn.
+/// n neighbours at random directions, distances uniform in [nearest, farthest], channels alternating.
 inline OwnedEnvironment random_environment(int n, int n_channels, double nearest, double farthest, unsigned seed) {
     std::mt19937 random(seed);
     std::normal_distribution<double> normal;

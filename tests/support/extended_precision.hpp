@@ -6,15 +6,15 @@
 
 #include "bayes/dense_reference.hpp"
 
-/// Bayesian linear regression of many rows, to the maximum of its evidence, in quadruple precision. It goes by the
-/// normal equations: ΦᵀΦ + ρ P with ρ = s_w/s_v ≥ 1e-15 S_max² has a condition below 1e15, and 34 digits leave 19.
-/// Shares no step with the code under test, which factors Φ and never squares it.
+/// Bayesian linear regression of many rows, to the maximum of its evidence, in quadruple precision. It uses the normal
+/// equations: ΦᵀΦ + ρ P with ρ = s_w/s_v ≥ 1e-15 S_max² has a condition below 1e15, and 34 digits leave 19. Shares no
+/// step with the code under test, which factors Φ and never squares it.
 namespace mlff::testing::extended {
 
 using dense::Matrix;
 using dense::Real;
 
-/// False where the compiler has no type of 34 digits: Real is then no reference.
+/// False where the compiler has no type of 34 digits: Real is then unfit as a reference.
 inline bool available() {
     const volatile Real one = 1;
     const Real sum = one + static_cast<Real>(1e-33);
@@ -42,13 +42,13 @@ struct Prior {
     Matrix precision, lower;  ///< P = L Lᵀ
 };
 
-/// What the regression says at one ratio ρ = s_w/s_v.
+/// Result of the regression at one ratio ρ = s_w/s_v.
 struct Point {
     Real ratio, gamma, residual, weight_norm;  ///< ρ, γ, |y − Φw̄|², w̄ᵀPw̄
     long double log_evidence;  ///< at the best s_v for this ρ, M/(|y − Φw̄|² + ρ w̄ᵀPw̄); up to a constant
     Matrix weights;            ///< w̄, n × 1
     Matrix lower;              ///< L Lᵀ = ΦᵀΦ + ρ P
-    Real weight_precision, noise_precision;  ///< where the fixed point goes next: γ/w̄ᵀPw̄, (M − γ)/|y − Φw̄|²
+    Real weight_precision, noise_precision;  ///< next step of the fixed-point iteration: γ/w̄ᵀPw̄, (M − γ)/|y − Φw̄|²
 
     /// φ Σ φᵀ of a row φ (as a column, n × 1).
     [[nodiscard]] Real variance(const Matrix& row) const {
@@ -96,7 +96,7 @@ class Problem {
         return static_cast<double>(dense::square_root(largest * inverse));
     }
 
-    /// |y − Φw|² = yᵀy − 2 wᵀΦᵀy + wᵀΦᵀΦw, whose terms are of the size of yᵀy unless w is wild.
+    /// |y − Φw|² = yᵀy − 2 wᵀΦᵀy + wᵀΦᵀΦw, whose terms are of the size of yᵀy unless w is very large.
     [[nodiscard]] Real residual(const Matrix& w) const {
         return labels_ - 2 * dot(w, projected_) + dot(w, product(square_, w));
     }

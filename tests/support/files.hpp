@@ -14,7 +14,7 @@
 
 namespace mlff::testing {
 
-/// A directory of its own for one test, gone with it.
+/// A directory for one test, removed at the end of its life.
 class TemporaryDirectory {
  public:
     TemporaryDirectory() {
@@ -47,7 +47,7 @@ inline std::string content_of(const std::string& path) {
     return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
 }
 
-/// A file of the reference data, which lies beside the repository (README); "" if it is not there.
+/// A file of the reference data next to the repository (README); "" if it is missing.
 inline std::string shared_data(const std::string& name) {
     const char* root = std::getenv("MLFF_SHARED");
     const std::filesystem::path base = root != nullptr ? root : source_dir() + "/../shared";
@@ -55,7 +55,7 @@ inline std::string shared_data(const std::string& name) {
     return std::filesystem::exists(path) ? path.lexically_normal().string() : "";
 }
 
-/// What an Error says that `action` throws; "no error" if it throws none.
+/// Message of the Error that `action` throws; "no error" if it throws none.
 template <class Error, class Action>
 std::string error_of(const Action& action) {
     try {
@@ -66,12 +66,12 @@ std::string error_of(const Action& action) {
     return "no error";
 }
 
-/// True if python3 can import the module: then it serves as an independent second opinion.
+/// True if python3 can import the module, for an independent comparison.
 inline bool python_has(const std::string& module) {
     return std::system(("/usr/bin/python3 -c 'import " + module + "' 2>/dev/null").c_str()) == 0;
 }
 
-/// Runs a python program with file names as arguments; fails with its standard error if it does.
+/// Runs a python program with file names as arguments; fails with the program's standard error if the program fails.
 inline ::testing::AssertionResult python(const TemporaryDirectory& folder, const std::string& program,
                                          const std::string& arguments) {
     const std::string script = folder.file("program.py", program), log = folder.file("program.log");

@@ -26,7 +26,7 @@ inline descriptors::DescriptorOptions small_descriptor() {
             .radial_weight = 0.3};
 }
 
-/// n³ atoms on a jittered grid of a triclinic cell, about `spacing` [Å] apart, species in turn.
+/// n³ atoms on a jittered grid of a triclinic cell, about `spacing` [Å] apart, species alternating.
 inline Structure jittered_crystal(unsigned seed, int n, double spacing, const std::vector<int>& species,
                                   bool left_handed = false, double jitter = 0.12) {
     std::mt19937_64 random(seed);
@@ -64,7 +64,7 @@ inline Structure cluster(const std::vector<int>& species, const Matrix3X& positi
     return s;
 }
 
-/// A force field with random weights and covariance whose references are surroundings of jittered crystals.
+/// A force field with random weights and covariance whose local references are local environments of jittered crystals.
 inline ForceField random_force_field(const descriptors::DescriptorOptions& options, const std::vector<int>& species,
                                      int n_references = 7, int kernel_power = 4) {
     auto descriptor = std::make_shared<descriptors::Descriptor>(options, static_cast<int>(species.size()));

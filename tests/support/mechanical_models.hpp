@@ -11,7 +11,7 @@
 
 namespace mlff::testing {
 
-/// Independent isotropic oscillators, E = Σ ½ k_i |r_i − site_i|²: everything about them has a closed form.
+/// Independent isotropic oscillators, E = Σ ½ k_i |r_i − site_i|²: all their averages have a closed form.
 class Wells final : public Calculator {
  public:
     Wells(Matrix3X sites, Eigen::VectorXd stiffness) : sites_(std::move(sites)), stiffness_(std::move(stiffness)) {}
@@ -73,8 +73,8 @@ class SpringNetwork final : public Calculator {
     double laplacian_ = 0.0;
 };
 
-/// A triclinic, left-handed crystal of n × n × n sites, silver and iodine in turn, held by springs along the lattice
-/// vectors and the diagonals of the faces that are stretched by a tenth.
+/// A triclinic, left-handed crystal of n × n × n sites, silver and iodine alternating, held by springs along the
+/// lattice vectors and the diagonals of the faces that are stretched by a tenth.
 struct SpringCrystal {
     Structure structure;
     std::vector<SpringNetwork::Bond> bonds;

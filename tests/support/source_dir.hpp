@@ -2,5 +2,5 @@
 
 #include <string>
 
-/// Root of the source tree. Defined in one file, so that the path is not an argument of each compilation.
+/// Root of the source tree. Defined in one file, so that only one compilation has the path as an argument.
 std::string source_dir();

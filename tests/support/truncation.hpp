@@ -10,9 +10,9 @@
 
 namespace mlff::testing {
 
-/// Cuts a file at every `stride`-th byte and reads what is left: the reader must refuse it with one line that names the
-/// file, or return frames that are the first ones of the whole file.
-/// @returns in how many cuts it returned frames
+/// Cuts a file at every `stride`-th byte and reads the remainder: the reader must refuse it with one line that names
+/// the file, or return the first frames of the complete file.
+/// @returns the number of cuts for which it returned frames
 inline int read_truncated(const std::string& name, const std::string& text, std::size_t stride,
                           DataFile (*read)(const std::string&)) {
     const TemporaryDirectory folder;
@@ -41,7 +41,7 @@ inline int read_truncated(const std::string& name, const std::string& text, std:
     return n_read;
 }
 
-/// The text with the first (or, counting from 0, another) occurrence of a part replaced.
+/// The text with one occurrence of a part replaced, by default the first (number 0).
 inline std::string with(std::string text, const std::string& part, const std::string& replacement, int occurrence = 0) {
     std::size_t at = text.find(part);
     for (int k = 0; k < occurrence && at != std::string::npos; ++k) at = text.find(part, at + part.size());
