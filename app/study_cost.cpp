@@ -34,8 +34,8 @@ class OneThread {
     int before_;
 };
 
-/// Processor time of one call [s]: what else the machine does plays no part. The first call, which makes tables and
-/// lists, does not count.
+/// Processor time of one call [s]: independent of other load on the machine. The first call, which makes tables and
+/// lists, is not counted.
 double seconds_of(const std::function<void()>& call) {
     const auto seconds = [] { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; };
     call();
@@ -49,7 +49,7 @@ double seconds_of(const std::function<void()>& call) {
     return least;
 }
 
-/// A force field of the size that is asked for, about nothing: its references are atoms of the structure, repeated.
+/// A meaningless force field of the requested size: its local references are repeated atoms of the structure.
 ForceField stand_in(const Structure& structure, const ForceFieldOptions& options, Eigen::Index n_references) {
     const std::vector<int> species = species_present(structure);
     const auto descriptor =
