@@ -36,7 +36,7 @@ struct Trajectory {
     analysis::TrajectoryReaderOptions options;
 };
 
-/// A positive number that has no default.
+/// A positive number without a default.
 std::optional<double> read_optional(ConfigSection& config, const std::string& key) {
     double value = 0.0;
     if (!config.has(key)) return std::nullopt;
@@ -83,7 +83,7 @@ std::vector<Trajectory> read_trajectories(ConfigSection& config) {
     return trajectories;
 }
 
-/// An observable and what has been found so far.
+/// An observable and its findings so far.
 struct Job {
     std::unique_ptr<Observable> observable;
     std::string name;                                       ///< of its files, without suffix and ending
@@ -106,7 +106,7 @@ std::vector<Job> read_observables(ConfigSection& config) {
     return jobs;
 }
 
-/// Feeds all observables with one run. @returns what the summary says of the run
+/// Feeds all observables with one run. @returns the summary of the run
 ordered_json follow(const Trajectory& trajectory, const std::vector<std::string>& files, const std::vector<Job>& jobs,
                     const Console& console) {
     analysis::TrajectoryReader reader(files, trajectory.options);
@@ -163,7 +163,7 @@ AnalysisSettings read_settings(const std::string& path) {
     return settings;
 }
 
-/// Bytes that this process has read from files so far; 0 if the system does not tell.
+/// Bytes that this process has read from files so far; 0 if the system does not report them.
 double bytes_read() {
     std::ifstream status("/proc/self/io");
     for (std::string word; status >> word;)
@@ -227,7 +227,7 @@ void analyze(const std::string& config_path, const Console& console) {
 
     ordered_json summary = {{"mlff", version}, {"trajectories", ordered_json::array()}};
     std::string text;
-    std::set<std::string> warned;  // several observables may rest on the same diffusion
+    std::set<std::string> warned;  // several observables may use the same diffusion
     for (const Trajectory& trajectory : trajectories) {
         for (const auto& files : trajectory.runs) {
             summary["trajectories"].push_back(follow(trajectory, files, jobs, console));

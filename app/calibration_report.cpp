@@ -15,7 +15,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-/// The kinds of label that there are, by name.
+/// The kinds of label with data, by name.
 std::vector<std::pair<std::string, const QuantityCalibration*>> quantities(const CalibrationReport& report) {
     std::vector<std::pair<std::string, const QuantityCalibration*>> found;
     for (const auto& [name, quantity] :
@@ -24,7 +24,7 @@ std::vector<std::pair<std::string, const QuantityCalibration*>> quantities(const
     return found;
 }
 
-/// The model holds a factor besides the raw estimate.
+/// The model contains a factor in addition to the raw estimate.
 bool has_own_factor(const QuantityCalibration& quantity) { return quantity.model.factor != 1.0; }
 
 Json block(const QuantityCalibration& quantity) {

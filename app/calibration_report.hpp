@@ -7,11 +7,11 @@
 
 namespace mlff::app {
 
-/// Three lines for people: factors, miscalibration areas, rank correlation.
+/// Three lines of text: factors, miscalibration areas, rank correlation.
 [[nodiscard]] std::string calibration_text(const CalibrationReport& report);
 
 /// Writes `base_path`.json (the numbers), .csv (the curves), .png and .svg (the picture, if there is matplotlib), and
-/// says so.
+/// prints their names.
 /// @throws std::runtime_error naming the file if the system refuses
 void write_calibration(const CalibrationReport& report, const std::string& base_path, const Console& console);
 

@@ -26,11 +26,11 @@ using Eigen::Index;
 
 constexpr std::array verbs = {"train", "fit", "run", "select", "analyze"};
 
-/// Local references per species that the cost of learning is stated for if the settings set no lower limit.
+/// Local references per species for the cost of learning, unless the settings have a lower limit.
 constexpr Index usual_references = 500;
 constexpr int usual_calls = 100;  ///< likewise
 
-/// The verb that a file is for, by keys that no other has.
+/// The verb of a file, from keys that no other verb has.
 std::string verb_of(const std::string& path) {
     const auto config = ConfigSection::from_file(path);
     if (config.has("trajectories") || config.has("observables")) return "analyze";
@@ -74,7 +74,7 @@ void show_settings(const std::string& resolved, const Console& console) {
     console.info("settings in force:\n" + resolved);
 }
 
-/// What a run directory allows: to be made, or to go on with what stands there.
+/// Checks a run directory: it can be made, or its run can be continued.
 void check_output(const std::string& output, const std::string& resolved, const std::vector<std::string>& may_change,
                   const RunInputs& inputs, std::int64_t steps, const Console& console) {
     require_writable_directory(output);
@@ -102,7 +102,7 @@ void check_run(const CheckArguments& arguments, const Console& console) {
         return std::make_unique<ForceFieldCalculator>(read_model(settings.model));
     };
     std::string description;
-    bool can_try = false;  // not what another program computes, or a file must hold
+    bool can_try = false;  // not if another program computes it or a file must contain it
     if (const auto calculator = make()) {
         require_known(initial.structure, *calculator, settings.structure.path);
         description = calculator->description();
@@ -129,7 +129,7 @@ void check_run(const CheckArguments& arguments, const Console& console) {
                     arguments.ranks > 1 ? " for the first rank" : "", amount(forecast.disk), forecast.frames));
 }
 
-/// What learning costs; nobody knows how often it will call its reference.
+/// Cost of learning; the number of reference calls cannot be forecast.
 std::string learning_text(const Structure& structure, const LearnerOptions& options) {
     const Index n = std::min(options.max_references, usual_references);
     const LearningForecast forecast = forecast_learning(structure, options, n);
@@ -168,7 +168,7 @@ void check_train(const CheckArguments& arguments, const Console& console) {
     require_no_foreign_results(settings.output);
     check_output(settings.output, settings.resolved, settings.may_change(), settings.inputs(initial),
                  settings.dynamics.steps, console);
-    // The trajectory is the same whoever computes the forces.
+    // The cost of the trajectory does not depend on the source of the forces.
     md::DynamicsOptions dynamics = settings.dynamics;
     const RunForecast motion =
         rehearse({}, initial.structure, {dynamics, settings.trajectory, {}, settings.structure.supercell, 1});

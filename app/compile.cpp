@@ -17,7 +17,7 @@ namespace {
 
 using Eigen::Index;
 
-constexpr double enough_atoms = 20'000.0;  ///< to measure a loss on: of more data every so manyth structure
+constexpr double enough_atoms = 20'000.0;  ///< to measure a loss on: larger data are thinned to every n-th structure
 
 /// "1%", "0.5 %" or a share such as 0.01.
 double parse_share(const std::string& text) {
@@ -31,7 +31,7 @@ double parse_share(const std::string& text) {
     return percent ? 0.01 * value : value;
 }
 
-/// The data given; else training.xyz beside the model, where train leaves it.
+/// The data given; else training.xyz next to the model, where train writes it.
 std::vector<std::string> data_paths(const CompileArguments& arguments, const Console& console) {
     if (!arguments.data.empty()) return arguments.data;
     const auto beside = std::filesystem::path(arguments.model).parent_path() / "training.xyz";

@@ -19,7 +19,7 @@ std::string duration(double seconds) {
     return fmt::format("{} h {:02} min", whole / 3600, whole / 60 % 60);
 }
 
-/// @returns false if the system refuses
+/// @returns false if writing fails
 bool put(std::FILE* stream, const std::string& text) {
     const bool whole = std::fwrite(text.data(), 1, text.size(), stream) == text.size();
     return std::fflush(stream) == 0 && whole;
@@ -54,7 +54,7 @@ void Console::result(std::string_view text) const {
     }
     clear_progress();
     const bool arrived = put(stdout, fmt::format("{}\n", text));
-    if (const int error = errno; !arrived && error != EPIPE && error != EIO)  // somebody wants it, and does not get it
+    if (const int error = errno; !arrived && error != EPIPE && error != EIO)  // the reader is there but lacks the text
         throw std::runtime_error(fmt::format("standard output: cannot be written ({})", std::strerror(error)));
 }
 

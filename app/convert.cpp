@@ -85,7 +85,7 @@ void convert(const ConvertArguments& arguments, const Console& console) {
     const DataFormat from = arguments.from.empty() ? detect_format(arguments.input) : format_named(arguments.from);
 
     if (from == DataFormat::ml_ab && to == DataFormat::ml_ab && arguments.every == 1 && arguments.frame == 0) {
-        // What only ML_AB knows (thresholds, names, local references) is kept.
+        // Fields that only ML_AB has (thresholds, names, local references) are kept.
         const MlAb file = read_ml_ab(arguments.input);
         for (const std::string& note : file.notes) console.warn(note);
         write_ml_ab(arguments.output, file);

@@ -15,7 +15,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr double seconds_between_checkpoints = 20.0;
-constexpr double least_net_force = 1e-5;  ///< worth a word [eV/Å]; less comes from numbers in single precision
+constexpr double least_net_force = 1e-5;  ///< reported from here on [eV/Å]; less comes from numbers in single precision
 constexpr std::string_view net_force_line = "# net force: ";
 constexpr const char* thermo_header =
     "step,time_fs,temperature_K,target_K,potential_eV,kinetic_eV,conserved_eV,pressure_GPa\n";
@@ -38,7 +38,7 @@ DynamicsSession::DynamicsSession(const RunDirectory& directory, const Console& c
 Checkpoint DynamicsSession::checkpoint() {
     thermo_.flush();
     log_.flush();
-    // What is no longer there cannot be gone on with.
+    // A run cannot be continued without its files.
     trajectory_.require_in_place();
     thermo_.require_in_place();
     log_.require_in_place();
@@ -115,8 +115,8 @@ void DynamicsSession::run(const std::function<std::string(const md::StepReport&)
     try {
         driver_.run(observe);
     } catch (...) {
-        // The driver stands at the beginning of the failed step; but what could not be written of a finished one would
-        // be missing after a checkpoint of now.
+        // The driver is at the beginning of the failed step. But if output of a finished step could not be written, it
+        // would be missing after a checkpoint made now.
         if (!writing) save();
         throw;
     }

@@ -11,8 +11,8 @@
 
 namespace mlff::app {
 
-/// Molecular dynamics in a run directory, whatever the calculator: trajectory, thermo.csv, log, checkpoints,
-/// progress, and an orderly stop on Ctrl-C or SIGTERM.
+/// Molecular dynamics in a run directory with any calculator: trajectory, thermo.csv, log, checkpoints, progress, and
+/// an orderly stop on Ctrl-C or SIGTERM.
 class DynamicsSession {
  public:
     /// The calculator must outlive the session.
@@ -23,10 +23,10 @@ class DynamicsSession {
     /// State at the beginning of the step in progress (the files are flushed up to there); also from inside evaluate.
     /// @throws std::runtime_error if one of the files was removed or replaced meanwhile
     [[nodiscard]] Checkpoint checkpoint();
-    /// Goes to a checkpoint: dynamics and length of the files.
+    /// Restores a checkpoint: dynamics and length of the files.
     void restore(const Checkpoint& checkpoint);
-    /// Begins anew. @throws InputError if frames of an earlier run are there, which has no checkpoint then
-    /// @param replace  they may go: nothing of that run can be gone on from
+    /// Begins at step 0. @throws InputError if there are frames of an earlier run, which then has no checkpoint
+    /// @param replace  overwrite these frames: that run cannot be continued
     void begin(bool replace = false);
 
     void log(const std::string& lines) { log_.write(lines); }
@@ -35,7 +35,7 @@ class DynamicsSession {
     /// Runs to the last step.
     /// @param status   one short text for the progress line, e.g. "512 K, 31 reference calls"
     /// @param save     writes a checkpoint; called every 20 s and at the end
-    /// @throws Interrupted after `save`, if the user asked to stop; what the calculator throws, after `save`
+    /// @throws Interrupted after `save`, if the user asked to stop; exceptions of the calculator, after `save`
     void run(const std::function<std::string(const md::StepReport&)>& status, const std::function<void()>& save);
 
     [[nodiscard]] double temperature() const { return temperature_; }  ///< [K] of the last step

@@ -18,7 +18,7 @@
 namespace mlff::app {
 namespace {
 
-/// The name without .json: what is written beside the JSON begins with it.
+/// The name without .json: further files next to the JSON begin with it.
 std::string without_json(const std::string& path) {
     const std::filesystem::path name = path;
     return name.extension() == ".json" ? std::filesystem::path(name).replace_extension().string() : path;

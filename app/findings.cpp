@@ -12,10 +12,10 @@ namespace {
 
 using nlohmann::ordered_json;
 
-constexpr double rounding = 1e-12;        ///< an error below it, relative to its number, is none
+constexpr double rounding = 1e-12;        ///< a smaller error, relative to its number, counts as none
 constexpr double same_coordinate = 1e-6;  ///< relative to the largest of them
 
-/// A field of a CSV line; quoted if it must be.
+/// A field of a CSV line, quoted if necessary.
 std::string csv_field(const std::string& text) {
     if (text.find_first_of(",\"\n\r") == std::string::npos) return text;
     std::string quoted = "\"";
@@ -90,7 +90,8 @@ ordered_json compare_series(const Series& a, const Series& b, Eigen::Index n, bo
     ordered_json where = ordered_json::array();
     for (const auto& coordinate : a.coordinates) where.push_back(coordinate[worst]);
     const double total = (weights * y.abs()).sum(), both = 0.5 * (weights * (x + y)).sum();
-    // Of densities; what changes sign, such as an autocorrelation, has none. A filter may leave traces below zero.
+    // The overlap of densities; curves that change sign, such as an autocorrelation, have none. A filter may leave
+    // small negative values.
     const bool density = (weights * (x.abs() + y.abs())).sum() <= 2.02 * both;
     ordered_json json = {{"largest_deviation", largest}, {"at", where}};
     json["integrated_deviation"] =

@@ -6,29 +6,29 @@
 #include <string>
 #include <vector>
 
-/// What observables say of runs, in one form for all of them: curves and maps for the CSV, numbers with errors for the
-/// summary; averaged over independent runs and compared with a reference alike.
+/// Results of observables in one common form: curves and maps for the CSV, numbers with errors for the summary. All are
+/// averaged over independent runs and compared with a reference in the same way.
 namespace mlff::app {
 
-/// A column of values, and the one of their standard errors beside it.
+/// A column of values, and the next column with their standard errors.
 struct ValueColumn {
     std::string name;
     std::string error = {};  ///< "": none
 };
 
-/// How the rows of a CSV look: label, keys, coordinates, values, then `runs` (how many were averaged) and `role`.
+/// Columns of a CSV: label, keys, coordinates, values, then `runs` (number of averaged runs) and `role`.
 struct TableLayout {
     std::string suffix;                    ///< of the file name; "" for the first table of an observable
-    std::string picture;                   ///< what plot.py calls it; "": not drawn
-    std::vector<std::string> keys;         ///< columns of text that tell curves apart, such as pair
+    std::string picture;                   ///< its kind in plot.py; "": not drawn
+    std::vector<std::string> keys;         ///< columns of text that identify a curve, such as pair
     std::vector<std::string> coordinates;  ///< r_A, time_fs, …
     std::vector<ValueColumn> values;
-    bool radial = false;  ///< the last coordinate is a distance of a density in space: integrals weigh with r²
+    bool radial = false;  ///< the last coordinate is a distance of a density in space: integrals have the weight r²
 };
 
-/// A curve, or a map row after row.
+/// A curve, or a map row by row.
 struct Series {
-    std::size_t table = 0;  ///< which of the observable's layouts
+    std::size_t table = 0;  ///< index among the observable's layouts
     std::vector<std::string> keys;
     std::vector<Eigen::ArrayXd> coordinates;            ///< one array for each coordinate, all of one length
     std::vector<Eigen::ArrayXd> values;                 ///< likewise
@@ -40,7 +40,7 @@ struct Scalar {
     std::string name;  ///< in JSON; "a/b" is b inside of a
     std::string text;  ///< for the reader, such as "D by fit"
     std::string unit = {};
-    std::optional<double> value = {};  ///< none: the run does not tell
+    std::optional<double> value = {};  ///< none: not known from the run
     std::optional<double> error = {};  ///< standard error
     std::string error_name = {};       ///< in JSON; "": the number has no error
 };
@@ -49,10 +49,10 @@ struct Scalar {
 struct Entry {
     std::string name;
     std::vector<Scalar> scalars;
-    nlohmann::ordered_json details = nlohmann::ordered_json::object();  ///< what else the summary says of it
+    nlohmann::ordered_json details = nlohmann::ordered_json::object();  ///< further content of the summary
 };
 
-/// What one observable says of one run, or of several.
+/// Result of one observable for one run, or for several.
 struct Finding {
     std::vector<Series> series;
     std::vector<Entry> entries;
@@ -60,8 +60,8 @@ struct Finding {
     int runs = 1;
 };
 
-/// Mean over independent runs; errors are those of the mean, from the scatter between the runs. Of curves of unequal
-/// length the common part is kept.
+/// Mean over independent runs; errors are those of the mean, from the scatter between the runs. Curves of unequal
+/// length are cut to the common length.
 /// @throws InputError naming the label if the runs cannot be averaged: other curves, or another grid
 [[nodiscard]] Finding average(const std::vector<Finding>& runs, const std::string& label);
 
@@ -74,8 +74,8 @@ struct Finding {
 /// One line per entry.
 [[nodiscard]] std::string to_text(const Finding& finding, const std::string& label);
 
-/// How far a finding is from the reference's. Of numbers: difference, and how many standard errors (of both together)
-/// that is. Of the first values of curves that share their coordinates: the largest deviation and where it is, the
+/// Difference of a finding from the reference's. For numbers: difference, and its ratio to the standard error (of both
+/// together). For the first values of curves with the same coordinates: the largest deviation and its place, the
 /// integral of |a − b| relative to that of the reference, and the overlap ∫ min(a,b) / ∫ ½(a+b).
 [[nodiscard]] nlohmann::ordered_json compare(const Finding& finding, const Finding& reference,
                                              const std::vector<TableLayout>& layouts);

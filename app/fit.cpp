@@ -28,10 +28,11 @@ namespace {
 
 using Eigen::Index;
 
-/// Atoms whose error estimates are compared with errors: each costs a Jacobian.
+/// Number of atoms whose error estimates are compared with errors: each costs a Jacobian.
 constexpr Index calibration_atoms = 2000;
 
-/// force_field: auto, or vasp, or {auto: {time: 15 min}}, or the settings themselves. What is in force without.
+/// force_field: auto, or vasp, or {auto: {time: 15 min}}, or the settings themselves. Returns the defaults for
+/// missing settings.
 ModelDefaults read_force_field_or_auto(ConfigSection& config, FitSettings& settings) {
     const std::string word = config.word_for_map("force_field", {"auto", "vasp"});
     ModelDefaults defaults;
@@ -54,7 +55,7 @@ ModelDefaults read_force_field_or_auto(ConfigSection& config, FitSettings& setti
     return defaults;
 }
 
-/// Local references that the files list become the candidates.
+/// Local references listed in the files become the candidates.
 void use_listed_references(const LabeledData& data, FitSettings& settings) {
     for (const int z : species_of(data.structures)) {
         const auto found = data.references.find(z);
@@ -83,8 +84,8 @@ double peak_gigabytes() {
     return static_cast<double>(usage.ru_maxrss) * 1024e-9;
 }
 
-/// Errors of force fields on what they have not seen: the validation data, or each part of the training data by a fit
-/// to the others. A share of the atoms also has its error estimates compared with the errors.
+/// Errors of force fields on unseen data: the validation data, or each fold of the training data with a fit to the
+/// other folds. For a share of the atoms the error estimates are also compared with the errors.
 struct Unseen {
     std::string name;
     ErrorReport errors;
@@ -96,7 +97,7 @@ void judge(const ForceField& model, const std::vector<const LabeledStructure*>& 
     const auto calculator = executor.calculator(model);
     Index n_atoms = 0;
     for (const auto* item : data) n_atoms += item->structure.size();
-    double wanted = 0.0;  // atoms whose uncertainty is due
+    double wanted = 0.0;  // number of atoms due for an error estimate
     const double share = std::min(1.0, static_cast<double>(atoms_left) / static_cast<double>(n_atoms));
     for (const auto* item : data) {
         wanted += share * static_cast<double>(item->structure.size());
@@ -172,7 +173,7 @@ void calibrate(const Unseen& unseen, ForceField& model, const std::string& base,
     write_calibration(calibration, base + ".calibration", console);
 }
 
-/// A fit with the factor spread over the ranks, and its errors on the validation data, if there are any.
+/// A fit with the factor spread over the ranks, with its errors on validation data if given.
 void fit_over_ranks(const FitSettings& settings, const std::vector<LabeledStructure>& training,
                     const std::vector<LabeledStructure>& validation, const Provenance& provenance,
                     const std::string& base, const Progress& progress, const Console& console, Communicator& world) {
@@ -194,7 +195,7 @@ void fit_over_ranks(const FitSettings& settings, const std::vector<LabeledStruct
     console.result(error_json(report));
 }
 
-/// Puts what the search has chosen in force, so that the settings repeat the fit without a search.
+/// Adopts the settings that the search has chosen: they repeat the fit without a search.
 void resolve(ConfigSection& config, const FitOptions& found) {
     config.resolve("force_field", format_force_field(found.force_field));
     ConfigSection& regression = config.section("regression");
@@ -237,7 +238,7 @@ FitSettings read_fit_settings(const std::string& path) {
     if (settings.solver == Solver::scalapack && (settings.automatic || settings.choose_weight))
         regression.fail("solver", "scalapack fits once: it needs force_field and weights that are given, not auto");
     ConfigSection& references = config.section("references");
-    // auto takes as many as time and memory allow.
+    // auto uses as many as time and memory allow.
     long most = settings.automatic ? 100'000 : static_cast<long>(settings.options.max_references);
     references.read_positive("max", most);
     settings.options.max_references = most;
@@ -249,7 +250,7 @@ FitSettings read_fit_settings(const std::string& path) {
     settings.options.pool = pool;
     references.read_choice("method", settings.options.selection.method,
                            {{"cholesky", SelectionMethod::cholesky}, {"cur", SelectionMethod::cur}});
-    // A low power and wide Gaussians tell local environments apart by little.
+    // A low power and wide Gaussians hardly distinguish local environments.
     if (settings.options.selection.method == SelectionMethod::cholesky) settings.options.selection.tolerance = 1e-11;
     references.read_positive("tolerance", settings.options.selection.tolerance);
     bool listed = false;

@@ -18,7 +18,7 @@ namespace {
 
 constexpr const char *train_name = "train.yaml", *input_name = "cp2k.inp", *retry_name = "cp2k-retry.inp";
 
-/// One of several words of the command line.
+/// A word of the command line, one of a given set.
 template <class Enum, std::size_t n>
 Enum choose(const char* option, const std::string& word, const std::array<std::pair<const char*, Enum>, n>& choices) {
     std::vector<std::string> words;
@@ -32,7 +32,7 @@ Enum choose(const char* option, const std::string& word, const std::array<std::p
         fmt::format("{} {} is not known{}; there are {}", option, show(word), did_you_mean(word, words), known));
 }
 
-/// Timestep [fs] for the lightest species: some thirty steps in its fastest vibration.
+/// Timestep [fs] for the lightest species: some thirty steps per period of its fastest vibration.
 double timestep(const Structure& structure) {
     double lightest = 1000.0;
     for (const int z : structure.species) lightest = std::min(lightest, atomic_mass(z));

@@ -6,14 +6,14 @@
 namespace mlff::app {
 namespace {
 
-volatile std::sig_atomic_t signal_seen = 0;  // the one thing a signal handler may write
+volatile std::sig_atomic_t signal_seen = 0;  // the only type that a signal handler may write
 
 void note_signal(int number) {
     signal_seen = 1;
     std::signal(number, SIG_DFL);
 }
 
-/// A lost terminal may tell us more than once (the system, the shell).
+/// A lost terminal may send the signal more than once (by the system, by the shell).
 void note_hangup(int) { signal_seen = 1; }
 
 }  // namespace

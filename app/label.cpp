@@ -30,7 +30,7 @@ void ask(Calculator& reference, std::span<const Structure> structures,
 
 void label(const LabelArguments& arguments, const Console& console) {
     catch_interrupts();
-    // Any train.yaml or run.yaml serves: only its reference matters here.
+    // Any train.yaml or run.yaml can be used: only its reference is read here.
     require_writable(arguments.output);
     const std::string folder = arguments.output + ".d";
     auto config = ConfigSection::from_file(arguments.config);
@@ -48,7 +48,7 @@ void label(const LabelArguments& arguments, const Console& console) {
     directory.write_settings(reference_line(record));
     std::vector<ExtxyzFrame> labelled(frames.size());
     std::vector<Structure> open;
-    std::vector<std::size_t> frame_of;  // each of the open ones
+    std::vector<std::size_t> frame_of;  // frame of each structure without labels
     std::map<long, const JournalEntry*> known;
     for (const auto& entry : journal.entries()) known[entry.step] = &entry;
     for (std::size_t k = 0; k < frames.size(); ++k) {

@@ -13,10 +13,10 @@
 
 namespace mlff::app {
 
-/// Labelled structures of several files, of any format that data_file.hpp reads.
+/// Labelled structures of several files, in any format that data_file.hpp reads.
 struct LabeledData {
     std::vector<LabeledStructure> structures;
-    std::map<int, ReferenceList> references;  ///< local references that ML_AB files list, by atomic number
+    std::map<int, ReferenceList> references;  ///< local references listed in ML_AB files, by atomic number
 };
 
 /// One of eV/A^3, GPa, kbar, bar in eV/Å³.

@@ -24,7 +24,7 @@
 
 namespace {
 
-/// Version, and the CPUs that this program is for.
+/// Version, and the CPUs that this program supports.
 std::string version_line() {
     const std::string arch = MLFF_ARCH;
     return mlff::version + (arch.empty() ? arch : " (-march=" + arch + ")");
@@ -33,12 +33,12 @@ std::string version_line() {
 constexpr int status_failed = 1, status_wrong_input = 2, status_guard = 3, status_interrupted = 130;
 
 int complain(const std::string& message, int status) {
-    std::fputs(fmt::format("mlff: {}\n", message).c_str(), stderr);  // where nobody listens, that is no error
+    std::fputs(fmt::format("mlff: {}\n", message).c_str(), stderr);  // a closed standard error is ignored
     return status;
 }
 
-/// OpenMP threads of a rank: as many as `given`, the same everywhere; if that is 0, the number in the environment
-/// (OMP_NUM_THREADS), else a fair share of the cores of the node. A process alone has all cores.
+/// OpenMP threads of a rank: `given` on all ranks; if that is 0, the number in the environment (OMP_NUM_THREADS), else
+/// an equal share of the cores of the node. A process alone has all cores.
 void set_threads(const mlff::Communicator& world, int given) {
     const int fair = std::max(1, world.cores_on_node() / world.ranks_on_node());
     if (given == 0 && !world.alone() && std::getenv("OMP_NUM_THREADS") == nullptr)
@@ -53,7 +53,7 @@ void share_cores(mlff::Communicator& world, int given) {
     world.done();
 }
 
-/// The other ranks: their share of each task of rank 0.
+/// The other ranks: do their share of each task of rank 0.
 void serve(mlff::Communicator& world) {
     mlff::app::ignore_interrupts();
     mlff::TaskHandlers handlers = mlff::task_handlers();
@@ -65,7 +65,7 @@ void serve(mlff::Communicator& world) {
 
 }  // namespace
 
-/// What rank 0 does, or the only process there is.
+/// Work of rank 0, or of the only process.
 int lead(int argc, char** argv, mlff::Communicator& world) {
     using namespace mlff::app;
     CLI::App app{"mlff: machine-learned force fields, learned on the fly and run fast"};

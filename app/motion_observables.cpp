@@ -35,7 +35,7 @@ std::vector<Scalar> diffusion_scalars(const analysis::Diffusion& d) {
             scalar("intercept_A2", "", "", d.intercept), scalar("exponent", "MSD ∝ t to the power of", "", d.exponent)};
 }
 
-/// Warnings of a diffusion coefficient; the framework is not meant to diffuse.
+/// Warnings of a diffusion coefficient; none for the framework, which should not diffuse.
 void warn_of(const analysis::Diffusion& d, const analysis::DiffusionOptions& options, Finding& finding) {
     if (std::find(options.framework.begin(), options.framework.end(), d.species) == options.framework.end())
         finding.warnings.insert(finding.warnings.end(), d.warnings.begin(), d.warnings.end());

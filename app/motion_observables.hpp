@@ -2,7 +2,7 @@
 
 #include "app/observables.hpp"
 
-/// Observables of how atoms move from frame to frame: vibrations, diffusion and what follows from it.
+/// Observables of the motion of atoms: vibrations, diffusion and derived quantities.
 namespace mlff::app {
 
 [[nodiscard]] std::unique_ptr<Observable> read_displacement(ConfigSection& config);

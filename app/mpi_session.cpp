@@ -32,7 +32,7 @@ std::string read_all(const std::string& path) {
     return {std::istreambuf_iterator<char>(file), {}};
 }
 
-/// Value of a variable in the environment of a process; none if it has no such variable or cannot be read.
+/// Value of a variable in the environment of a process; none if it has no such variable or is not readable.
 std::optional<std::string> variable_of(pid_t process, const std::string& name) {
     const std::string all = '\0' + read_all(fmt::format("/proc/{}/environ", process));
     const std::string key = '\0' + name + '=';
@@ -57,7 +57,7 @@ bool started_by_launcher(const std::string& variable) {
     pid_t ancestor = getppid();
     while (ancestor > 0) {
         const auto [name, parent] = program_of(ancestor);
-        if (variable_of(ancestor, variable) != std::string(own)) return true;  // it gave the variable: the launcher
+        if (variable_of(ancestor, variable) != std::string(own)) return true;  // the launcher, as it set the variable
         if (std::find(wrappers.begin(), wrappers.end(), name) == wrappers.end()) return false;  // a rank itself
         ancestor = parent;
     }

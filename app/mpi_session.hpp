@@ -27,8 +27,8 @@ class MpiSession {
     std::optional<int> communicator_;
 };
 
-/// Whether a launcher started this process as a rank. `variable` is the environment variable that names the rank, and
-/// the launcher does not have it itself. Shells between the launcher and this process do not count.
+/// Whether a launcher started this process as a rank. `variable` is the environment variable that names the rank, which
+/// the launcher itself does not have. Shells between the launcher and this process are ignored.
 [[nodiscard]] bool started_by_launcher(const std::string& variable);
 
 }  // namespace mlff::app

@@ -9,10 +9,10 @@
 #include "analysis/diffusion.hpp"
 #include "app/observables.hpp"
 
-/// What observables have in common: how their settings are read, and how results are named.
+/// Common to observables: reading of their settings, and names of results.
 namespace mlff::app {
 
-/// Atomic number of a symbol that stands under `key` of the settings.
+/// Atomic number of a symbol given under `key` of the settings.
 [[nodiscard]] int read_element(const ConfigSection& config, const std::string& key, const std::string& symbol);
 [[nodiscard]] int require_element(ConfigSection& config, const std::string& key);
 /// Atomic numbers of a list of symbols (or a single one) under `key`; empty if absent.
@@ -24,12 +24,12 @@ namespace mlff::app {
 [[nodiscard]] Scalar scalar(std::string name, std::string text, std::string unit, std::optional<double> value,
                             std::optional<double> error = std::nullopt, std::string error_name = {});
 
-/// A map (r, t) or the like as rows, the second coordinate innermost.
+/// A map, such as (r, t), as rows, the second coordinate innermost.
 [[nodiscard]] Series map_series(std::size_t table, std::vector<std::string> keys, const Eigen::ArrayXd& outer,
                                 const Eigen::ArrayXd& inner, const Eigen::ArrayXXd& value,
                                 const std::optional<Eigen::ArrayXXd>& error);
 
-/// What the observables have in common: options, and the meter of the run in progress.
+/// Common base of the observables: options, and the meter of the run in progress.
 template <class Meter, class Options>
 class Metered : public Observable {
  public:

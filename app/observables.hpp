@@ -12,7 +12,7 @@
 
 namespace mlff::app {
 
-/// An observable as the settings ask for it: fed with the frames of one run after the other.
+/// An observable of the settings: receives the frames of one run after the other.
 class Observable {
  public:
     Observable() = default;
@@ -22,11 +22,11 @@ class Observable {
 
     [[nodiscard]] virtual std::string kind() const = 0;  ///< as in the settings
     [[nodiscard]] virtual std::vector<TableLayout> layouts() const = 0;
-    /// A run begins. @param temperature [K] as the settings give it; none: as the frames tell
+    /// A run begins. @param temperature [K] from the settings; none: from the frames
     virtual void begin(std::optional<double> temperature) = 0;
     virtual void add(const analysis::Frame& frame) = 0;
     [[nodiscard]] virtual Finding result() const = 0;
-    /// What only all runs together tell, by label; nothing for most.
+    /// A finding from all runs together, by label; none for most observables.
     [[nodiscard]] virtual std::optional<Finding> across(
         const std::vector<std::pair<std::string, Finding>>& findings) const {
         (void)findings;

@@ -17,7 +17,7 @@ namespace fs = std::filesystem;
 
 constexpr const char* python = "/usr/bin/python3";
 
-/// plot.py as installed beside this program, else as it lies in the source tree.
+/// plot.py as installed with this program, else the one of the source tree.
 std::string plot_script() {
     std::error_code ignored;
     const fs::path program = fs::read_symlink("/proc/self/exe", ignored);
@@ -33,7 +33,7 @@ int run_program(std::vector<std::string> words) {
     pid_t child = 0;
     int status = 0;
     posix_spawnattr_t attributes;
-    sigset_t ignored;  // by us, not by others (app/interrupt.hpp)
+    sigset_t ignored;  // signals that we ignore and a child must not (app/interrupt.hpp)
     sigemptyset(&ignored);
     for (const int number : {SIGPIPE, SIGXFSZ, SIGUSR1}) sigaddset(&ignored, number);
     posix_spawnattr_init(&attributes);

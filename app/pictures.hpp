@@ -7,8 +7,8 @@
 namespace mlff::app {
 
 /// Draws a file of numbers with plot.py (Python with matplotlib, which may be absent): `output`.png and `output`.svg.
-/// A picture that fails costs a warning that says how to draw it later, for the numbers are safe.
-/// @param kind  as plot.py names it
+/// If drawing fails, a warning explains how to draw the picture later, as the numbers are safe.
+/// @param kind  its name in plot.py
 /// @returns false if it failed
 bool draw_picture(const std::string& kind, const std::string& input, const std::string& output, const Console& console);
 

@@ -22,7 +22,7 @@ Function* find(const char* name) {
     return reinterpret_cast<Function*>(dlsym(RTLD_DEFAULT, name));
 }
 
-/// The kernel for the widest vectors of this CPU; none if there is no better one than the generic.
+/// The kernel for the widest vectors of this CPU; none if the generic one is best.
 const char* best_kernel() {
 #if defined(__x86_64__)
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
@@ -32,7 +32,7 @@ const char* best_kernel() {
     return nullptr;
 }
 
-/// The levels of x86-64 that this CPU has, best first; none where the program is not a portable one, or is a variant.
+/// The levels of x86-64 that this CPU has, best first; none if the program is not portable, or is a variant itself.
 std::vector<std::string> cpu_levels() {
     std::vector<std::string> levels;
 #if MLFF_PORTABLE
@@ -48,7 +48,7 @@ std::vector<std::string> cpu_levels() {
 bool slower_than_this_cpu() { return cpu_levels().size() > 1 && std::getenv("MLFF_ARCH") == nullptr; }
 
 bool blas_is_thread_safe() {
-    // 0: built without threads and, as distributions build it, without the locks that concurrent callers need.
+    // 0: built without threads and, in distributions, without the locks that concurrent callers need.
     auto* kind = find<int()>("openblas_get_parallel");
     return kind == nullptr || kind() != 0;
 }
@@ -56,7 +56,7 @@ bool blas_is_thread_safe() {
 void prepare_process(char** argv) {
     bool changed = false;
     if (std::getenv("OMP_WAIT_POLICY") == nullptr && std::getenv("GOMP_SPINCOUNT") == nullptr) {
-        setenv("GOMP_SPINCOUNT", "10000", 1);  // some 20 µs, longer than our barriers take on idle cores
+        setenv("GOMP_SPINCOUNT", "10000", 1);  // some 20 µs, longer than our barriers on idle cores
         changed = true;
     }
     auto* core_name = find<char*()>("openblas_get_corename");
@@ -74,10 +74,11 @@ void prepare_process(char** argv) {
         const char* forced = std::getenv("MLFF_ARCH");
         const auto levels = cpu_levels();
         const auto next = levels.empty() ? self : choose_variant(self, levels, forced == nullptr ? "" : forced);
-        if (changed || next != self) execv(next.c_str(), argv);  // returns only if it fails; then it goes on slower
+        if (changed || next != self)
+            execv(next.c_str(), argv);  // returns only on failure; the program then continues, slower
     }
 
-    constexpr int own_threads = 1;  // openblas_get_parallel: 1 for a build that runs pthreads beside ours
+    constexpr int own_threads = 1;  // openblas_get_parallel: 1 for a build with its own pthreads
     auto* kind = find<int()>("openblas_get_parallel");
     if (auto* set_threads = find<void(int)>("openblas_set_num_threads"); set_threads && kind && kind() == own_threads)
         set_threads(1);

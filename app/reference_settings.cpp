@@ -29,7 +29,7 @@ namespace {
 constexpr const char* line_begin = "# reference: ";
 constexpr const char* record_key = "reference";  ///< of extended XYZ
 
-/// Text of several lines on one, `separator` between them; what would be empty is left out.
+/// Several lines of text joined to one with `separator`; empty lines are left out.
 std::string one_line(std::string_view text, std::string_view separator) {
     std::string out;
     for (std::size_t begin = 0; begin < text.size();) {
@@ -43,11 +43,11 @@ std::string one_line(std::string_view text, std::string_view separator) {
     return out;
 }
 
-/// Codes whose ways are known; any other works too.
+/// Codes with known defaults; others work too.
 enum class Code { other, cp2k, quantum_espresso, lammps, vasp };
 
-/// Lets a call that has begun go on for a while when the program is told to stop: what was paid for is kept. Longer
-/// than that a batch system does not wait.
+/// Lets a call in progress continue for a while after a request to stop, so that its cost is not lost. A batch system
+/// does not wait longer.
 reference::Poll stop_after(double grace) {
     using SteadyClock = std::chrono::steady_clock;
     return [grace, since = std::optional<SteadyClock::time_point>()]() mutable {
@@ -57,7 +57,7 @@ reference::Poll stop_after(double grace) {
     };
 }
 
-/// What all external codes have in common.
+/// Settings common to all external codes.
 struct ExternalSettings {
     Code code = Code::other;
     std::string command, method;
@@ -142,7 +142,7 @@ std::unique_ptr<Calculator> supervised(ConfigSection& section, const ExternalSet
         [&console](const std::string& text, bool worrying) { worrying ? console.warn(text) : console.info(text); });
 }
 
-/// Where the k-th of several codes works that compute at the same time.
+/// Working folder of the k-th of several codes that compute at the same time.
 std::string folder_of(const ExternalSettings& external, int k) {
     return k == 0 ? external.folder : (std::filesystem::path(external.folder) / fmt::format("no-{}", k + 1)).string();
 }
@@ -179,7 +179,7 @@ std::unique_ptr<Calculator> read_socket(ConfigSection& section, const std::strin
     if (!options.command.empty() && external.parallel > 1 && !options.address.empty() &&
         !options.address.ends_with(":0"))
         section.fail("parallel", "needs an address for each client; leave address out, or choose HOST:0");
-    std::shared_ptr<reference::Lobby> lobby;  // of clients that nobody here starts: whoever comes works for all
+    std::shared_ptr<reference::Lobby> lobby;  // client pool shared by all codes, for clients started elsewhere
     if (use && options.command.empty()) {
         lobby = std::make_shared<reference::Lobby>(options.address);
         console.info(fmt::format("the reference is awaited on {}", lobby->listener().address()));
@@ -234,8 +234,8 @@ std::unique_ptr<Calculator> read_program(ConfigSection& section, const std::stri
     return supervised(section, external, std::move(codes), console);
 }
 
-/// LAMMPS over a socket, with an input of ours around the commands that define the potential. In a process of its own,
-/// as it ends the process where it meets an error.
+/// LAMMPS over a socket, with our input around the commands that define the potential. In a separate process, as it
+/// ends its process on an error.
 std::unique_ptr<Calculator> read_lammps(ConfigSection& section, const std::string& output, const Console& console,
                                         bool use) {
     std::vector<std::string> commands, files;
@@ -287,7 +287,7 @@ std::unique_ptr<Calculator> read_embedded(ConfigSection& section) {
     }
 }
 
-/// The reference that a run directory keeps; none if it keeps none.
+/// The reference recorded in a run directory; none if there is none.
 std::optional<std::string> recorded(const RunDirectory& directory) {
     if (!directory.has("settings.yaml")) return {};
     std::istringstream in(read_text_file(directory.file("settings.yaml")));
@@ -296,7 +296,7 @@ std::optional<std::string> recorded(const RunDirectory& directory) {
     return {};
 }
 
-/// References that the frames of a file name, each once.
+/// References named by the frames of a file, without repetition.
 std::vector<std::string> references_in(const std::string& path) {
     std::vector<std::string> found;
     if (detect_format(path) != DataFormat::extxyz) return found;

@@ -10,31 +10,30 @@
 #include "libmlff/io/config.hpp"
 #include "libmlff/model/calculator.hpp"
 
-/// The section `reference` of train.yaml and run.yaml: who answers when the model is unsure.
+/// The section `reference` of train.yaml and run.yaml: the reference method for uncertain structures.
 namespace mlff::app {
 
 struct ReferenceSettings {
-    std::unique_ptr<Calculator> calculator;  ///< none for an external code that is not to be used
-    bool allow_change = false;               ///< go on though the reference is not the one that answered before
+    std::unique_ptr<Calculator> calculator;  ///< none for an external code if `use` is false
+    bool allow_change = false;               ///< continue although the reference has changed
 };
 
-/// @param output   run directory; what an external code works on stands in its folder `reference`
-/// @param console  hears of failures and waits
+/// @param output   run directory; an external code works in its folder `reference`
+/// @param console  prints failures and waits
 /// @param use  false: the settings are read and checked, but no external code is started or awaited
 [[nodiscard]] ReferenceSettings read_reference(ConfigSection& section, const std::string& output,
                                                const Console& console, bool use = true);
 
-/// Results of one reference must not be continued with those of another: energies would not fit together.
+/// Results of different references must not be mixed: their energies are inconsistent.
 ///
-/// What answers now is compared with what answered before in the run directory (a line in settings.yaml) and with what
-/// labelled the structures that training starts from (`reference` in extended XYZ; files without it are taken on
-/// trust).
-/// @returns what is to be recorded as reference of model and data
-/// @throws InputError with both, unless allow_change
+/// The present reference is compared with the earlier one of the run directory (a line in settings.yaml) and with the
+/// reference of the start data (`reference` in extended XYZ; files without it are accepted).
+/// @returns the reference to record in model and data
+/// @throws InputError naming both, unless allow_change
 [[nodiscard]] std::string reference_of_record(const ReferenceSettings& settings, const RunDirectory& directory,
                                               bool has_answers, const std::vector<std::string>& initial_data);
 
-/// The line of settings.yaml that keeps the reference of a run.
+/// The line of settings.yaml with the reference of a run.
 [[nodiscard]] std::string reference_line(const std::string& reference);
 
 }  // namespace mlff::app

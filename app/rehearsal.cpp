@@ -32,8 +32,7 @@ double seconds_of(const Action& action) {
     return thread_seconds() - start;
 }
 
-/// Computes, takes the time, and lets the atoms fly on as if there were no forces: neither a seam nor a bad force field
-/// can upset the trial.
+/// Evaluates and times a calculator, but returns no forces: neither a seam nor a bad force field can disturb the trial.
 class Rehearsed final : public Calculator {
  public:
     Rehearsed(Calculator* inner, bool with_spilling) : inner_(inner), with_spilling_(with_spilling) {}
@@ -61,7 +60,7 @@ class Rehearsed final : public Calculator {
     double last_seconds_ = 0.0;
 };
 
-/// A file without a name or a place on a disk.
+/// A file in memory, without a name.
 class MemoryFile {
  public:
     MemoryFile() : descriptor_(memfd_create("rehearsal", MFD_CLOEXEC)) {}
@@ -77,7 +76,7 @@ class MemoryFile {
 /// Seconds of each kind of work for the atoms of a trial.
 struct Costs {
     double evaluation = 0.0;
-    double search = 0.0;    ///< of neighbours, more than an evaluation without
+    double search = 0.0;    ///< of neighbours, in addition to an evaluation
     double spilling = 0.0;  ///< of the guard, likewise
     double driver = 0.0;    ///< a step of the dynamics without the evaluation
     double frame = 0.0;
@@ -85,10 +84,10 @@ struct Costs {
     double steps_per_search = 1.0;
 };
 
-/// What ranks exchange in a step: the structure as a message that grows (28 bytes, up to twice), and forces and
-/// energies added up (32 bytes, and what MPI holds of them).
+/// Data exchanged by ranks in a step: the structure as a growing message (28 bytes, up to twice), and the sums of
+/// forces and energies (32 bytes, and MPI's copy).
 constexpr double exchanged = 56.0 + 2.0 * 32.0;  ///< [bytes] per atom
-constexpr double mpi_bytes = 10e6;               ///< of the library, as found with Open MPI 4
+constexpr double mpi_bytes = 10e6;               ///< of the library, measured with Open MPI 4
 
 /// @param calculator  null: dynamics without forces
 Costs try_out(Calculator* calculator, const Structure& piece, const RunPlan& plan) {
@@ -237,12 +236,12 @@ RunForecast rehearse(const std::function<std::unique_ptr<Calculator>()>& make, S
     };
     RunForecast forecast;
     forecast.atoms_tried = large.size();
-    // Reading a model may take more than a few atoms do: a peak of its own.
+    // Reading a model may take more memory than a few atoms: it has its own peak.
     std::unique_ptr<Calculator> calculator;
     const auto peak_made = peak_while([&] { calculator = make ? make() : nullptr; });
     const auto peak_small = peak_of(calculator.get(), small), peak_large = peak_of(calculator.get(), large);
     if (peak_made && peak_small && peak_large) {
-        // Memory grows with the atoms of a rank and with all atoms; dynamics without forces knows the second part
+        // Memory grows with the atoms of a rank and with all atoms; dynamics without forces has the second contribution
         // alone.
         const double more = n_large - static_cast<double>(small.size());
         const double slope = more > 0.0 ? (*peak_large - *peak_small) / more : 0.0;
@@ -257,7 +256,7 @@ RunForecast rehearse(const std::function<std::unique_ptr<Calculator>()>& make, S
         const double running = *peak_large + shared * (n - n_large) + (slope - shared) * (n / n_ranks - n_large);
         forecast.bytes = std::max(*peak_made, running) + (plan.ranks > 1 ? mpi_bytes + exchanged * n : 0.0);
     }
-    // Step 0 is evaluated too: one more of everything.
+    // Step 0 is evaluated too: one more of each.
     const auto occasions = [&](double every) { return std::floor(n_steps / every) + 1.0; };
     const double frames = occasions(static_cast<double>(plan.trajectory.every));
     const double checks = plan.guard ? occasions(static_cast<double>(plan.guard->every)) : 0.0;

@@ -10,16 +10,16 @@
 #include "md/driver.hpp"
 #include "md/trajectory.hpp"
 
-/// Forecasts by trial: what a run is made of is done for about a second with a piece of the user's structure, timed,
-/// and its peak memory read from the system. Nothing is assumed about how the code spends either.
+/// Forecasts by trial: the work of a run is done for about a second with a piece of the user's structure and timed; the
+/// peak memory is read from the system. No model of the code's cost is assumed.
 namespace mlff::app {
 
-/// A periodic piece of about n atoms, or the whole if that is smaller. Axes that are not periodic are not cut. Along an
-/// axis of several `cells` (a supercell) it is cut between cells, so that it has no seam; elsewhere atoms that come
+/// A periodic piece of about n atoms, or the total structure if that is smaller. Axes that are not periodic are not
+/// cut. Along an axis of several `cells` (a supercell) the cut is between cells and leaves no seam; elsewhere atoms
 /// closer than 0.7 Å across the seam are left out.
 [[nodiscard]] Structure piece_of(const Structure& whole, const std::array<int, 3>& cells, Eigen::Index n);
 
-/// Peak resident memory [bytes] of this process while `action` runs; none where the system does not tell.
+/// Peak resident memory [bytes] of this process while `action` runs; none where the system does not report it.
 [[nodiscard]] std::optional<double> peak_while(const std::function<void()>& action);
 
 struct RunPlan {
@@ -39,8 +39,8 @@ struct RunForecast {
     long frames = 0;              ///< likewise
 };
 
-/// @param make  the calculator as the run will make it; none: dynamics without forces
-/// @param whole  given away, so that it takes no memory while memory is measured
+/// @param make  makes the calculator of the run; none: dynamics without forces
+/// @param whole  moved in and freed, so that it takes no memory during the measurement
 [[nodiscard]] RunForecast rehearse(const std::function<std::unique_ptr<Calculator>()>& make, Structure whole,
                                    const RunPlan& plan);
 

@@ -24,7 +24,7 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::ordered_json;
 
-/// A directory for pictures on their way into the page, gone with it.
+/// A temporary directory for pictures of the page.
 class Scratch {
  public:
     Scratch() {
@@ -38,7 +38,7 @@ class Scratch {
         std::error_code ignored;
         fs::remove_all(path_, ignored);
     }
-    /// A file name that was not used yet, without ending.
+    /// An unused file name, without ending.
     [[nodiscard]] std::string next() { return (path_ / std::to_string(n_++)).string(); }
 
  private:
@@ -62,7 +62,7 @@ std::string text_of(const ordered_json& value) {
 
 /// "D_fit_cm2_per_s" as words, "D fit (cm²/s)".
 std::string words_of(std::string name) {
-    // Longer endings before those that they end with.
+    // Longer endings come before shorter ones that they contain.
     static constexpr std::array<std::pair<std::string_view, std::string_view>, 14> units = {{
         {"_fs_per_degree", " (fs/degree)"},
         {"_per_A_degree", " (1/(Å degree))"},
@@ -103,7 +103,7 @@ std::string title_of(const std::string& kind) {
     return found == titles.end() ? words_of(kind) : found->second;
 }
 
-/// The directory itself and what lies in it, two levels deep, in order of their names.
+/// The directory and its subdirectories, two levels deep, in order of their names.
 std::vector<fs::path> directories(const fs::path& root) {
     std::vector<fs::path> found = {root};
     for (auto entry = fs::recursive_directory_iterator(root); entry != fs::recursive_directory_iterator(); ++entry) {
@@ -114,7 +114,7 @@ std::vector<fs::path> directories(const fs::path& root) {
     return found;
 }
 
-/// Name of a part of the report: its path inside the directory that was asked for.
+/// Name of a part of the report: its path inside the requested directory.
 std::string name_of(const fs::path& part, const fs::path& root) {
     return part == root ? fs::absolute(root).lexically_normal().filename().string()
                         : part.lexically_relative(root).string();

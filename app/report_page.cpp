@@ -13,7 +13,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::uintmax_t largest_svg = 400'000;  ///< [bytes] beyond it the PNG is smaller and draws faster
+constexpr std::uintmax_t largest_svg = 400'000;  ///< [bytes] above it the PNG is smaller and faster to draw
 
 constexpr const char* style =
     "body{font:15px/1.5 system-ui,sans-serif;max-width:64em;margin:2em auto;padding:0 1em;color:#222}"

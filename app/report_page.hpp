@@ -8,8 +8,8 @@ namespace mlff::app {
 /// Text with the characters that HTML reserves replaced.
 [[nodiscard]] std::string escape_html(const std::string& text);
 
-/// One HTML page that needs nothing but itself: styles inside, pictures as data, no script, and a policy that forbids
-/// the browser to fetch anything. All text is escaped.
+/// One self-contained HTML page: styles inside, pictures as data, no script, and a policy that forbids the browser to
+/// fetch anything. All text is escaped.
 class ReportPage {
  public:
     explicit ReportPage(const std::string& title);
@@ -21,7 +21,7 @@ class ReportPage {
     void table(const std::vector<std::vector<std::string>>& rows);
     /// Text that is shown on a click, line by line.
     void details(const std::string& title, const std::string& text);
-    /// The picture base.svg, or base.png if the SVG is large; a sentence in its place if there is neither.
+    /// The picture base.svg, or base.png if the SVG is large; a sentence instead if there is neither.
     void picture(const std::string& base, const std::string& caption);
 
     [[nodiscard]] std::string html() const;

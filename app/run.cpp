@@ -40,7 +40,7 @@ RunSettings read_run_settings(const std::string& path, const Console& console, b
 }
 
 std::vector<std::string> RunSettings::may_change() const {
-    std::vector<std::string> keys = {"guard"};  // it changes no step, it only ends the run
+    std::vector<std::string> keys = {"guard"};  // it changes no step; it can only end the run
     if (dynamics.temperature_start == dynamics.temperature_end) keys.emplace_back("dynamics.steps");
     return keys;
 }
@@ -100,7 +100,7 @@ void run(const std::string& config_path, const Console& console, Communicator& w
         session.begin();
         session.log(fmt::format("# mlff {} run\n# calculator: {}\n", version, calculator->description()));
         if (model) session.log(fmt::format("# guard: {}\n", guard));
-        write_checkpoint(directory, session.checkpoint());  // from here on there is something to go on from
+        write_checkpoint(directory, session.checkpoint());  // from here on the run can be continued
     }
     const auto write_status = [&](const char* state, const std::string& reason = {}) {
         nlohmann::ordered_json status;

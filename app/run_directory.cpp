@@ -34,7 +34,7 @@ bool is_inside(const std::string& path, const std::string& section) {
            (path.size() == section.size() || path[section.size()] == '.' || path[section.size()] == '[');
 }
 
-/// The settings that make a run this one.
+/// The settings that identify a run.
 Values fixed_values(const std::string& yaml, const std::string& name, const std::vector<std::string>& may_change) {
     Values values = yaml_values(yaml, name);
     std::erase_if(values, [&](const auto& value) {
@@ -60,7 +60,7 @@ RunDirectory::RunDirectory(const std::string& path) : path_(path) {
     }
 }
 
-RunDirectory::~RunDirectory() { close(lock_); }  // gives the lock back
+RunDirectory::~RunDirectory() { close(lock_); }  // releases the lock
 
 bool RunDirectory::has(const std::string& name) const { return std::filesystem::exists(file(name)); }
 

@@ -11,8 +11,8 @@
 
 namespace mlff::app {
 
-/// The output directory of train, select and run. One process owns it at a time; what it holds belongs to one set of
-/// settings, so that a run can only be resumed as what it was.
+/// The output directory of train, select and run. One process owns it at a time. Its files belong to one set of
+/// settings: a run can only be resumed with the same settings.
 class RunDirectory {
  public:
     /// Creates the directory if there is none and locks it.
@@ -32,27 +32,26 @@ class RunDirectory {
     int lock_ = -1;
 };
 
-/// Compares the resolved settings with those that the directory at `path`, if there is one, was made with
-/// (settings.yaml). Changes nothing.
-/// @param may_change  dotted paths of settings that may differ, "dynamics.steps", and of sections with all that is in
-///                    them
+/// Compares the resolved settings with the settings.yaml of the directory at `path`, if there is one. Changes nothing.
+/// @param may_change  dotted paths of settings that may differ, "dynamics.steps", and of sections with all their
+/// content
 /// @throws InputError naming the first setting that differs
 void require_same_settings(const std::string& path, const std::string& resolved,
                            const std::vector<std::string>& may_change);
 
-/// What a run is made from besides its code: the name of an input and a checksum of its content, e.g. {"structure", …}.
+/// Inputs of a run besides its code: the name of an input and a checksum of its content, e.g. {"structure", …}.
 using RunInputs = std::vector<std::pair<std::string, std::uint64_t>>;
 /// {"settings", …} of the resolved settings, without those that may change.
 [[nodiscard]] std::pair<std::string, std::uint64_t> settings_input(const std::string& resolved,
                                                                    const std::vector<std::string>& may_change);
 
-/// Where a run stands, to go on from: state of learner and driver, and how long its files were then.
+/// State of a run to continue from: learner, driver and the length of its files.
 struct Checkpoint {
-    long n_reference_calls = 0;                        ///< entries of the journal it belongs after
+    long n_reference_calls = 0;                        ///< entries of the journal before it
     std::string learner;                               ///< Learner::state()
     std::string driver;                                ///< Driver::snapshot()
     std::int64_t trajectory = 0, thermo = 0, log = 0;  ///< [bytes]
-    std::int64_t done_steps = 0;                       ///< the run was complete with so many steps; 0: it was not
+    std::int64_t done_steps = 0;                       ///< number of steps of the complete run; 0: it was not complete
     RunInputs inputs;                                  ///< of its run; none in checkpoints of older versions
 
     [[nodiscard]] std::string encode() const;
@@ -60,20 +59,20 @@ struct Checkpoint {
     [[nodiscard]] static Checkpoint decode(const std::string& bytes);
 };
 
-/// @param place  where the checkpoint is, for the message
-/// @param now    inputs that it does not name, or that the checkpoint does not, are not compared
+/// @param place  file of the checkpoint, for the message
+/// @param now    only inputs named here and in the checkpoint are compared
 /// @throws InputError naming the input of the checkpoint that had another content
 void require_same_inputs(const std::string& place, const Checkpoint& checkpoint, const RunInputs& now);
 
-/// The latest checkpoint of the directory at `path` that is whole: `checkpoint`, else the one before it,
+/// The latest undamaged checkpoint of the directory at `path`: `checkpoint`, else the one before it,
 /// `checkpoint.previous`. None if there is no such file.
-/// @param inputs   of the run that is to go on
-/// @param journal  the run could also go on from its journal: said if no checkpoint is whole
-/// @param warn     hears that the latest one is damaged
-/// @throws InputError if none is whole, or it is of a run with other inputs
+/// @param inputs   of the run to continue
+/// @param journal  the run could also continue from its journal: the message mentions it if all checkpoints are damaged
+/// @param warn     called if the latest one is damaged
+/// @throws InputError if all are damaged, or it belongs to a run with other inputs
 [[nodiscard]] std::optional<Checkpoint> read_checkpoint(const std::string& path, const RunInputs& inputs, bool journal,
                                                         const std::function<void(const std::string&)>& warn);
-/// The checkpoint before it stays as `checkpoint.previous`.
+/// Keeps the checkpoint before it as `checkpoint.previous`.
 void write_checkpoint(const RunDirectory& directory, const Checkpoint& checkpoint);
 
 }  // namespace mlff::app

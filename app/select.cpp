@@ -16,7 +16,7 @@
 namespace mlff::app {
 namespace {
 
-/// Answers with the labels of the frame that is being looked at.
+/// Answers with the labels of the present frame.
 class DataReference final : public Calculator {
  public:
     explicit DataReference(std::string description) : description_(std::move(description)) {}
@@ -49,7 +49,7 @@ SelectSettings read_select_settings(const std::string& path) {
     ConfigSection& learning = config.section("learning");
     settings.learning = read_learning(learning);
     LearnerOptions& options = settings.learning.options;
-    // Frames of a data set need not follow each other closely: every one may be sampled (VASP: ML_NMDINT 1).
+    // Frames of a data set may be far apart: every one may be sampled (VASP: ML_NMDINT 1).
     if (!learning.has("interval")) options.decision.interval = 1;
     if (!learning.has("critical_factor")) options.decision.critical_factor = 4.0;
     options.force_field = force_field;

@@ -16,7 +16,7 @@
 namespace mlff::app {
 namespace {
 
-/// @param functions  how many of them go with a cutoff and a width that are given
+/// @param functions  their number for a given cutoff and width
 void read_basis(ConfigSection& section, descriptors::RadialBasisOptions& options, int (*functions)(double, double)) {
     bool given = section.read_positive("cutoff", options.cutoff);
     given |= section.read_positive("width", options.width);
@@ -111,7 +111,7 @@ ForceFieldOptions read_force_field(ConfigSection& section, const ForceFieldOptio
     read_basis(section.section("radial"), d.radial, descriptors::radial_functions);
     ConfigSection& angular = section.section("angular");
     read_basis(angular, d.angular, descriptors::angular_functions);
-    bool filtered = true;  // "filter: off" and a number are both ways to say it
+    bool filtered = true;  // both "filter: off" and a number are accepted
     std::string text;
     if (angular.has("filter")) {
         angular.read("filter", text);
@@ -271,7 +271,7 @@ md::DynamicsOptions read_dynamics(ConfigSection& section, std::uint64_t seed) {
 
 md::TrajectoryOptions read_trajectory(ConfigSection& section) {
     md::TrajectoryOptions options;
-    // Read only if it is there: runs that were begun before there was a choice can go on.
+    // Read only if present, so that runs begun before this setting existed can continue.
     if (section.has("format"))
         section.read_choice("format", options.format,
                             {{"extxyz", md::TrajectoryFormat::extxyz}, {"h5md", md::TrajectoryFormat::h5md}});

@@ -16,10 +16,10 @@
 #include "md/driver.hpp"
 #include "md/trajectory.hpp"
 
-/// From YAML sections to the options of the libraries. Every key of the contract (--help of the verbs) is read here.
+/// From YAML sections to the options of the libraries. Every key documented in the --help of the verbs is read here.
 namespace mlff::app {
 
-/// `structure` and `supercell` of train.yaml and run.yaml; velocities if the file holds them.
+/// `structure` and `supercell` of train.yaml and run.yaml; velocities if the file contains them.
 struct StructureSettings {
     std::string path;
     std::array<int, 3> supercell = {1, 1, 1};
@@ -34,8 +34,7 @@ void describe_state(const md::State& state, const md::DynamicsOptions& dynamics,
 /// Checksum of all that a state holds: the same for the same atoms, however their file is written.
 [[nodiscard]] std::uint64_t fingerprint(const md::State& state);
 
-/// What is in force where the sections force_field and regression say nothing: our defaults, or VASP's if the word vasp
-/// stands in place of the section force_field.
+/// Defaults of the sections force_field and regression: ours, or VASP's if the section force_field is the word vasp.
 struct ModelDefaults {
     ForceFieldOptions force_field = {};
     RegressionOptions regression = {};
@@ -43,8 +42,8 @@ struct ModelDefaults {
 [[nodiscard]] ModelDefaults vasp_defaults();
 [[nodiscard]] ModelDefaults read_model_defaults(ConfigSection& config);
 
-/// @param data_at_hand  the data to learn from are known beforehand, so that angular.keep can be resolved
-///                      (resolve_components); refused otherwise
+/// @param data_at_hand  the training data are known beforehand, so that angular.keep can be resolved
+/// (resolve_components); else it is refused
 [[nodiscard]] ForceFieldOptions read_force_field(ConfigSection& section, const ForceFieldOptions& defaults,
                                                  bool data_at_hand = false);
 /// The section as a YAML flow map, to be read back.
@@ -79,7 +78,7 @@ void require_known(const Structure& structure, const Calculator& calculator, con
 /// Before long work: @throws InputError if no file of this name can be written
 void require_writable(const std::string& path);
 
-/// Likewise if no directory of this name can be made or written in.
+/// Likewise if no directory of this name can be made or written to.
 void require_writable_directory(const std::string& path);
 
 /// Bytes of memory that the program may use by default: 70 % of the machine's.

@@ -13,7 +13,7 @@
 namespace mlff::app {
 
 void similarity(const SimilarityArguments& arguments, const Console& console) {
-    // Any fit.yaml or train.yaml serves: only its force field matters here.
+    // Any fit.yaml or train.yaml can be used: only its force field is read here.
     auto config = ConfigSection::from_file(arguments.config);
     const ModelDefaults defaults = read_model_defaults(config);
     const ForceFieldOptions options = read_force_field(config.section("force_field"), defaults.force_field);

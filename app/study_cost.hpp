@@ -7,10 +7,10 @@
 
 namespace mlff::app {
 
-/// What a study will cost, part by part, on one core of this machine that has nothing else to do: one text of a few
-/// lines. Evaluations are timed on the start structures: of an embedded reference, and of a force field that is as
-/// large as the one to be learned may become (learning without the time of the fits). The analysis is a rule of thumb.
-/// Takes a few seconds. References that are not embedded are not called: their number is told instead.
+/// Cost of each part of a study on one idle core of this machine: a text of a few lines. Evaluations are timed on the
+/// start structures: of an embedded reference, and of a force field of the largest size that learning may reach
+/// (without the time of the fits). The cost of the analysis is a rough estimate. Takes a few seconds. Other references
+/// are not called: the number of their calls is printed instead.
 [[nodiscard]] std::string estimate_cost(const StudyPlan& plan, const Console& console);
 
 }  // namespace mlff::app

@@ -35,7 +35,7 @@ std::vector<std::string> lines_of(const std::string& text) {
     return lines;
 }
 
-/// Every `steps: N` divided, but not below the least.
+/// Divides every `steps: N`, down to least_steps.
 std::string with_fewer_steps(const std::string& text, double divisor) {
     static const std::regex steps(R"((\bsteps:\s*)([0-9.eE+]+))");
     std::string out;
@@ -50,7 +50,7 @@ std::string with_fewer_steps(const std::string& text, double divisor) {
     return out.append(from, text.cend());
 }
 
-/// Settings of a training that learns the data of another study first.
+/// Settings of a training that starts from the data of another study.
 std::string with_start(const std::string& train, const std::string& data) {
     const auto lines = lines_of(train);
     std::string out;
@@ -154,12 +154,12 @@ StudyPlan read_study(const std::string& path, bool quick) {
         plan.train = fmt::format("{}output: {}/train\n{}{}", system, plan.output, blocks["reference"],
                                  start_from.empty() ? train : with_start(train, data));
     }
-    // What production says of the system replaces what the study says.
+    // The system in `production` replaces the study's.
     const auto own = top_level_blocks(production);
     std::string of_production;
     if (!own.contains("structure")) of_production += blocks["structure"];
     if (!own.contains("supercell") && !own.contains("structure")) of_production += blocks["supercell"];
-    // The reference knows no guard: it is right wherever the atoms are.
+    // The reference needs no guard: it does not extrapolate.
     std::string without_guard = of_production;
     for (const auto& [key, block] : own)
         if (key != "guard") without_guard += block;

@@ -6,8 +6,8 @@
 
 namespace mlff::app {
 
-/// What a study.yaml asks for, as the settings of the verbs it is made of. Sections are handed on as they are written,
-/// so that every key of train.yaml, run.yaml and analyze.yaml can be used in them:
+/// Content of a study.yaml as the settings of its verbs. Sections are passed on unchanged, so every key of train.yaml,
+/// run.yaml and analyze.yaml can be used in them:
 ///
 ///     structure: agi.xyz                              also supercell; of training and production
 ///     output: studies/agi                             with --quick "-quick" is appended
@@ -28,7 +28,7 @@ struct StudyPlan {
     std::string train;              ///< text of train.yaml; "" with force_field_of
     std::string model;              ///< file of the force field
     std::string max_loss;           ///< of its production form, as the verb compile takes it; "": none
-    std::string production;         ///< file of what the runs use: the force field, or its production form
+    std::string production;         ///< file that the runs use: the force field, or its production form
     std::string reference;          ///< text of the run.yaml of the reference
     std::vector<std::string> runs;  ///< of the force field's
     std::string analysis;           ///< text of analyze.yaml
@@ -38,10 +38,10 @@ struct StudyPlan {
 /// @throws InputError file:line if a key is unknown or missing
 [[nodiscard]] StudyPlan read_study(const std::string& path, bool quick);
 
-/// A YAML file cut at its keys: the text of each, key included, comments and all. For block style, as files are
-/// written by hand.
+/// A YAML file cut at its keys: the text of each, with its key and comments. For block style, as in files written by
+/// hand.
 [[nodiscard]] std::map<std::string, std::string> top_level_blocks(const std::string& text);
-/// What stands under the key of a block, moved to the left margin; of a flow map {…} the entries in block style.
+/// Content under the key of a block, moved to the left margin; for a flow map {…} its entries in block style.
 /// @throws InputError if it is neither
 [[nodiscard]] std::string content_of_block(const std::string& block);
 

@@ -43,7 +43,7 @@ TrainSettings read_train_settings(const std::string& path, const Console& consol
 }
 
 std::vector<std::string> TrainSettings::may_change() const {
-    // Of the reference only what it is has to stay, not how it is run; reference_of_record sees to that.
+    // The reference itself must stay, but not the way it is run; reference_of_record checks that.
     std::vector<std::string> keys = {"regression.memory", "reference", "learning.distance"};
     if (dynamics.temperature_start == dynamics.temperature_end) keys.emplace_back("dynamics.steps");
     return keys;
@@ -109,7 +109,7 @@ void train(const std::string& config_path, const Console& console, Communicator&
     auto checkpoint = read_checkpoint(settings.output, inputs, n_entries > 0,
                                       [&](const std::string& message) { console.warn(message); });
     if (checkpoint && checkpoint->n_reference_calls > n_entries) {
-        // An unfinished entry: the disk has lost the end of the journal. Without one, somebody has cut it.
+        // An unfinished entry: the disk has lost the end of the journal. Without one, the file was edited.
         if (journal.dropped_bytes() == 0)
             throw InputError(fmt::format(
                 "{}: holds {} results of the reference, the checkpoint was made after {}: restore the journal from a "
@@ -149,7 +149,7 @@ void train(const std::string& config_path, const Console& console, Communicator&
         if (replaying) {
             console.progress(event.reference_calls, static_cast<long>(journal.entries().size()),
                              "results learned again");
-            if (interrupted()) throw Interrupted{};  // nothing is lost: the journal has it all
+            if (interrupted()) throw Interrupted{};  // nothing is lost: the journal is complete
             return;
         }
         session_view->log(learning_log_lines(event, learner_view->training_set().species()));
@@ -170,7 +170,7 @@ void train(const std::string& config_path, const Console& console, Communicator&
     learner_view = &learner;
     session_view = &session;
 
-    // What the learner knew before step 0 comes first, then what the journal holds, then the dynamics go on.
+    // Order: the state of the learner before step 0, the entries of the journal, the dynamics.
     if (!resuming) {
         session.begin(journal.dropped_bytes() > 0);
         session.log(fmt::format("# mlff {} train\n# reference: {}\n", version, record));
@@ -207,7 +207,7 @@ void train(const std::string& config_path, const Console& console, Communicator&
         return fmt::format("{:.0f} K, {} reference calls, threshold {:.4f} eV/Å, BEEF {:.4f}", report.temperature,
                            learner.reference_calls(), learner.threshold(), progress.beef_max);
     };
-    if (!resuming) save();  // from here on there is something to go on from
+    if (!resuming) save();  // from here on the run can be continued
     try {
         session.run(status, save);
     } catch (const Interrupted&) {
@@ -221,7 +221,7 @@ void train(const std::string& config_path, const Console& console, Communicator&
         finish("failed");
         throw;
     }
-    Checkpoint complete = session.checkpoint();  // before the last candidates are learned: a longer run goes on here
+    Checkpoint complete = session.checkpoint();  // before the last candidates are learned: a longer run continues here
     complete.n_reference_calls = learner.reference_calls();
     complete.learner = learner.state();
     complete.done_steps = n_steps;

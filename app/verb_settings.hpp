@@ -16,8 +16,8 @@
 #include "libmlff/regression/fit_data.hpp"
 #include "libmlff/search/model_search.hpp"
 
-/// The settings of the verbs that are driven by a file, apart from what the verbs do with them: `check` reads the same.
-/// Each is read from its file whole; @throws InputError file:line
+/// Settings of the verbs with a settings file, separate from the verbs because `check` reads them too. Each reader
+/// reads its complete file; @throws InputError file:line
 namespace mlff::app {
 
 struct RunSettings {
@@ -32,7 +32,7 @@ struct RunSettings {
     std::string resolved;
 
     [[nodiscard]] std::vector<std::string> may_change() const;  ///< settings that a resumed run may change
-    /// What a resumed run must find as it was. @param calculator  its description
+    /// Inputs that must be unchanged when a run is resumed. @param calculator  its description
     [[nodiscard]] RunInputs inputs(const md::State& initial, const std::string& calculator) const;
 };
 /// @param use  as in read_reference
@@ -69,9 +69,9 @@ struct SelectData {
 /// Reads the files and says what was left out; energies of free atoms go to the options of the regression.
 [[nodiscard]] SelectData load_select_data(SelectSettings& settings, const Console& console);
 
-/// Where the triangular factors of a fit are.
+/// Location of the triangular factors of a fit.
 enum class Solver {
-    automatic,  ///< with one rank, unless they are too large for it and there are others
+    automatic,  ///< on one rank, unless they are too large for it and there are others
     tsqr,       ///< with one rank
     scalapack,  ///< spread over all ranks
 };
@@ -79,19 +79,19 @@ enum class Solver {
 struct FitSettings {
     explicit FitSettings(const std::string& path) : config(ConfigSection::from_file(path)) {}
 
-    ConfigSection config;  ///< says what is in force
+    ConfigSection config;  ///< prints the resolved settings
     std::vector<std::string> training, validation;
     ExtxyzKeys keys;
-    double balance = 0.0;                         ///< of rare kinds of structures (structure_weights.hpp)
+    double balance = 0.0;                         ///< exponent for rare kinds of structures (structure_weights.hpp)
     std::map<std::string, double> group_weights;  ///< by LabeledStructure::group
-    std::string weighted_at;                      ///< place of data.weights, for complaints
+    std::string weighted_at;                      ///< place of data.weights, for error messages
     FitOptions options;
     bool automatic = false;      ///< choose the force field
     bool choose_weight = false;  ///< choose the energy weight
-    std::string listed_at;       ///< place of references.candidates: listed in the settings; "": not asked for
+    std::string listed_at;       ///< place of references.candidates: listed in the settings; "": not requested
     Solver solver = Solver::automatic;
     bool memory_given = false;
-    bool compare = true;  ///< what accuracy costs: sizes and descriptors
+    bool compare = true;  ///< compare sizes and descriptors: the cost of accuracy
     SearchOptions search;
     std::string output = "model.h5";
 };
@@ -100,8 +100,8 @@ struct FitSettings {
 struct FitData {
     std::vector<LabeledStructure> training, validation;
 };
-/// Reads the files and says what was left out; local references that they list go to settings.options.given if asked
-/// for.
+/// Reads the files and prints what it left out; local references listed in them go to settings.options.given if
+/// requested.
 [[nodiscard]] FitData load_fit_data(FitSettings& settings, const Console& console);
 
 /// @throws InputError if the energies say that the stress is in another unit, and the settings say nothing
@@ -111,8 +111,8 @@ struct AnalysisForecast {
     double seconds = 0.0;
     double bytes = 0.0;
 };
-/// For `check`: reads the settings of an analysis and the beginning of every trajectory, feeds the observables with it,
-/// and says what it found.
+/// For `check`: reads the settings of an analysis and the beginning of every trajectory, passes it to the observables,
+/// and prints its findings.
 [[nodiscard]] AnalysisForecast check_analysis(const std::string& path, const Console& console);
 
 }  // namespace mlff::app

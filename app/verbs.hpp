@@ -7,8 +7,8 @@
 #include "libmlff/io/extxyz.hpp"
 #include "libmlff/parallel/communicator.hpp"
 
-/// One function and one file per verb. They throw; main turns what they throw into a message and an exit status.
-/// They run on rank 0; `world` are the other ranks, whom a verb that has no use for them leaves waiting.
+/// One function and one file per verb. They throw; main turns exceptions into a message and an exit status. They run on
+/// rank 0; `world` are all ranks, and verbs without work for the others leave them waiting.
 namespace mlff::app {
 
 struct InitArguments {
@@ -78,9 +78,9 @@ void info(const std::string& model, const Console& console);
 
 struct CheckArguments {
     std::string config;
-    std::string verb;  ///< that the file is for; "": as its keys tell
+    std::string verb;  ///< of the file; "": found from its keys
     int ranks = 1;
-    int threads = 0;  ///< of each rank; 0: the present ones shared out to the ranks
+    int threads = 0;  ///< of each rank; 0: the present ones divided among the ranks
 };
 void check(const CheckArguments& arguments, const Console& console);
 

@@ -58,8 +58,7 @@ std::vector<std::string> environment(int threads) {
 /// Runs in a forked process: only system calls.
 [[noreturn]] void guard(int pipe_end, pid_t group) {
     setpgid(0, group);
-    for (const int number : {SIGTERM, SIGINT, SIGHUP})
-        std::signal(number, SIG_IGN);  // it must outlive its own SIGTERM to the group
+    for (const int number : {SIGTERM, SIGINT, SIGHUP}) std::signal(number, SIG_IGN);  // outlives its own SIGTERM
     dup2(pipe_end, STDIN_FILENO);
     close_range(STDIN_FILENO + 1, ~0U, 0);  // else it would keep locks and sockets of its dead parent open
     char byte = 0;

@@ -42,10 +42,9 @@ struct Labels {
 struct LabeledStructure {
     Structure structure;
     Labels labels;
-    std::string origin;  ///< for messages: "file:line" or "step 120"
-    std::string group =
-        {};  ///< name of a group of similar structures, for errors by group (extxyz: config_type); may be empty
-    double weight = 1.0;  ///< multiplicity in a fit: squared residuals are multiplied by it (structure_weights.hpp)
+    std::string origin;      ///< for messages: "file:line" or "step 120"
+    std::string group = {};  ///< of similar structures, for errors by group (extxyz: config_type); may be empty
+    double weight = 1.0;     ///< multiplicity in a fit: squared residuals are multiplied by it (structure_weights.hpp)
 };
 
 /// n₁ × n₂ × n₃ copies of a structure; copies of the cell are the outer loops, atoms of the cell the innermost.

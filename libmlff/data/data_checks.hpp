@@ -23,7 +23,7 @@ struct Surroundings {
 
 /// Energies per atom that deviate from the others of their composition: beyond a gap as wide as the range of the
 /// others, or by 2 eV and five interquartile ranges. With fewer than five structures: deviation from energies of the
-/// elements that fit all compositions. Also: Ranges above 20 eV/atom within one composition; energies that do not grow
+/// elements that fit all compositions. Also ranges above 20 eV/atom within one composition; energies that do not grow
 /// with the number of atoms.
 [[nodiscard]] DataWarnings check_energies(const std::vector<LabeledStructure>& data);
 

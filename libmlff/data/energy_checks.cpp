@@ -256,8 +256,7 @@ EnergyCheck check_stress(const Data& data, const std::vector<NearPair>& pairs) {
 }
 
 EnergyCheck check_forces(const Data& data, const std::vector<NearPair>& pairs) {
-    constexpr double max_strain =
-        1e-3;  // of variable cells in dynamics: the work of the stress is far below that of the forces
+    constexpr double max_strain = 1e-3;  // variable cells in dynamics: the stress does far less work than the forces
     constexpr double max_displacement = 0.25;  // [Å]
     constexpr double resolution = 2e-3;        // [eV] smaller differences may be rounding and convergence
     std::vector<const NearPair*> used;

@@ -17,8 +17,8 @@ struct EnergyCheck {
     DataWarnings warnings;
 };
 
-/// Work of the stress between strained copies, to second order ½ (V_a σ_a : G + V_b σ_b : G F⁻¹) with F = H_b H_a⁻¹, G
-/// = F − 1, less the work of the forces where atoms moved by up to 0.02 Å, against E_b − E_a. The slope reveals sign
+/// Work of the stress between strained copies, to second order ½ (V_a σ_a : G + V_b σ_b : G F⁻¹) with F = H_b H_a⁻¹,
+/// G = F − 1, less the work of the forces where atoms moved by up to 0.02 Å, against E_b − E_a. The slope reveals sign
 /// and unit, and distinguishes stress from virial; a difference proportional to the change of volume is a constant
 /// pressure (Pulay stress, a correction that energies lack). Without pairs only the magnitude is checked: 1 eV/Å³ is
 /// 160 GPa.

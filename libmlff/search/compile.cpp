@@ -18,7 +18,7 @@ using Eigen::Index;
 
 constexpr double close_enough = 1.05;   ///< ratio of sizes below which the search ends
 constexpr double rounding_loss = 1e-4;  ///< loss by single precision that is always allowed
-constexpr double energy_noise = 1e-4;   ///< [eV/atom] few references are converged better than this
+constexpr double energy_noise = 1e-4;   ///< [eV/atom] few reference calculations are converged better than this
 constexpr double infinity = std::numeric_limits<double>::infinity();
 /// Weight of the centre itself among the displacements from it, as a share of their trace: with it all directions
 /// together span the local references and are exact. It is small, as local environments hardly vary along the centre.
@@ -59,8 +59,7 @@ ProductionForms::ProductionForms(const ForceField& force_field)
             exact.terms = directions.P;
             exact.weights = directions.values;
         } else {
-            Eigen::ArrayXXd slopes =
-                (B.transpose() * X).array();  // of R with respect to the similarities, at the local references
+            Eigen::ArrayXXd slopes = (B.transpose() * X).array();  // dR/d(similarity) at the local references
             slopes = static_cast<double>(power) * slopes.pow(power - 1);
             slopes.colwise() -= slopes_of_centre;
             const Eigen::MatrixXd gradients = B * (slopes.colwise() * w.array()).matrix();
