@@ -8,7 +8,7 @@ required="g++ cmake ninja-build make git ca-certificates
   libopenmpi-dev openmpi-bin nlohmann-json3-dev zlib1g-dev libexpat1-dev pkg-config libgtest-dev libbenchmark-dev
   python3 python3-numpy python3-matplotlib python3-ase python3-h5py"
 optional="libfftw3-dev libscalapack-openmpi-dev"
-[ "${1:-}" != test ] || optional="$optional cp2k cp2k-data lammps quantum-espresso"
+[ "${1:-}" != test ] || optional="$optional cp2k cp2k-data lammps quantum-espresso python3-venv"
 
 command -v dpkg-query >/dev/null || {
   echo "not Debian: please install the equivalents of: $required $optional" >&2
