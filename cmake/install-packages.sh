@@ -11,7 +11,7 @@ required="g++ cmake ninja-build make git ca-certificates
   python3 python3-numpy python3-matplotlib python3-ase python3-h5py"
 optional="libfftw3-dev libscalapack-openmpi-dev"
 case "${1:-}" in
-  test) optional="$optional cp2k cp2k-data lammps quantum-espresso" ;;
+  test) optional="$optional cp2k cp2k-data lammps quantum-espresso python3-venv" ;;
   format) optional="$optional clang-format" ;;
   ci) required="$required clang llvm libomp-dev clang-format" ;;
 esac

@@ -14,11 +14,11 @@
 #include "libmlff/io/encoding.hpp"
 #include "libmlff/io/text_file.hpp"
 #include "reference/atomic_units.hpp"
+#include "reference/ipi_messages.hpp"
 
 namespace mlff::reference {
 namespace {
 
-constexpr std::size_t header_size = 12;
 constexpr double default_start_limit = 300.0;  // [s]; mpirun and queues are slow
 constexpr double hello_limit = 60.0;           // [s] for the first answer of a connected client
 constexpr double same_cell = 1e-9;             // [Å]
@@ -35,23 +35,6 @@ Clock::time_point after(double seconds) {
 /// The same name in each session of a run: the next session replaces the file of a killed one.
 std::string own_address(const std::string& folder) {
     return fmt::format("unix:mlff-{:016x}", checksum(std::filesystem::absolute(folder).lexically_normal().string()));
-}
-
-std::string header(std::string_view word) {
-    std::string padded(word);
-    padded.resize(header_size, ' ');
-    return padded;
-}
-
-template <class T>
-void append(std::string& bytes, const T& value) {
-    bytes.append(reinterpret_cast<const char*>(&value), sizeof value);
-}
-
-/// A matrix row by row.
-void append_matrix(std::string& bytes, const Matrix3& matrix) {
-    for (Eigen::Index row = 0; row < 3; ++row)
-        for (Eigen::Index column = 0; column < 3; ++column) append(bytes, matrix(row, column));
 }
 
 void say_goodbye(Connection& connection) noexcept {
@@ -113,9 +96,7 @@ class Dialogue {
     }
     [[nodiscard]] std::string ask(std::string_view question) const {
         send(header(question));
-        std::string answer = receive_bytes(header_size);
-        answer.resize(answer.find_last_not_of(std::string_view("\0 ", 2)) + 1);
-        return answer;
+        return word_of(receive_bytes(header_size));
     }
     [[noreturn]] static void refuse(std::string_view question, std::string_view wanted, std::string_view answer) {
         throw CallFailure(

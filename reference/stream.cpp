@@ -15,6 +15,8 @@
 #include <cerrno>
 #include <cstring>
 #include <memory>
+#include <thread>
+#include <utility>
 
 #include "libmlff/atoms/errors.hpp"
 #include "libmlff/io/text_file.hpp"
@@ -28,6 +30,55 @@ constexpr int milliseconds_between_polls = 100;
 
 [[noreturn]] void fail(const std::string& address, const std::string& why) {
     throw InputError(fmt::format("cannot listen on {}: {}", address, why));
+}
+
+struct Address {
+    std::string name, path, port;  ///< NAME and its file, or HOST and PORT
+};
+
+Address parse_address(const std::string& address) {
+    if (address.starts_with("unix:")) {
+        const std::string name = address.substr(5);
+        if (name.empty()) throw InputError("address 'unix:' has no name; unix:agi, for example");
+        return {name, name.find('/') == std::string::npos ? "/tmp/ipi_" + name : name, ""};
+    }
+    const auto colon = address.rfind(':');
+    const std::string port = colon == std::string::npos ? "" : address.substr(colon + 1);
+    const auto number = parse_long(port);
+    if (colon == std::string::npos || colon == 0 || !number || *number < 0 || *number > 65535)
+        throw InputError(fmt::format("address {} is neither unix:NAME nor HOST:PORT", show(address)));
+    return {address.substr(0, colon), "", port};
+}
+
+/// @throws InputError if the path is longer than the system allows
+sockaddr_un unix_address(const std::string& path) {
+    sockaddr_un where{};
+    where.sun_family = AF_UNIX;
+    if (path.size() >= sizeof(where.sun_path))
+        fail(path,
+             fmt::format("the name is longer than the {} letters that the system allows", sizeof(where.sun_path) - 1));
+    std::copy(path.begin(), path.end(), where.sun_path);
+    return where;
+}
+
+using AddressList = std::unique_ptr<addrinfo, decltype(&freeaddrinfo)>;
+
+/// @throws InputError if the host is unknown
+AddressList internet_addresses(const std::string& host, const std::string& port, int flags) {
+    addrinfo hints{};
+    hints.ai_family = AF_INET;
+    hints.ai_socktype = SOCK_STREAM;
+    hints.ai_flags = flags;
+    addrinfo* list = nullptr;
+    if (const int error = getaddrinfo(host.c_str(), port.c_str(), &hints, &list); error != 0)
+        throw InputError(fmt::format("address {}:{}: {}", host, port, gai_strerror(error)));
+    return {list, freeaddrinfo};
+}
+
+/// TCP: without it each message waits some 40 ms for an acknowledgement.
+void send_at_once(int descriptor) {
+    const int yes = 1;
+    setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
 }
 
 /// True if `descriptor` is ready for `event`; waits a moment.
@@ -45,8 +96,8 @@ void Connection::wait(short event, Clock::time_point deadline, const Poll& poll)
     while (!ready(descriptor_, event, deadline)) {
         if (poll) poll();
         if (Clock::now() >= deadline)
-            throw CallFailure(
-                "the client did not answer within the time limit (time_limit, or start_limit to connect)");
+            throw CallFailure(fmt::format(
+                "the {} did not answer within the time limit (time_limit, or start_limit to connect)", other_));
     }
 }
 
@@ -57,7 +108,7 @@ void Connection::send(std::string_view bytes, Clock::time_point deadline, const 
         if (n > 0)
             bytes.remove_prefix(static_cast<std::size_t>(n));
         else if (errno != EAGAIN && errno != EINTR)
-            throw CallFailure(fmt::format("the client has gone ({})", std::strerror(errno)));
+            throw CallFailure(fmt::format("the {} has gone ({})", other_, std::strerror(errno)));
     }
 }
 
@@ -66,12 +117,12 @@ void Connection::receive(void* bytes, std::size_t size, Clock::time_point deadli
     while (size > 0) {
         wait(POLLIN, deadline, poll);
         const ssize_t n = recv(descriptor_, next, size, MSG_DONTWAIT);
-        if (n == 0) throw CallFailure("the client closed the connection");
+        if (n == 0) throw CallFailure(fmt::format("the {} closed the connection", other_));
         if (n > 0) {
             next += n;
             size -= static_cast<std::size_t>(n);
         } else if (errno != EAGAIN && errno != EINTR) {
-            throw CallFailure(fmt::format("the client has gone ({})", std::strerror(errno)));
+            throw CallFailure(fmt::format("the {} has gone ({})", other_, std::strerror(errno)));
         }
     }
 }
@@ -82,29 +133,14 @@ bool Connection::disturbed() const {
 }
 
 Listener::Listener(const std::string& address) {
-    if (address.starts_with("unix:")) {
-        name_ = address.substr(5);
-        if (name_.empty()) throw InputError("address 'unix:' has no name; unix:agi, for example");
-        path_ = name_.find('/') == std::string::npos ? "/tmp/ipi_" + name_ : name_;
-        listen_unix();
-        return;
-    }
-    const auto colon = address.rfind(':');
-    const std::string port = colon == std::string::npos ? "" : address.substr(colon + 1);
-    const auto number = parse_long(port);
-    if (colon == std::string::npos || colon == 0 || !number || *number < 0 || *number > 65535)
-        throw InputError(fmt::format("address {} is neither unix:NAME nor HOST:PORT", show(address)));
-    name_ = address.substr(0, colon);
-    listen_internet(port);
+    Address parts = parse_address(address);
+    name_ = std::move(parts.name);
+    path_ = std::move(parts.path);
+    is_unix() ? listen_unix() : listen_internet(parts.port);
 }
 
 void Listener::listen_unix() {
-    sockaddr_un where{};
-    where.sun_family = AF_UNIX;
-    if (path_.size() >= sizeof(where.sun_path))
-        fail(path_,
-             fmt::format("the name is longer than the {} letters that the system allows", sizeof(where.sun_path) - 1));
-    std::copy(path_.begin(), path_.end(), where.sun_path);
+    const sockaddr_un where = unix_address(path_);
     const auto* generic = reinterpret_cast<const sockaddr*>(&where);
     struct stat found {};
     if (lstat(path_.c_str(), &found) == 0) {
@@ -126,14 +162,7 @@ void Listener::listen_unix() {
 }
 
 void Listener::listen_internet(const std::string& port) {
-    addrinfo hints{};
-    hints.ai_family = AF_INET;
-    hints.ai_socktype = SOCK_STREAM;
-    hints.ai_flags = AI_PASSIVE;
-    addrinfo* list = nullptr;
-    if (const int error = getaddrinfo(name_.c_str(), port.c_str(), &hints, &list); error != 0)
-        fail(name_ + ":" + port, gai_strerror(error));
-    const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> owner(list, freeaddrinfo);
+    const AddressList list = internet_addresses(name_, port, AI_PASSIVE);
     descriptor_ = socket(list->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     const int yes = 1;
     setsockopt(descriptor_, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
@@ -160,8 +189,7 @@ int Listener::accept(Clock::time_point deadline, const Poll& poll) const {
         if (ready(descriptor_, POLLIN, deadline)) {
             const int client = accept4(descriptor_, nullptr, nullptr, SOCK_CLOEXEC);
             if (client >= 0) {
-                const int yes = 1;  // without it each message waits some 40 ms for an acknowledgement
-                if (!is_unix()) setsockopt(client, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
+                if (!is_unix()) send_at_once(client);
                 return client;
             }
         }
@@ -171,5 +199,29 @@ int Listener::accept(Clock::time_point deadline, const Poll& poll) const {
 }
 
 std::string Listener::address() const { return is_unix() ? path_ : fmt::format("{}:{}", name_, port_); }
+
+std::unique_ptr<Connection> connect_to(const std::string& address, Clock::time_point deadline, const Poll& poll) {
+    const Address parts = parse_address(address);
+    const bool is_unix = !parts.path.empty();
+    const AddressList list =
+        is_unix ? AddressList(nullptr, freeaddrinfo) : internet_addresses(parts.name, parts.port, 0);
+    const sockaddr_un file = is_unix ? unix_address(parts.path) : sockaddr_un{};
+    for (;;) {
+        const int descriptor = socket(is_unix ? AF_UNIX : list->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        const int refused = is_unix ? connect(descriptor, reinterpret_cast<const sockaddr*>(&file), sizeof file)
+                                    : connect(descriptor, list->ai_addr, list->ai_addrlen);
+        if (refused == 0) {
+            if (!is_unix) send_at_once(descriptor);
+            return std::make_unique<Connection>(descriptor, "server");
+        }
+        const int error = errno;
+        close(descriptor);
+        if (poll) poll();
+        if (Clock::now() >= deadline)
+            throw InputError(fmt::format("nobody listens on {} ({}); start the server first",
+                                         is_unix ? parts.path : address, std::strerror(error)));
+        std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds_between_polls));
+    }
+}
 
 }  // namespace mlff::reference

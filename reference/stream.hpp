@@ -2,8 +2,10 @@
 
 #include <chrono>
 #include <cstddef>
+#include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "reference/process.hpp"
 
@@ -15,7 +17,9 @@ using Clock = std::chrono::steady_clock;
 /// A connection. Waiting ends when the other side answers, when time is up, or when the Poll throws.
 class Connection {
  public:
-    explicit Connection(int descriptor) : descriptor_(descriptor) {}
+    /// @param other  what the other side is, for messages
+    explicit Connection(int descriptor, std::string other = "client")
+        : descriptor_(descriptor), other_(std::move(other)) {}
     Connection(const Connection&) = delete;
     Connection& operator=(const Connection&) = delete;
     ~Connection();
@@ -31,6 +35,7 @@ class Connection {
     void wait(short event, Clock::time_point deadline, const Poll& poll) const;
 
     int descriptor_;
+    std::string other_;
 };
 
 /// Address for clients: "unix:NAME", the file /tmp/ipi_NAME as i-PI's clients expect it (a NAME with a slash is the
@@ -61,5 +66,11 @@ class Listener {
     int port_ = 0;
     int descriptor_ = -1;
 };
+
+/// Connects to where another program listens, in the notation of Listener; tries again until `deadline`, as that may
+/// not have started yet.
+/// @throws InputError if the address is malformed, or nobody listens there in time
+[[nodiscard]] std::unique_ptr<Connection> connect_to(const std::string& address, Clock::time_point deadline,
+                                                     const Poll& poll);
 
 }  // namespace mlff::reference

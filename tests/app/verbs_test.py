@@ -12,7 +12,7 @@ from program import FORCE_FIELD, PROGRAM, ProgramTest, ase, np, silver_iodide, t
 GPA = 160.2176634  # eV/Å³
 
 VERBS = ["train", "select", "fit", "evaluate", "predict", "run", "analyze", "convert", "similarity", "compile", "report",
-         "study", "init", "info", "label", "check"]
+         "study", "init", "info", "label", "check", "serve", "verify"]
 STATUS_KEYS = ["step", "steps", "reference_calls", "local_references", "threshold", "beef_max", "temperature", "state",
                "force_rmse"]
 

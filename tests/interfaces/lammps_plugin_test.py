@@ -3,10 +3,9 @@ import os
 import pathlib
 import shutil
 import subprocess
-import sys
 import unittest
 
-from host_case import DATA, MODEL, HostTest, ase, atoms_of, np, triclinic_agi
+from host_case import DATA, MODEL, PROGRAM, HostTest, ase, atoms_of, np, triclinic_agi
 from virtual_environment import site_packages, skip, virtual_environment
 
 import mlff
@@ -161,6 +160,21 @@ class Plugin(HostTest):
                               arguments=["-var", "model", MODEL, "-var", "steps", "20"])
         self.assertIn("Total wall time", printed)
         self.assertTrue((self.folder / "agi.lammpstrj").exists())
+
+    def test_all_hosts_in_one_table(self):
+        frames = [atoms_of(*triclinic_agi((2, 2, 1))), atoms_of(*triclinic_agi((1, 1, 1)))]
+        frames[1].set_cell(np.asarray(frames[1].cell)[[1, 2, 0]])  # LAMMPS is sent another orientation
+        ase.io.write(self.folder / "structures.xyz", frames)
+        environment = {**os.environ, "LD_LIBRARY_PATH": str(ENVIRONMENT / "lib")}
+        environment["PATH"] = "/usr/bin:/bin"  # python3 of the tests, which has no LAMMPS
+        command = [PROGRAM, "verify", MODEL, "structures.xyz"]
+        done = subprocess.run([*command, "--lammps", LAMMPS / "lmp", "--plugins", PLUGINS], cwd=self.folder,
+                              env=environment, capture_output=True, encoding="utf-8")
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        for host in ("python", "ase", "socket", "lammps"):
+            self.assertRegex(done.stdout, rf"\n{host} +\d")
+        done = subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, encoding="utf-8")
+        self.assertIn("lammps: left out, no LAMMPS in this Python", done.stdout)
 
     def test_wrong_input(self):
         write_data(self.folder / "data", atoms_of(*triclinic_agi((1, 1, 1))), ["Ag", "I"])

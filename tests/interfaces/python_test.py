@@ -190,5 +190,67 @@ class Ase(HostTest):
             atoms.get_stress()
 
 
+class Learning(HostTest):
+    """On-the-fly learning from ASE's EMT in this process."""
+
+    def setUp(self):
+        super().setUp()
+        from ase.build import bulk
+        copper = bulk("Cu", cubic=True).repeat((2, 2, 2))
+        copper.set_cell(np.asarray(copper.cell) @ [[1, 0.05, 0], [0, 1, 0.02], [0, 0, 1.01]], scale_atoms=True)
+        copper.rattle(0.05, seed=3)
+        ase.io.write(self.folder / "copper.xyz", copper)
+        self.settings = {"structure": "copper.xyz", "output": "out", "seed": 1,
+                         "force_field": {"radial": {"cutoff": 5.0, "functions": 4},
+                                         "angular": {"cutoff": 4.0, "functions": 3, "l_max": 1}},
+                         "dynamics": {"temperature": 300, "timestep": 2.0, "steps": 30}}
+
+    def test_labels_are_those_of_the_calculator(self):
+        from ase.calculators.emt import EMT
+        from mlff.learn import learn
+        model = learn(self.settings, EMT(), self.folder)
+        self.assertEqual(mlff.ForceField(model).species, ("Cu",))
+        frames = ase.io.read(self.folder / "out" / "training.xyz", ":")
+        self.assertGreater(len(frames), 1)
+        for frame in frames:
+            direct = frame.copy()
+            direct.calc = EMT()
+            self.close(frame.get_potential_energy(), direct.get_potential_energy(), 1e-7)
+            self.close(frame.get_forces(), direct.get_forces(), 1e-7)
+            self.close(frame.get_stress(), direct.get_stress(), 1e-7)
+
+    def test_a_calculator_that_fails_and_resuming(self):
+        from ase.calculators.emt import EMT
+        from mlff.learn import learn
+
+        class Tired(EMT):
+            calls = 0
+
+            def calculate(self, *arguments, **more):
+                self.calls += 1
+                if self.calls > 3:
+                    raise ArithmeticError("no convergence")
+                super().calculate(*arguments, **more)
+
+        with self.assertRaisesRegex(ArithmeticError, "no convergence"):
+            learn(self.settings, Tired(), self.folder, method="EMT")
+        journal = ase.io.read(self.folder / "out" / "journal", ":", format="extxyz")
+        counted = Tired()
+        counted.calls = -1000
+        self.assertTrue(learn(self.settings, counted, self.folder, method="EMT").exists())
+        after = ase.io.read(self.folder / "out" / "journal", ":", format="extxyz")
+        self.assertGreater(len(journal), 0)
+        self.assertEqual(counted.calls + 1000, len(after) - len(journal))  # nothing was computed twice
+
+    def test_settings_that_do_not_go_with_it(self):
+        from ase.calculators.emt import EMT
+        from mlff.learn import learn
+        for key, value in (("reference", {}), ("supercell", [2, 1, 1])):
+            with self.assertRaisesRegex(mlff.InputError, key):
+                learn({**self.settings, key: value}, EMT(), self.folder)
+        with self.assertRaisesRegex(mlff.InputError, r"train.yaml:\d+: unknown key"):
+            learn({**self.settings, "outptu": "x"}, EMT(), self.folder)
+
+
 if __name__ == "__main__":
     unittest.main()
