@@ -51,7 +51,7 @@ struct Diffusion {
 /// the full run. Where jumps are rare, the fifths have larger errors and the estimate is too large, which is safe.
 ///
 /// All pairs of kept frames are used. When max_frames are kept every second one is dropped, then every second new one,
-/// and so on: memory max_frames × n_atoms × 24 bytes, cost max_frames² × n_atoms / 3, whatever the length of the run.
+/// and so on: memory max_frames × n_atoms × 24 bytes, cost max_frames² × n_atoms / 3, for any length of the run.
 /// Source: method.md section 7, [M24] eqs. 6 and 7; Frenkel & Smit, Understanding Molecular Simulation, section 4.4.
 class MeanSquareDisplacement {
  public:

@@ -49,7 +49,7 @@ struct VanHoveResult {
 ///
 /// Errors come from the scatter between atoms: origins closer than t share most of their paths, and blocks of origins
 /// are not independent either. In a distinct part a pair belongs to both of its atoms. With the counts n_i of the atoms
-/// of A and m_j of those of B (per origin, <n> = mean over A)
+/// of A and m_j of the atoms of B (per origin, <n> = mean over A)
 ///
 ///     A ≠ B: error² = s²(n)/N_A + (N_B/N_A)² s²(m)/N_B,     A = B: error² = s²(n + m)/N_A,
 ///

@@ -27,7 +27,7 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::ordered_json;
 
-/// One line of a picture: a run, or independent runs of the same thing.
+/// One line of a picture: a run, or independent runs of the same system.
 struct Trajectory {
     std::vector<std::vector<std::string>> runs;  ///< files of each run, one after the other in time
     std::string label;

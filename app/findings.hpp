@@ -45,7 +45,7 @@ struct Scalar {
     std::string error_name = {};       ///< in JSON; "": the number has no error
 };
 
-/// All numbers about one thing, such as a pair of species.
+/// All numbers about one subject, such as a pair of species.
 struct Entry {
     std::string name;
     std::vector<Scalar> scalars;

@@ -74,8 +74,7 @@ void prepare_process(char** argv) {
         const char* forced = std::getenv("MLFF_ARCH");
         const auto levels = cpu_levels();
         const auto next = levels.empty() ? self : choose_variant(self, levels, forced == nullptr ? "" : forced);
-        if (changed || next != self)
-            execv(next.c_str(), argv);  // returns only on failure; the program then continues, slower
+        if (changed || next != self) execv(next.c_str(), argv);  // returns only on failure: continues, slower
     }
 
     constexpr int own_threads = 1;  // openblas_get_parallel: 1 for a build with its own pthreads

@@ -20,7 +20,7 @@ namespace mlff::app {
 ///     compile: {max_loss: 1%}                         the runs use a production form of the force field (verb compile)
 ///     train: {…}                                      train.yaml without structure, reference, output
 ///     production: {…}                                 run.yaml without force_field, reference, output, seed; its
-///                                                     structure and supercell, if given, replace those above
+///                                                     structure and supercell, if given, have priority
 ///     analysis: {…}                                   analyze.yaml without trajectories, output
 struct StudyPlan {
     std::string output;

@@ -98,7 +98,7 @@ class Driver {
     /// Makes all steps up to options.steps. The observer is called after each step, and first for the step of the
     /// initial state, unless that was reported before (restored, or advanced from).
     /// @returns false if the observer stopped it
-    /// @throws what evaluate() throws; std::runtime_error if energy, forces or stress are not finite (message: step,
+    /// @throws exceptions of evaluate(); std::runtime_error if energy, forces or stress are not finite (message: step,
     ///         atom), before anything moves because of them; GuardError beyond max_displacement or max_temperature.
     ///         The driver is then at the beginning of the failed step, which may be tried again.
     bool run(const Observer& observer);

@@ -27,7 +27,7 @@ struct TrajectoryOptions {
 
 /// The path of the atoms, appended to a file: positions unwrapped, energy [eV], stress [eV/Å³] if there is one, step,
 /// time [fs] and temperature [K]. As extended XYZ (the last three are info keys), or H5MD (libmlff/io/h5md.hpp). Every
-/// number is exact. A frame that `write` has finished is in the file, whatever happens to the program.
+/// number is exact. A frame that `write` has finished is in the file, even if the program then crashes.
 class Trajectory {
  public:
     /// Opens for appending. @throws std::runtime_error naming the file if that fails; InputError as validate(), and if

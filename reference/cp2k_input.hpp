@@ -20,8 +20,8 @@ struct Cp2kInputOptions {
 };
 
 /// Commented input of CP2K (2023.1 or later) as driver of i-PI's protocol, to be filled in (input_files.hpp) for any
-/// structure of these species: basis MOLOPT-SR-GTH and potential GTH-PBE of each element as they come with CP2K, Γ
-/// point, orbital transformation (for materials with a gap).
+/// structure of these species: basis MOLOPT-SR-GTH and potential GTH-PBE of each element from CP2K's files, Γ point,
+/// orbital transformation (for materials with a gap).
 ///
 /// Grid cutoff: 180 √α Ry for the hardest element, 280 to 1000 Ry (demo: three quarters, at least 240 Ry), where α is
 /// the largest exponent of its basis. That is 300 Ry for AgI, where 280 Ry conserved the energy to 10⁻⁷ hartree in a

@@ -31,9 +31,9 @@ class ExternalCode {
     virtual ~ExternalCode() = default;
 
     /// One attempt.
-    /// @throws CallFailure, InputError, std::runtime_error (our own disk), and what a Poll throws
+    /// @throws CallFailure, InputError, std::runtime_error (our own disk), and exceptions of a Poll
     [[nodiscard]] virtual Evaluation call(const Structure& structure, const Attempt& attempt) = 0;
-    /// What the code wrote during the last call, also after a failed one.
+    /// Output of the code during the last call, also after a failed one.
     [[nodiscard]] virtual std::string output() const = 0;
     /// Number of inputs (rungs), ≥ 1.
     [[nodiscard]] virtual std::size_t n_rungs() const = 0;

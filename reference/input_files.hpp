@@ -26,8 +26,8 @@ namespace mlff::reference {
 
 /// Input files of a code: the user's files, filled in and written into the working folder of the code.
 ///
-/// The first rung is the usual input; each further one holds files that replace some of it for another attempt. A path
-/// that is a folder stands for all files in it.
+/// The first rung is the usual input; each further one holds files that replace some of it for another attempt. A
+/// folder as path means all files in it.
 class InputFiles {
  public:
     InputFiles() = default;  ///< none: the code needs no files
@@ -42,7 +42,7 @@ class InputFiles {
     [[nodiscard]] std::size_t n_rungs() const { return rungs_.size(); }
     /// Name of the main input of a rung in the working folder: its first file; "" without files.
     [[nodiscard]] std::string main(std::size_t rung) const;
-    /// Writes the files of rung 0 and, over them, those of `rung`.
+    /// Writes the files of rung 0 and overwrites them with the files of `rung`.
     /// @throws InputError for an unknown {{name}}; std::runtime_error if writing fails
     void write(const std::string& folder, std::size_t rung, const std::map<std::string, std::string>& values) const;
     /// Text of all text files of rung 0; and of its main file alone.

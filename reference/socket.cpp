@@ -260,7 +260,7 @@ Evaluation SocketCode::exchange(const Structure& structure) {
         std::string init = header("INIT");
         append(init, std::int32_t{0});
         append(init, std::int32_t{1});
-        init += ' ';  // pw.x reads one byte whatever the number says
+        init += ' ';  // pw.x reads one byte, whatever n_bytes is
         client.send(init);
         state = client.ask("STATUS");
     }

@@ -30,7 +30,7 @@ struct SocketOptions {
 /// A code called over a socket with the protocol of i-PI: we listen, the client connects and computes.
 ///
 ///     we: STATUS                                     client: READY, NEEDINIT or HAVEDATA (12 bytes, padded)
-///     we: INIT, replica, n_bytes, bytes              only if it said NEEDINIT
+///     we: INIT, replica, n_bytes, bytes              only after NEEDINIT
 ///     we: POSDATA, H, H⁻¹, n_atoms, positions        bohr, native doubles; H by rows, lattice vectors in columns
 ///     we: STATUS                                     client, when it has computed: HAVEDATA
 ///     we: GETFORCE                                   client: FORCEREADY, energy, n_atoms, forces, virial, n_bytes,

@@ -252,8 +252,7 @@ std::optional<Evaluation> Supervised::verify_stress(const Structure& structure) 
     strained.positions = deformation * structure.positions;
     auto strained_call = call_aside(strained, false, "strained cell, to verify the stress");
     std::optional<Evaluation> first;
-    if (codes_.size() == 1)
-        first = strained_call.get();  // strained cell first: the code then continues from the cell of the run
+    if (codes_.size() == 1) first = strained_call.get();  // first, so that the code continues from the cell of the run
     Evaluation before = call(0, structure, false, "the same cell without strain");
     const Evaluation after = first ? *first : strained_call.get();
     const auto work = [](const Structure& s, const Evaluation& e, const Matrix3& increment) {

@@ -40,7 +40,7 @@ struct Separation {
     }
 };
 
-/// first[i + 1] holds the count of i; makes first[i] the position of i in a flat array and returns the total.
+/// first[i + 1] holds the count of i; turns first[i] into the position of i in a flat array and returns the total.
 Eigen::Index counts_to_positions(std::vector<Eigen::Index>& first) {
     first.front() = 0;
     std::partial_sum(first.begin(), first.end(), first.begin());

@@ -13,9 +13,9 @@ namespace mlff {
 /// All pairs (i, j, S) with 0 < |r_ij| < cutoff, r_ij = r_j + H S − r_i: a full list, every periodic image counted, an
 /// atom's own images included. Cells smaller than the cutoff and a single atom in a cell are ordinary.
 ///
-/// Order is canonical, by i, then j, then S (lexicographic), and holds exactly the pairs within the cutoff: it
-/// depends on the structure alone, never on when the list was last rebuilt nor on the number of threads. A restarted
-/// run therefore sums in the same order and gets the same bits.
+/// The list has exactly the pairs within the cutoff, in canonical order: by i, then j, then S (lexicographic). It
+/// depends on the structure alone, neither on the step of the last search nor on the number of threads. A restarted run
+/// therefore sums in the same order and gets the same bits.
 ///
 /// Either all pairs are stored (`update`), or those of one atom at a time are found from the candidates of a search
 /// (`prepare`, then `pairs`): 12 instead of 48 bytes per pair, and the same bits.

@@ -23,7 +23,7 @@ using Items = std::vector<const LabeledStructure*>;
 Matrix3 frame_of(const Structure& s) { return s.has_volume() ? s.cell : Matrix3(10.0 * Matrix3::Identity()); }
 
 /// Projections of periodic functions of the fractional coordinates s: Σ cos(2π s + φ), φ random and fixed. Equal
-/// structures have equal ones; those of near structures differ by about 2π |Δs|/√2.
+/// structures have equal projections; near structures differ by about 2π |Δs|/√2.
 class Fingerprints {
  public:
     static constexpr int n = 4;

@@ -17,9 +17,9 @@ struct NearPair {
 };
 
 /// Near pairs: strain at most 0.03 (Frobenius), no atom displaced by more than 0.3 Å, copies left out. At most ten
-/// partners per structure, those next to it in the file first. Cost O(n log n + 200 n) comparisons of four numbers and
-/// a few of all positions per structure: pairs are found by projections of the fractional coordinates on random
-/// directions, so some may be missed.
+/// partners per structure, neighbours in the file first. Cost O(n log n + 200 n) comparisons of four numbers and a few
+/// of all positions per structure: pairs are found by projections of the fractional coordinates on random directions,
+/// so some may be missed.
 [[nodiscard]] std::vector<NearPair> near_pairs(const std::vector<LabeledStructure>& data);
 
 /// Structures of equal species, cell and positions (to 1e-6 Å, modulo lattice vectors); structures whose labels

@@ -49,13 +49,13 @@ class Communicator {
     [[nodiscard]] int ranks_on_node() const { return ranks_on_node_; }  ///< this one included
     [[nodiscard]] int cores_on_node() const { return cores_on_node_; }  ///< usable by these ranks together; 0: alone
 
-    /// A number for something that all ranks will hold, such as a force field.
+    /// A number for an object on all ranks, such as a force field.
     [[nodiscard]] int new_handle() { return ++n_handles_; }
 
     void start(const std::string& task, const Message& message);  ///< rank 0
     void done();                                                  ///< rank 0
     /// Other ranks: does their share of every task that rank 0 starts, until it tells them to leave.
-    /// @throws what a handler throws in the middle of an exchange, where ranks cannot agree any more: the job must end
+    /// @throws exceptions of a handler during an exchange, where ranks cannot agree any more: the job must end
     void serve(const TaskHandlers& handlers);
     [[nodiscard]] bool in_task() const { return in_task_; }
 

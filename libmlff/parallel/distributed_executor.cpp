@@ -30,7 +30,7 @@ ColumnUpdate decode(Message& message) {
     return columns;
 }
 
-/// Design rows of all ranks, seen from rank 0. Structures go to the ranks in turn.
+/// Design rows of all ranks, accessed by rank 0. Structures are dealt to the ranks one by one.
 class DistributedTrainingRows final : public TrainingRows {
  public:
     DistributedTrainingRows(const std::shared_ptr<const descriptors::Descriptor>& descriptor, int kernel_power,

@@ -14,7 +14,8 @@ namespace mlff {
 ///
 ///   E = Σ_b w_b c_b^ζ + y · Σ_b ζ w_b c_b^(ζ-1) x̂_b + R(y),   y = x̂ − x̄,   R(y) = Σ_b w_b φ(c_b, y · x̂_b)
 ///
-/// and φ as in `Expansion`. The components are those of y in the balanced directions of R over the local references:
+/// and φ as in `Expansion`. The components are projections of y on the balanced directions of R over the local
+/// references:
 ///
 ///   ζ = 1:  R = 0
 ///   ζ = 2:  R = yᵀ A y = Σ_k v_k (t_k · y)²,  A = Σ_b w_b x̂_b x̂_bᵀ:  a component is a term; no local references remain

@@ -11,8 +11,7 @@ namespace mlff::reference {
 /// The embedded potentials: classical potentials in place of first principles. On-the-fly learning then needs no other
 /// program, and its results can be checked against the exact reference at every step.
 ///
-/// | name          | elements          | what it is                                                          | cutoff
-/// [Å] |
+/// | name          | elements          | potential; last column: cutoff [Å]                                  |     |
 /// |---------------|-------------------|---------------------------------------------------------------------|-----|
 /// | agi           | Ag I              | Parrinello-Rahman-Vashishta form, reparameterised (rePRV), DSF 0.2   | 8.0 |
 /// | agi-6.5       | Ag I              | the same, DSF 0.25                                                  | 6.5 |
