@@ -166,6 +166,8 @@ void ChildProcess::end(double patience) noexcept {
         wait(patience);
     }
     kill(-id_, SIGKILL);  // and the processes that it has left behind
+    // Where SIGCHLD is ignored, the group may have ended before the guardian could join it.
+    if (guardian_ > 0) kill(guardian_, SIGKILL);
     int ignored = 0;
     waitpid(id_, &ignored, 0);
     if (guardian_ > 0) waitpid(guardian_, &ignored, 0);

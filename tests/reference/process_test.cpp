@@ -63,6 +63,17 @@ TEST(ChildProcess, IsKnownToHaveEndedEvenIfTheSystemForgetsIt) {
     EXPECT_NE(how.find("SIGCHLD"), std::string::npos) << how;
 }
 
+/// A child that is gone before its guardian could join its group must not leave the guardian waiting for ever.
+TEST(ChildProcess, EndsEvenIfItsGroupIsGoneAtOnce) {
+    const TemporaryDirectory folder;
+    auto* const before = std::signal(SIGCHLD, SIG_IGN);
+    for (int k = 0; k < 50; ++k) {
+        ChildProcess child(options(folder, "exit"));
+        EXPECT_TRUE(child.wait(10.0));
+    }
+    std::signal(SIGCHLD, before);
+}
+
 /// What this program ignores for itself is not for the programs that it starts.
 TEST(ChildProcess, HasItsSignals) {
     const TemporaryDirectory folder;
