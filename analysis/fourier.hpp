@@ -42,8 +42,8 @@ class RealTransform {
 /// The smallest number ≥ n of the form 4 · 2^a 3^b 5^c, for which a transform is fast.
 [[nodiscard]] Eigen::Index fast_length(Eigen::Index n);
 
-/// Sharp Fourier filter: removes the components above a frequency and keeps cos(πk(j+½)/n) for k/(2 n spacing) ≤
-/// cutoff. The series is continued by its mirror image to avoid ringing at its ends.
+/// Sharp Fourier filter: removes the components above a frequency and keeps cos(πk(j+½)/n) for
+/// k/(2 n spacing) ≤ cutoff. The series is continued by its mirror image to avoid ringing at its ends.
 /// @param spacing  of the values, @param cutoff  > 0, in cycles per unit of spacing
 [[nodiscard]] Eigen::ArrayXd low_pass(const Eigen::ArrayXd& values, double spacing, double cutoff);
 

@@ -50,8 +50,8 @@ struct PairCorrelation {
 ///
 ///     g_AB(r) = <n_AB(r)> / (N_A <N_B / V> v(r)),    v(r) = 4π/3 (r₊³ − r₋³),
 ///
-/// n_AB(r) counts ordered pairs (i of A, j of B), every periodic image, with a distance in the bin from r₋ to r₊. For A
-/// = B an atom's pair with itself is left out, but not its pairs with its images: at large distance g tends to 1, and
+/// n_AB(r) counts ordered pairs (i of A, j of B), every periodic image, with a distance in the bin from r₋ to r₊. For
+/// A = B an atom's pair with itself is left out, but not its pairs with its images: at large distance g tends to 1, and
 /// an ideal gas has 1 − 1/N_A below the shortest lattice vector. Memory: 16 histograms per pair.   Source: method.md
 /// section 7, [M24] eq. 1.
 class PairCorrelations {
@@ -60,7 +60,7 @@ class PairCorrelations {
     explicit PairCorrelations(const PairCorrelationOptions& options);
 
     /// @throws InputError if the structure is not periodic in three directions, two atoms are closer than 0.1 Å, or a
-    /// requested species is missing
+    ///         requested species is missing
     void add(const Frame& frame);
 
     /// @throws InputError if there was no frame

@@ -43,8 +43,8 @@ struct VanHoveResult {
 ///     G_s(r,t) = <1/N_A Σ_i δ(r − |u_i(τ+t) − u_i(τ)|)>_τ / 4πr²,
 ///     G_d(r,t) = <1/N_A Σ_i Σ_{j≠i} δ(r − |r_j(τ) + u_j(τ+t) − u_j(τ) − r_i(τ)|)>_τ / 4πr²,   i of A, j of B,
 ///
-/// u: paths less the framework's motion. The distinct part counts every periodic image, an atom's own images too; at t
-/// = 0 it is ρ_B g_AB(r), at long times and distances ρ_B. ∫_0^∞ 4πr² G_s dr = 1, and up to r_max it is the share of
+/// u: paths less the framework's motion. The distinct part counts every periodic image, an atom's own images too; at
+/// t = 0 it is ρ_B g_AB(r), at long times and distances ρ_B. ∫_0^∞ 4πr² G_s dr = 1, and up to r_max it is the share of
 /// atoms that have moved less than r_max.
 ///
 /// Errors come from the scatter between atoms: origins closer than t share most of their paths, and blocks of origins

@@ -15,8 +15,7 @@ namespace {
 constexpr double cm_per_fs = 2.99792458e-5;  ///< speed of light: ν [1/fs] = ν̃ [1/cm] × this
 constexpr double finest_grid = 1.0;          ///< [cm⁻¹] largest distance of the frequencies
 constexpr Eigen::Index least_frames = 20;
-constexpr double edge = 0.9,
-                 edge_share = 0.02;  ///< warns if 2 % lie beyond 0.9 of the highest frequency
+constexpr double edge = 0.9, edge_share = 0.02;  ///< warns if 2 % lie beyond 0.9 of the highest frequency
 
 /// ∫ y dx over equally spaced points.
 double trapezoid(const Eigen::ArrayXd& y, double spacing) {

@@ -34,7 +34,7 @@ class RunDirectory {
 
 /// Compares the resolved settings with the settings.yaml of the directory at `path`, if there is one. Changes nothing.
 /// @param may_change  dotted paths of settings that may differ, "dynamics.steps", and of sections with all their
-/// content
+///                    content
 /// @throws InputError naming the first setting that differs
 void require_same_settings(const std::string& path, const std::string& resolved,
                            const std::vector<std::string>& may_change);

@@ -43,7 +43,7 @@ struct ModelDefaults {
 [[nodiscard]] ModelDefaults read_model_defaults(ConfigSection& config);
 
 /// @param data_at_hand  the training data are known beforehand, so that angular.keep can be resolved
-/// (resolve_components); else it is refused
+///                      (resolve_components); else it is refused
 [[nodiscard]] ForceFieldOptions read_force_field(ConfigSection& section, const ForceFieldOptions& defaults,
                                                  bool data_at_hand = false);
 /// The section as a YAML flow map, to be read back.

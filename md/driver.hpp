@@ -120,7 +120,7 @@ class Driver {
     /// same bits as in the run that wrote it. The run may be longer now, but a temperature ramp changes with its
     /// length.
     /// @throws InputError if the bytes are damaged, or belong to other atoms or another thermostat; nothing is changed
-    /// then
+    ///         then
     void restore(std::string_view bytes);
 
  private:

@@ -31,9 +31,9 @@ struct ProgramOptions {
     void validate() const;
 };
 
-/// A code that is run once for each structure. Before each call the working folder is emptied, except for the files to
-/// keep (Attempt::afresh: of all files), and the filled-in input and the structure are written. The exit status must be
-/// 0. Words for input files and command, besides structure_values: input, output.
+/// A code that is run once for each structure. Before each call the working folder is emptied except for the files to
+/// keep (none with Attempt::afresh). Then the filled-in input and the structure are written. The exit status must be 0.
+/// Words for input files and command, besides structure_values: input, output.
 class ProgramCode final : public ExternalCode {
  public:
     ProgramCode(ProgramOptions options, Poll poll);

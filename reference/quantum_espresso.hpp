@@ -16,8 +16,7 @@ namespace mlff::reference {
 /// has the energy to 10⁻⁸ Ry, forces to 10⁻⁸ Ry/bohr, and the stress to 10⁻⁸ Ry/bohr³, positive under compression. The
 /// atoms are listed with their labels: an order other than the structure's is detected.
 /// @throws CallFailure if it is not converged, something is missing or is not a number; InputError for other atoms, or
-/// for
-///         more than one structure
+///         for more than one structure
 [[nodiscard]] Evaluation read_quantum_espresso_output(const std::string& output, const Structure& structure);
 
 }  // namespace mlff::reference

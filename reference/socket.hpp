@@ -55,7 +55,7 @@ class SocketCode final : public ExternalCode {
  public:
     /// Listens at once, so that an address in use is reported before anything is computed.
     /// @param lobby  client pool, shared with other SocketCodes that make calls at the same time; without it this one
-    /// listens on `address` itself
+    ///               listens on `address` itself
     /// @throws InputError for a bad address
     SocketCode(SocketOptions options, Poll poll, std::shared_ptr<Lobby> lobby = nullptr);
     ~SocketCode() override;

@@ -6,8 +6,7 @@
 
 namespace mlff::reference {
 
-/// Damped, shifted-force Coulomb energy of point charges, a pairwise replacement of the Ewald sum (k_e =
-/// units::coulomb):
+/// Damped, shifted-force Coulomb energy of point charges, pairwise instead of an Ewald sum (k_e = units::coulomb):
 ///     V_ij = k_e q_i q_j [erfc(α r)/r − e_c + f_c (r − r_c)],   E = Σ_{pairs} V_ij + Σ_i E_i,
 ///     e_c = erfc(α r_c)/r_c,   f_c = erfc(α r_c)/r_c² + (2α/√π) exp(−α² r_c²)/r_c,
 ///     E_i = −k_e q_i² [(e_c + f_c r_c)/2 + α/√π]   (self energy; a constant, no force).

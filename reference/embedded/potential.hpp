@@ -55,9 +55,8 @@ class EmbeddedPotential final : public Calculator {
                       std::vector<std::unique_ptr<Term>> terms, double skin = 1.0);
 
     /// @throws InputError if the potential has no parameters for an element (the message names it and the elements with
-    /// parameters),
-    ///         if two atoms are closer than 0.1 Å, if the structure is not valid, or if uncertainty or spilling factors
-    ///         are requested
+    ///         parameters), if two atoms are closer than 0.1 Å, if the structure is not valid, or if uncertainty or
+    ///         spilling factors are requested
     [[nodiscard]] Evaluation evaluate(const Structure& structure, const Request& request = {}) override;
 
     /// @throws InputError if there are no parameters for an element
