@@ -40,7 +40,8 @@ void verify(const VerifyArguments& arguments, const Communicator& world) {
     for (const fs::path& package : {prefix / "share/mlff/python", fs::path(MLFF_PYTHON_PACKAGE)}) {
         if (!fs::exists(package, ignored)) continue;
         const char* before = std::getenv("PYTHONPATH");
-        setenv("PYTHONPATH", (package.string() + (before != nullptr ? ":" + std::string(before) : "")).c_str(), 1);
+        const std::string path = before != nullptr ? fmt::format("{}:{}", package.string(), before) : package.string();
+        setenv("PYTHONPATH", path.c_str(), 1);
         break;
     }
     std::vector<std::string> words = {"python3", "-m", "mlff.verify", arguments.model, arguments.structures};
