@@ -109,7 +109,7 @@ void train(const std::string& config_path, const Console& console, Communicator&
     auto checkpoint = read_checkpoint(settings.output, inputs, n_entries > 0,
                                       [&](const std::string& message) { console.warn(message); });
     if (checkpoint && checkpoint->n_reference_calls > n_entries) {
-        // An unfinished entry: the disk has lost the end of the journal. Without one, the file was edited.
+        // An unfinished entry: the disk has lost the end of the journal. Without one, a user has truncated it.
         if (journal.dropped_bytes() == 0)
             throw InputError(fmt::format(
                 "{}: holds {} results of the reference, the checkpoint was made after {}: restore the journal from a "
