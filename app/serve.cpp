@@ -72,12 +72,11 @@ void receive_positions(Client& client, Structure& structure) {
     structure.positions *= bohr;
 }
 
-/// Error estimates, times the calibration of the force field, and spilling factors; "" if there are none.
-std::string extras(const Evaluation& answer, const Calibration& calibration) {
+/// Expected errors and spilling factors as JSON; "" if there are none.
+std::string extras(const Structure& structure, const Evaluation& answer, const Calibration& calibration) {
     if (!answer.uncertainty) return "";
-    const Eigen::VectorXd forces = calibration.force * answer.uncertainty->force_norms();
-    const Voigt stress = calibration.stress * answer.uncertainty->stress;
-    return nlohmann::json{{"energy_error_per_atom", calibration.energy * answer.uncertainty->energy},
+    const auto [energy, forces, stress] = expected_errors(structure, *answer.uncertainty, calibration);
+    return nlohmann::json{{"energy_error_per_atom", energy},
                           {"force_error", std::vector<double>(forces.begin(), forces.end())},
                           {"stress_error", std::vector<double>(stress.begin(), stress.end())},
                           {"spilling", std::vector<double>(answer.spilling.begin(), answer.spilling.end())}}
@@ -115,7 +114,13 @@ void serve(const ServeArguments& arguments, const Console& console, Communicator
     std::string ready;  // the answer, until it is fetched
     long calls = 0;
     for (;;) {
-        const std::string word = client.receive_word();
+        std::string word;
+        try {
+            word = client.receive_word();
+        } catch (const reference::CallFailure&) {
+            if (calls == 0 || !ready.empty()) throw;
+            break;  // ASE ends by closing the connection, without EXIT
+        }
         if (word == "STATUS") {
             client.send(reference::header(ready.empty() ? "READY" : "HAVEDATA"));
         } else if (word == "INIT") {
@@ -126,7 +131,7 @@ void serve(const ServeArguments& arguments, const Console& console, Communicator
             receive_positions(client, structure);
             const Evaluation answer = calculator->evaluate(
                 structure, {.uncertainty = arguments.uncertainty, .spilling = arguments.uncertainty});
-            ready = force_message(answer, structure, extras(answer, calibration));
+            ready = force_message(answer, structure, extras(structure, answer, calibration));
             ++calls;
         } else if (word == "GETFORCE" && !ready.empty()) {
             client.send(ready);

@@ -33,7 +33,8 @@ def _files():
         yield f"mlff/{source.name}", source
     for program in programs:
         yield f"mlff/bin/{program.name}", program
-    yield "mlff/lib/libmlff.so", library
+    soname = "libmlff.so." + ".".join(_version().split(".")[:2])
+    yield f"mlff/lib/{soname}", library  # what the LAMMPS plugin asks the loader for
     for source in (ROOT / "interfaces/lammps/pair_mlff.cpp", ROOT / "interfaces/c/mlff.h"):
         yield f"mlff/share/{source.name}", source
     yield "mlff/share/mlff/plot.py", ROOT / "app/plot.py"  # where the program looks: share/mlff beside its bin

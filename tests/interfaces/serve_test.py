@@ -138,7 +138,7 @@ class Serve(HostTest):
         server, address = self.listen()
         for message, status, words in (
                 (self.positions(atoms + atoms), 2, "the server sends 8 atoms, but the structure has 4"),
-                (b"GETFORCE    ", 1, "GETFORCE before POSDATA"), (b"HELLO WORLD!", 1, "does not speak the protocol"),
+                (b"GETFORCE    ", 1, "'GETFORCE' before POSDATA"), (b"HELLO WORLD!", 1, "does not speak the protocol"),
                 (b"", 1, "the server closed the connection")):
             client = self.start(address)
             connection, _ = server.accept()

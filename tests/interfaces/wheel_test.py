@@ -27,14 +27,15 @@ class Wheel(HostTest):
         wheel, = (self.folder / "dist").glob("mlff-*-py3-none-*.whl")
         self.assertLess(wheel.stat().st_size, 60e6)
         names = zipfile.ZipFile(wheel).namelist()
-        for name in ("mlff/bin/mlff", "mlff/lib/libmlff.so", "mlff/share/pair_mlff.cpp", "mlff/share/mlff.h"):
+        for name in ("mlff/bin/mlff", "mlff/lib/libmlff.so.0.1", "mlff/share/pair_mlff.cpp", "mlff/share/mlff.h"):
             self.assertIn(name, names)
         self.run_in("pip", "install", "--no-deps", "--no-index", "--force-reinstall", wheel)
 
         self.assertIn("(-march=", self.run_in("mlff", "--version"))
         where = self.run_in("python", "-c", f"import mlff, mlff._library as l; mlff.ForceField({MODEL!r}); "
                                             "print(l.library_path())").strip()
-        self.assertTrue(os.path.samefile(where, next(ENVIRONMENT.glob("lib/python3*/site-packages/mlff/lib/libmlff.so"))))
+        installed = next(ENVIRONMENT.glob("lib/python3*/site-packages/mlff/lib/libmlff.so.*"))
+        self.assertTrue(os.path.samefile(where, installed))
 
         self.run_in("python", "-m", "mlff.lammps")
         (self.folder / "in").write_text(

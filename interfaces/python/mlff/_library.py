@@ -52,7 +52,7 @@ def _candidates() -> list[Path]:
     chosen = os.environ.get("MLFF_LIBRARY")
     if chosen:
         return [Path(chosen)]
-    return [PACKAGE / "lib" / "libmlff.so",                          # a wheel
+    return [PACKAGE / "lib" / f"libmlff.so.{INTERFACE}",             # a wheel
             ROOT / "build" / BUILD / "interfaces" / "libmlff.so",    # a build tree
             PREFIX / "lib" / "libmlff.so"]                           # an installation
 
