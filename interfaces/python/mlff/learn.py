@@ -60,7 +60,10 @@ def learn(settings: Mapping[str, Any], calculator: Calculator, directory: PathLi
                 except OSError:  # it does not listen yet
                     time.sleep(POLL)
                     continue
-                client.run(atoms, use_stress=True)
+                try:
+                    client.run(atoms, use_stress=True)
+                except ConnectionError:  # the program has ended; its status says how
+                    program.wait()
         finally:
             if program.poll() is None:  # the calculator failed, or the user has had enough: it saves and stops
                 program.terminate()
