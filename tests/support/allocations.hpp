@@ -52,4 +52,7 @@ inline long fail_each_allocation(
 /// Bytes that `work` holds at most beside those that were there before.
 [[nodiscard]] std::size_t peak_bytes(const std::function<void()>& work);
 
+/// How often `work` allocates inside parallel regions, by malloc too, which does not fail here but in earnest does.
+[[nodiscard]] long allocations_in_regions(const std::function<void()>& work);
+
 }  // namespace mlff::testing
