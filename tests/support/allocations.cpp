@@ -10,7 +10,7 @@ namespace {
 
 std::atomic<bool> failing = false, counting = false;
 std::atomic<mlff::testing::Where> place;
-std::atomic<long> left = 0, held = 0, most = 0;
+std::atomic<long> left = 0, held = 0, most = 0, n_in_regions = 0;
 
 /// Whether this allocation is the one that is to fail.
 [[maybe_unused]] bool is_due() {
@@ -22,6 +22,7 @@ std::atomic<long> left = 0, held = 0, most = 0;
 }
 
 [[maybe_unused]] void count(long bytes) {
+    if (bytes > 0 && omp_get_level() > 0) ++n_in_regions;
     const long now = held.fetch_add(bytes) + bytes;
     long before = most.load();
     while (now > before && !most.compare_exchange_weak(before, now)) {
@@ -101,6 +102,12 @@ std::size_t peak_bytes(const std::function<void()>& work) {
     work();
     counting = false;
     return static_cast<std::size_t>(most.load());
+}
+
+long allocations_in_regions(const std::function<void()>& work) {
+    n_in_regions = 0;
+    (void)peak_bytes(work);
+    return n_in_regions;
 }
 
 }  // namespace mlff::testing

@@ -52,4 +52,7 @@ inline long fail_each_allocation(
 /// Peak of the bytes that `work` allocates in addition to those allocated before.
 [[nodiscard]] std::size_t peak_bytes(const std::function<void()>& work);
 
+/// How often `work` allocates inside parallel regions, by malloc too, which does not fail here but in earnest does.
+[[nodiscard]] long allocations_in_regions(const std::function<void()>& work);
+
 }  // namespace mlff::testing

@@ -381,6 +381,41 @@ TEST(Learner, AnExceptionOfTheObserverLeavesTheCounters) {
     EXPECT_EQ(learner.state(), before);
 }
 
+/// Answers with energies so large that those of twice the atoms are no numbers any more. Each is the sum of what the
+/// atoms have, to the last bit, so that nothing of them is left to be learned.
+class Enormous final : public Calculator {
+ public:
+    static constexpr double per_atom = 0x1p1019;  ///< [eV]
+    Evaluation evaluate(const Structure& structure, const Request& request) override {
+        Evaluation answer = potential_->evaluate(structure, request);
+        answer.energy = per_atom * static_cast<double>(structure.size());
+        return answer;
+    }
+    std::string description() const override { return "enormous"; }
+
+ private:
+    std::unique_ptr<Calculator> potential_ = reference::make_embedded("agi-6.5");
+};
+
+/// Whatever of a prediction is not a number, the step is refused: here the energy alone, its forces and errors are.
+TEST(Learner, RefusesAPredictionOfWhichOnlyTheEnergyIsNotFinite) {
+    Enormous reference;
+    LearnerOptions options = small_options();
+    options.min_references = 1;  // a model from the first call on
+    options.threshold.start = 100.0;
+    options.regression.atom_energies = {{47, Enormous::per_atom}, {53, Enormous::per_atom}};
+    Learner learner(reference, options, species, {}, nullptr, {}, {});
+    const Structure structure = silver_iodide();
+    (void)learner.evaluate(structure);
+    EXPECT_TRUE(std::isfinite(learner.evaluate(structure).energy));
+    const std::string before = learner.state();
+    const std::string message = testing::error_of<std::runtime_error>([&] {
+        (void)learner.evaluate(make_supercell(structure, {1, 1, 2}));
+    });
+    EXPECT_NE(message.find("not finite"), std::string::npos) << message;
+    EXPECT_EQ(learner.state(), before);
+}
+
 /// What is asked for is there, whoever answers.
 TEST(Learner, AnswersEveryRequestAlsoWhereTheReferenceAnswers) {
     CountingReference reference;

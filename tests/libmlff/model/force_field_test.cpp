@@ -10,6 +10,7 @@
 #include <stdexcept>
 
 #include "libmlff/atoms/errors.hpp"
+#include "support/allocations.hpp"
 #include "support/environments.hpp"
 #include "support/files.hpp"
 #include "support/force_fields.hpp"
@@ -343,6 +344,17 @@ TEST(ForceField, ThreadsAgreeAndTheSameNumberGivesTheSameBits) {
         EXPECT_EQ(again.uncertainty->forces, first.uncertainty->forces);
         EXPECT_EQ(again.spilling, first.spilling);
     }
+}
+
+TEST(ForceField, AnAllocationThatFailsInAThreadIsAnException) {
+    if (!testing::can_fail_allocations()) GTEST_SKIP() << "malloc is not ours";
+    const testing::Threads threads(2);
+    const ForceField force_field = random_force_field(small_descriptor(), two_species);
+    const Structure structure = jittered_crystal(1, 4, 2.4, two_species);
+    // A calculator of its own for each trial: later ones find what they need in its workspace.
+    const auto work = [&] { (void)ForceFieldCalculator(force_field).evaluate(structure); };
+    work();  // starts the threads
+    EXPECT_GT(testing::fail_each_allocation(testing::Where::parallel_regions, 3, work), 5);
 }
 
 /// A calculator that has seen other structures before answers with the same bits as a fresh one.
