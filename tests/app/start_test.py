@@ -155,7 +155,7 @@ class DataTest(ProgramTest):
     def test_convert_keeps_what_the_target_can_hold(self):
         self.write("in.xyz", """\
 2
-Lattice="5 0 0 0 5 0 0 0 5" Properties=species:S:1:pos:R:3:charge:R:1:tag:I:1:name:S:1:vel:R:3:REF_forces:R:3 \
+Lattice="5 0 0 0 5 0 0 0 5" Properties=species:S:1:pos:R:3:q:R:1:tag:I:1:name:S:1:vel:R:3:REF_forces:R:3 \
 REF_energy=-2.5 Config_type=bulk step=7 pbc="T T T"
 Ag 0 0 0 0.5 3 first 1 2 3 0.1 0 0
 I 0 0 2.5 -0.5 4 second 4 5 6 -0.1 0 0
@@ -166,7 +166,7 @@ I 0 0 2.5 -0.5 4 second 4 5 6 -0.1 0 0
         atoms = ase.io.read(self.folder / "out.xyz")
         self.assertEqual(atoms.info["REF_energy"], -2.5)
         self.assertEqual((atoms.info["Config_type"], atoms.info["step"]), ("bulk", 7))
-        np.testing.assert_array_equal(atoms.arrays["charge"], [0.5, -0.5])
+        np.testing.assert_array_equal(atoms.arrays["q"], [0.5, -0.5])
         np.testing.assert_array_equal(atoms.arrays["tag"], [3, 4])
         np.testing.assert_array_equal(atoms.arrays["velocities"], [[1, 2, 3], [4, 5, 6]])
         np.testing.assert_array_equal(atoms.arrays["REF_forces"][0], [0.1, 0, 0])
@@ -175,7 +175,7 @@ I 0 0 2.5 -0.5 4 second 4 5 6 -0.1 0 0
         self.assertEqual(labelled.get_potential_energy(), -2.5)
         self.assertEqual(labelled.get_forces()[0, 0], 0.1)
         out, _ = self.mlff("convert", "in.xyz", "POSCAR")
-        self.assertIn("poscar does not hold: charge, tag, REF_forces, REF_energy, Config_type, step", out)
+        self.assertIn("poscar does not hold: q, tag, REF_forces, REF_energy, Config_type, step", out)
         self.assertIn("the options for keys are for extxyz",
                       self.mlff("convert", "POSCAR", "x.xyz", "--energy-key", "e", status=2)[1])
 
@@ -200,7 +200,7 @@ I 0 0 2.5 -0.5 4 second 4 5 6 -0.1 0 0
         self.mlff("predict", "out/model.h5", "renamed.xyz", "predicted.xyz")
         predicted = ase.io.read(self.folder / "predicted.xyz")
         self.assertEqual((predicted.info["config_type"], predicted.info["charge"]), ("x", 1))
-        np.testing.assert_allclose(predicted.arrays["dft_forces"], renamed[0].arrays["dft_forces"], atol=1e-7)
+        np.testing.assert_allclose(predicted.arrays["dft_forces"], renamed[-1].arrays["dft_forces"], atol=1e-7)
         self.assertIn("atom_energy", predicted.arrays)
 
 
