@@ -342,8 +342,13 @@ std::optional<SourceFrame> H5mdFrames::next() {
                                    ? Matrix3(Eigen::Map<const Vector3>(edges.data()).asDiagonal())
                                    : (fail(fmt::format("'{}' must have 3 or 3 × 3 numbers", edges_->value)), Matrix3());
     }
-    if (energy_) frame.labels.energy = read(*energy_, k).at(0);
-    if (temperature_) frame.temperature = read(*temperature_, k).at(0);
+    const auto number = [&](const Element& element) {
+        const std::vector<double>& values = read(element, k);
+        if (values.size() != 1) fail(fmt::format("'{}' must have one number for each frame", element.value));
+        return values[0];
+    };
+    if (energy_) frame.labels.energy = number(*energy_);
+    if (temperature_) frame.temperature = number(*temperature_);
     if (stress_) {
         const std::vector<double>& s = read(*stress_, k);
         if (s.size() != 9) fail("'observables/stress/value' must have 3 × 3 numbers");

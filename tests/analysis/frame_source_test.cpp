@@ -52,6 +52,7 @@ TEST(OpenFrames, ExtxyzThatIsCutOff) {
         EXPECT_EQ(source->cut_off(), missing != 1) << missing;
     }
     EXPECT_NE(complaint("a.xyz", frame.substr(0, 46)).find("cut off"), std::string::npos);
+    EXPECT_NE(complaint("a.xyz", frame.substr(0, 50)).find("a.xyz:4"), std::string::npos);
     EXPECT_NE(complaint("a.xyz", frame + "2\n\nAg 0 0 0\nI 0 0\n" + frame).find("a.xyz:8"), std::string::npos);
 }
 

@@ -219,6 +219,8 @@ class H5mdTest(ProgramTest):
             self.assertIn("must have an entry for each frame", refused(name, data=1.5))
             self.assertIn("must have an entry for each frame", refused(name, data=h5py.Empty("f8")))
             refused(name, data=["a", "b", "c"])
+        self.assertIn("must have one number for each frame",
+                      refused("observables/potential_energy/value", data=np.zeros((3, 0))))
         sparse = dict(dtype="f8", chunks=True)
         self.assertIn("more than this file can", refused(atoms + "position/value", (2**40, 4, 3), **sparse))
         self.assertIn("more than this file can", refused(atoms + "species", (2**40,), dtype="i8", chunks=(1024,)))
