@@ -72,10 +72,10 @@ void info(const std::string& path, const Console& console) {
     const Calibration& factors = model.calibration();
     const char* estimate = model.posterior().covariance().size() > 0 ? "robust estimate" : "BEEF";
     if (factors.energy == 1.0 && factors.force == 1.0 && factors.stress == 1.0) {
-        text += fmt::format("error estimates  {}, not calibrated on validation data\n", estimate);
+        text += fmt::format("error estimates  {}, not calibrated on unseen data\n", estimate);
     } else {
         text += fmt::format(
-            "error estimates  {} × {:.3g} is the force error (standard deviation) on validation data; energy × {:.3g}, "
+            "error estimates  {} × {:.3g} is the force error (standard deviation) on unseen data; energy × {:.3g}, "
             "stress × {:.3g}\n",
             estimate, factors.force, factors.energy, factors.stress);
         std::vector<std::string> of_species;

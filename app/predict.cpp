@@ -68,9 +68,9 @@ void predict(const PredictArguments& arguments, const Console& console, Communic
     const char* estimate = calculator->force_field().posterior().covariance().size() > 0 ? "robust estimate" : "BEEF";
     console.info(calibration.force == 1.0
                      ? fmt::format("force_error is the raw {}, often several times too small: this force field was not "
-                                   "calibrated on validation data",
+                                   "calibrated on unseen data",
                                    estimate)
-                     : fmt::format("force_error is the {} × {:.3g}, which agrees with the errors on validation data",
+                     : fmt::format("force_error is the {} × {:.3g}, which agrees with the errors on unseen data",
                                    estimate, calibration.force));
 }
 

@@ -51,7 +51,8 @@ void write_results(const RunDirectory& directory, const Learner& learner, const 
         if (!reference.empty()) frames.back().info = {{"reference", reference}};
     }
     write_extxyz(directory.file("training.xyz"), frames);
-    if (learner.model()) write_model(directory.file("model.h5"), *learner.model());
+    if (const ForceField* model = learner.model())
+        write_model(directory.file("model.h5"), model->with_calibration(learner.calibration()));
 }
 
 void require_no_foreign_results(const std::string& output) {

@@ -20,6 +20,7 @@ namespace {
 
 using Eigen::Index;
 
+constexpr std::size_t fewest_errors = 5;  ///< reference calls of which the ratio calibrates the model
 constexpr std::size_t error_window = 10;  ///< reference calls that the running error ratio looks back on
 
 Action parse_action(const std::string& word) {
@@ -173,6 +174,12 @@ double Learner::ratio() const {
         predicted += p * p;
     }
     return predicted > 0.0 ? std::sqrt(truth / predicted) : 0.0;
+}
+
+Calibration Learner::calibration() const {
+    const double factor = errors_.size() >= fewest_errors ? ratio() : 0.0;
+    if (!(factor > 0.0)) return {};
+    return {.energy = factor, .force = factor, .stress = factor};
 }
 
 void Learner::record_error(const Evaluation& prediction, const Evaluation& truth) {

@@ -100,6 +100,9 @@ class Learner final : public Calculator {
     [[nodiscard]] const ForceField* model() const;  ///< null before there is one
     /// Training error of the forces of the model by channel [eV/Å], rms over components; empty before there is one.
     [[nodiscard]] const Eigen::VectorXd& force_errors() const { return force_errors_; }
+    /// What the reference calls say of BEEF: every call tests the prediction before it. The running ratio of true to
+    /// predicted force errors serves energies and stress too; not calibrated before `fewest_errors` calls.
+    [[nodiscard]] Calibration calibration() const;
     [[nodiscard]] const TrainingSet& training_set() const { return training_set_; }
     [[nodiscard]] long reference_calls() const { return reference_calls_; }
     [[nodiscard]] double threshold() const { return threshold_.value(); }

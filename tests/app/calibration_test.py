@@ -4,7 +4,7 @@ import json
 import math
 import unittest
 
-from program import FORCE_FIELD, ProgramTest, ase, np, silver_iodide, write_structure
+from program import FORCE_FIELD, ProgramTest, ase, np, silver_iodide, train_yaml, write_structure
 
 try:
     import h5py
@@ -161,6 +161,19 @@ class CalibrationTest(ProgramTest):
             error = np.abs(atoms.get_forces() - truth.get_forces())
             inside.append(error < factor[:, None] * atoms.arrays["force_deviation"])
         self.assertTrue(0.5 < np.mean(inside) < 0.9, np.mean(inside))
+
+    def test_a_training_calibrates_by_its_reference_calls(self):
+        """Each call tests the prediction before it: the last ratio of the log is the factor of the model."""
+        (self.folder / "train.yaml").write_text(train_yaml(steps=120))
+        self.mlff("train", "train.yaml")
+        ratios = [float(line.split()[-1]) for line in (self.folder / "out/log").read_text().splitlines()
+                  if line.startswith("LASTE")]
+        self.assertGreaterEqual(len(ratios), 5)
+        with h5py.File(self.folder / "out/model.h5") as file:
+            factors = [file[f"calibration/{kind}"][()] for kind in ["energy", "force", "stress"]]
+        self.assertGreater(ratios[-1], 1.0)
+        np.testing.assert_allclose(factors, ratios[-1], atol=5.1e-5)
+        self.assertIn("BEEF × ", self.mlff("info", "out/model.h5")[0])
 
 
 if __name__ == "__main__":
