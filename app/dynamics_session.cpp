@@ -62,10 +62,10 @@ void DynamicsSession::restore(const Checkpoint& checkpoint) {
 
 void DynamicsSession::begin(bool replace) {
     if (!replace && trajectory_.position() > 0)
-        throw InputError(
-            fmt::format("{}: holds frames of an earlier run, but there is no checkpoint to go on from; move it away to "
-                        "begin anew, or choose another output",
-                        trajectory_path_));
+        throw InputError(fmt::format(
+            "{}: holds frames of an earlier run, but there is no checkpoint to continue from; move it away to "
+            "start again, or choose another output",
+            trajectory_path_));
     trajectory_.truncate(0);
     thermo_.truncate(0);
     log_.truncate(0);

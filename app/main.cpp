@@ -137,7 +137,7 @@ int lead(int argc, char** argv, mlff::Communicator& world) {
                     "write every force component, reference and model, to this CSV");
     sub->add_option("--calibration", evaluate_arguments.calibration,
                     "compare error estimates with errors: write factors and miscalibration to this JSON, and curves "
-                    "(CSV) and their picture beside it");
+                    "(CSV) and their picture with the same name");
     with_keys(sub, evaluate_arguments.keys);
     sub->callback([&] { job = [&](const Console& console) { evaluate(evaluate_arguments, console, world); }; });
 
@@ -252,7 +252,7 @@ int lead(int argc, char** argv, mlff::Communicator& world) {
     sub->add_option("MODEL", compile_arguments.model, "force field (model.h5)")->required();
     sub->add_option("OUT", compile_arguments.output, "force field with its production form to write")->required();
     sub->add_option("--data", compile_arguments.data,
-                    "labelled structures to measure the loss on (default: training.xyz beside MODEL)");
+                    "labelled structures to measure the loss on (default: training.xyz in the folder of MODEL)");
     sub->add_option("--max-loss", compile_arguments.max_loss,
                     "growth of the RMSE of forces and energies that is allowed: 1% (default) or 0.01; 0 only changes "
                     "the precision");
@@ -302,7 +302,7 @@ int lead(int argc, char** argv, mlff::Communicator& world) {
         if (slower_than_this_cpu())
             console.warn(
                 "this program is for any x86-64 and slower than this CPU allows: those for newer CPUs, "
-                "mlff-x86-64-v3 and mlff-x86-64-v4, belong beside it");
+                "mlff-x86-64-v3 and mlff-x86-64-v4, belong in the same folder");
         share_cores(world, threads);
         job(console);
         return 0;

@@ -179,15 +179,15 @@ std::unique_ptr<Calculator> read_socket(ConfigSection& section, const std::strin
     if (!options.command.empty() && external.parallel > 1 && !options.address.empty() &&
         !options.address.ends_with(":0"))
         section.fail("parallel", "needs an address for each client; leave address out, or choose HOST:0");
-    std::shared_ptr<reference::Lobby> lobby;  // client pool shared by all codes, for clients started elsewhere
+    std::shared_ptr<reference::ClientPool> pool;  // client pool shared by all codes, for clients started elsewhere
     if (use && options.command.empty()) {
-        lobby = std::make_shared<reference::Lobby>(options.address);
-        console.info(fmt::format("the reference is awaited on {}", lobby->listener().address()));
+        pool = std::make_shared<reference::ClientPool>(options.address);
+        console.info(fmt::format("the reference is awaited on {}", pool->listener().address()));
     }
     Codes codes;
     for (int k = 0; use && k < external.parallel; ++k) {
         options.folder = folder_of(external, k);
-        codes.push_back(std::make_unique<reference::SocketCode>(options, external.poll, lobby));
+        codes.push_back(std::make_unique<reference::SocketCode>(options, external.poll, pool));
     }
     return supervised(section, external, std::move(codes), console);
 }

@@ -187,8 +187,8 @@ std::optional<Checkpoint> read_checkpoint(const std::string& path, const RunInpu
     if (damaged.empty()) return {};
     throw InputError(
         fmt::format("{}: damaged, and no other checkpoint is there; restore it from a copy, {}or choose "
-                    "another output to begin anew",
-                    damaged, journal ? "remove it to go on from the journal, " : ""));
+                    "another output",
+                    damaged, journal ? "remove it to continue from the journal, " : ""));
 }
 
 void write_checkpoint(const RunDirectory& directory, const Checkpoint& checkpoint) {

@@ -76,7 +76,7 @@ bool check_reference_forces(const std::vector<LabeledStructure>& answered, const
     }
     if (std::abs(check.correlation) < 0.95) return false;  // not that close to each other
     throw InputError(
-        fmt::format("the reference: {}; mend it and begin anew in another output", check.warnings.front().text));
+        fmt::format("the reference: {}; correct it and start again with another output", check.warnings.front().text));
 }
 
 }  // namespace

@@ -124,15 +124,16 @@ void SocketOptions::validate() const {
         throw std::invalid_argument("input is of no use without a command that starts the client with it");
 }
 
-SocketCode::SocketCode(SocketOptions options, Poll poll, std::shared_ptr<Lobby> lobby)
-    : options_((options.validate(), std::move(options))), poll_(std::move(poll)), lobby_(std::move(lobby)) {
-    if (!lobby_)
-        lobby_ = std::make_shared<Lobby>(options_.address.empty() ? own_address(options_.folder) : options_.address);
+SocketCode::SocketCode(SocketOptions options, Poll poll, std::shared_ptr<ClientPool> pool)
+    : options_((options.validate(), std::move(options))), poll_(std::move(poll)), pool_(std::move(pool)) {
+    if (!pool_)
+        pool_ =
+            std::make_shared<ClientPool>(options_.address.empty() ? own_address(options_.folder) : options_.address);
 }
 
 SocketCode::~SocketCode() {
     end_client(true);
-    for (const auto& connection : lobby_->empty()) say_goodbye(*connection);
+    for (const auto& connection : pool_->empty()) say_goodbye(*connection);
 }
 
 std::string SocketCode::file(const std::string& name) const {
@@ -179,7 +180,7 @@ void SocketCode::start_client(const Structure& structure, std::size_t rung) {
     values["input"] = options_.inputs.main(rung);
     values["output"] = output_name;
     options_.inputs.write(options_.folder, rung, values);
-    lobby_->turn_away();  // connections of earlier clients
+    pool_->turn_away();  // connections of earlier clients
     client_ =
         std::make_unique<ChildProcess>(ChildProcess::Options{.command = fill_in(options_.command, values, "command"),
                                                              .directory = options_.folder,
@@ -207,7 +208,7 @@ void SocketCode::connect(const Structure& structure, std::size_t rung) {
                           : options_.command.empty() ? Clock::time_point::max()
                                                      : after(default_start_limit);
     do {
-        connection_ = lobby_->take(deadline, [this] { watch(); });
+        connection_ = pool_->take(deadline, [this] { watch(); });
         if (!connection_)
             throw CallFailure(fmt::format("no client connected to {} within the time for it", listener().address()));
     } while (!says_hello(std::min(deadline, after(hello_limit))));
@@ -220,7 +221,7 @@ void SocketCode::dismiss_unfit(const Structure& structure, const Attempt& attemp
     if (other_cell && !ours)
         throw InputError(
             "the client can compute one cell only, and began with another; let a command start it, so that it can be "
-            "started anew, or set reference.stress_check: off if the cell is not to change");
+            "started again, or set reference.stress_check: off if the cell is not to change");
     if (ours && (attempt.afresh || attempt.rung != rung_ || other_cell)) end_client(true);
     if (connection_ && connection_->disturbed()) end_client(false);
 }
@@ -234,7 +235,7 @@ Evaluation SocketCode::call(const Structure& structure, const Attempt& attempt) 
     try {
         if (!connection_) connect(sent.structure, attempt.rung);
         Evaluation answer = exchange(sent.structure);
-        if (options_.command.empty()) lobby_->give_back(std::move(connection_));
+        if (options_.command.empty()) pool_->give_back(std::move(connection_));
         answer.forces = sent.turn * answer.forces;
         answer.stress = to_voigt(sent.turn * from_voigt(*answer.stress) * sent.turn.transpose());
         return answer;

@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
+#include "reference/client_pool.hpp"
 #include "reference/external_code.hpp"
 #include "reference/input_files.hpp"
-#include "reference/lobby.hpp"
 
 namespace mlff::reference {
 
@@ -47,17 +47,17 @@ struct SocketOptions {
 /// species in the right order.
 ///
 /// A client that died between calls is replaced silently; one that dies during a call is a CallFailure. A client that
-/// was started elsewhere returns to the client pool between calls (lobby.hpp). Words for input files and command,
+/// was started elsewhere returns to the client pool between calls (client_pool.hpp). Words for input files and command,
 /// besides structure_values: socket (NAME or HOST), port, unix (T or F), input, output (a file whose text output()
 /// includes).
 /// Source: M. Ceriotti et al., Comput. Phys. Commun. 185, 1019 (2014); V. Kapil et al., ibid. 236, 214 (2019); clients.
 class SocketCode final : public ExternalCode {
  public:
     /// Listens at once, so that an address in use is reported before anything is computed.
-    /// @param lobby  client pool, shared with other SocketCodes that make calls at the same time; without it this one
+    /// @param pool  client pool, shared with other SocketCodes that make calls at the same time; without it this one
     ///               listens on `address` itself
     /// @throws InputError for a bad address
-    SocketCode(SocketOptions options, Poll poll, std::shared_ptr<Lobby> lobby = nullptr);
+    SocketCode(SocketOptions options, Poll poll, std::shared_ptr<ClientPool> pool = nullptr);
     ~SocketCode() override;
 
     [[nodiscard]] Evaluation call(const Structure& structure, const Attempt& attempt) override;
@@ -68,7 +68,7 @@ class SocketCode final : public ExternalCode {
     void check(const Structure& structure) const override;
     [[nodiscard]] std::string description() const override { return options_.description; }
 
-    [[nodiscard]] const Listener& listener() const { return lobby_->listener(); }
+    [[nodiscard]] const Listener& listener() const { return pool_->listener(); }
 
  private:
     void connect(const Structure& structure, std::size_t rung);
@@ -84,7 +84,7 @@ class SocketCode final : public ExternalCode {
 
     SocketOptions options_;
     Poll poll_;
-    std::shared_ptr<Lobby> lobby_;
+    std::shared_ptr<ClientPool> pool_;
     std::unique_ptr<ChildProcess> client_;
     std::unique_ptr<Connection> connection_;
     std::size_t rung_ = 0;

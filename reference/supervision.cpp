@@ -179,7 +179,7 @@ Evaluation Supervised::call(std::size_t who, const Structure& structure, bool af
     throw GuardError(
         fmt::format("the reference failed in all {} attempts at one structure. First: {}. Last: {}. What it was asked "
                     "and wrote is in {}; "
-                    "everything before is saved: mend the cause and run the same command again",
+                    "everything before is saved: correct the cause and run the same command again",
                     n_attempts, first_reason, last_reason, file("failed-*")));
 }
 
@@ -269,7 +269,7 @@ std::optional<Evaluation> Supervised::verify_stress(const Structure& structure) 
     if (!(difference < std::max(noise, relative * std::max(std::abs(found), std::abs(expected))))) {
         const bool sign = std::abs(found + expected) < std::max(noise, relative * std::abs(found));
         throw InputError(
-            fmt::format("the stress of the reference does not belong to its energy: {}{}; mend the code's input "
+            fmt::format("the stress of the reference does not belong to its energy: {}{}; correct the code's input "
                         "(cutoff, stress), or set "
                         "reference.stress: off, or stress_check: off if you know better",
                         numbers, sign ? " (the opposite sign)" : ""));

@@ -67,7 +67,7 @@ Journal::Journal(const std::string& path) : file_(path) {
         if (++n_checksums > 1 || (begin > intact && intact_frame(std::string_view(text).substr(begin))))
             throw InputError(
                 fmt::format("{}: entry at byte {} is damaged, others follow; restore the file from a copy, "
-                            "or move it away to begin anew",
+                            "or move it away to start again",
                             path, intact));
     }
     if (intact < text.size()) {

@@ -54,7 +54,7 @@ class Portable(ProgramTest):
         write_structure(self.folder / "agi.xyz", *silver_iodide())
         done = call(alone, "convert", self.folder / "agi.xyz", self.folder / "POSCAR")
         self.assertEqual(done.returncode, 0)
-        self.assertEqual("belong beside it" in done.stderr, len(levels_of_this_cpu()) > 1, done.stderr)
+        self.assertEqual("belong in the same folder" in done.stderr, len(levels_of_this_cpu()) > 1, done.stderr)
 
 
 if __name__ == "__main__":

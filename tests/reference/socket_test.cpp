@@ -150,12 +150,12 @@ TEST_F(SocketTest, ASecondConnectionWaitsAndDoesNoHarm) {
 }
 
 TEST_F(SocketTest, SeveralCallsAtATimeShareTheClientsThatThereAre) {
-    const auto lobby = std::make_shared<Lobby>("unix:" + name);
+    const auto pool = std::make_shared<ClientPool>("unix:" + name);
     SocketOptions options;
     options.address = "unix:" + name;
     options.folder = folder.file("reference");
     std::vector<std::unique_ptr<SocketCode>> codes;
-    for (int k = 0; k < 3; ++k) codes.push_back(std::make_unique<SocketCode>(options, Poll{}, lobby));
+    for (int k = 0; k < 3; ++k) codes.push_back(std::make_unique<SocketCode>(options, Poll{}, pool));
     const auto all_at_once = [&] {
         std::vector<std::jthread> threads;
         for (auto& each : codes)

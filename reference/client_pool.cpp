@@ -1,4 +1,4 @@
-#include "reference/lobby.hpp"
+#include "reference/client_pool.hpp"
 
 #include <unistd.h>
 
@@ -13,7 +13,7 @@ constexpr std::chrono::milliseconds between_looks{50};
 
 }  // namespace
 
-std::unique_ptr<Connection> Lobby::take(Clock::time_point deadline, const Poll& poll) {
+std::unique_ptr<Connection> ClientPool::take(Clock::time_point deadline, const Poll& poll) {
     for (;;) {
         {
             const std::lock_guard lock(mutex_);
@@ -31,12 +31,12 @@ std::unique_ptr<Connection> Lobby::take(Clock::time_point deadline, const Poll& 
     }
 }
 
-void Lobby::give_back(std::unique_ptr<Connection> connection) {
+void ClientPool::give_back(std::unique_ptr<Connection> connection) {
     const std::lock_guard lock(mutex_);
     free_.push_back(std::move(connection));
 }
 
-void Lobby::turn_away() {
+void ClientPool::turn_away() {
     for (;;) {
         const int left = listener_.accept(Clock::now(), {});
         if (left < 0) return;
@@ -44,7 +44,7 @@ void Lobby::turn_away() {
     }
 }
 
-std::vector<std::unique_ptr<Connection>> Lobby::empty() {
+std::vector<std::unique_ptr<Connection>> ClientPool::empty() {
     const std::lock_guard lock(mutex_);
     return std::exchange(free_, {});
 }

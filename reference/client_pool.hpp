@@ -11,12 +11,12 @@ namespace mlff::reference {
 
 /// Client pool: the connected clients of one address that wait for work. Each call takes a free client; the others are
 /// spares. Thread-safe.
-class Lobby {
+class ClientPool {
  public:
     /// Listens at once.  @throws InputError as Listener
-    explicit Lobby(const std::string& address) : listener_(address) {}
-    Lobby(const Lobby&) = delete;
-    Lobby& operator=(const Lobby&) = delete;
+    explicit ClientPool(const std::string& address) : listener_(address) {}
+    ClientPool(const ClientPool&) = delete;
+    ClientPool& operator=(const ClientPool&) = delete;
 
     /// The connection that was given back last, else the next new one; none if none connects before `deadline`. A
     /// connection whose client has left is dropped.
