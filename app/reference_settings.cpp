@@ -308,6 +308,19 @@ std::vector<std::string> references_in(const std::string& path) {
     return found;
 }
 
+/// The check compares the stress with the energies of a strained cell: a code that keeps its first cell fails it.
+std::string why_no_moving_cell(ConfigSection& section) {
+    // Only what is written there: to read a default would add it to the settings of a run.
+    bool stress = true, check = true;
+    if (section.has("stress")) section.read("stress", stress);
+    if (section.has("stress_check")) section.read("stress_check", check);
+    if (!stress) return "reference.stress is off, so that there is no stress; compute it, or use nvt";
+    if (!check)
+        return "reference.stress_check is off; before the first step it shows that the code follows the cell. Leave "
+               "it on";
+    return "";
+}
+
 }  // namespace
 
 ReferenceSettings read_reference(ConfigSection& section, const std::string& output, const Console& console, bool use) {
@@ -337,6 +350,9 @@ ReferenceSettings read_reference(ConfigSection& section, const std::string& outp
             settings.calculator = read_lammps(section, output, console, use);
             break;
     }
+    settings.no_moving_cell = type == Type::data       ? "stored data have the cells that they have; use nvt"
+                              : type == Type::embedded ? ""
+                                                       : why_no_moving_cell(section);
     return settings;
 }
 

@@ -16,6 +16,7 @@ namespace mlff::app {
 struct ReferenceSettings {
     std::unique_ptr<Calculator> calculator;  ///< none for an external code if `use` is false
     bool allow_change = false;               ///< continue although the reference has changed
+    std::string no_moving_cell;              ///< why it cannot be used with ensemble npt; "": it can
 };
 
 /// @param output   run directory; an external code works in its folder `reference`

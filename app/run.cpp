@@ -33,6 +33,8 @@ RunSettings read_run_settings(const std::string& path, const Console& console, b
         settings.reference = read_reference(config.section("reference"), settings.output, console, use);
     }
     settings.dynamics = read_dynamics(config.section("dynamics"), settings.seed);
+    require_stress(config.section("dynamics"), settings.dynamics,
+                   settings.model.empty() ? &settings.reference : nullptr);
     settings.trajectory = read_trajectory(config.section("trajectory"));
     config.finish();
     settings.resolved = config.resolved();

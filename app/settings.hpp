@@ -66,6 +66,12 @@ struct LearningSettings {
 [[nodiscard]] LearningSettings read_learning(ConfigSection& section);
 /// @param seed of the run
 [[nodiscard]] md::DynamicsOptions read_dynamics(ConfigSection& section, std::uint64_t seed);
+struct ReferenceSettings;
+/// For npt: @throws InputError if the reference cannot follow a moving cell, or a force field would learn no stress
+/// @param dynamics   the section
+/// @param reference  null: a force field, which gives a stress at any cell
+void require_stress(ConfigSection& dynamics, const md::DynamicsOptions& options, const ReferenceSettings* reference,
+                    double stress_weight = 1.0);
 [[nodiscard]] md::TrajectoryOptions read_trajectory(ConfigSection& section);
 [[nodiscard]] std::optional<GuardOptions> read_guard(ConfigSection& config);
 

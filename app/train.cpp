@@ -36,6 +36,8 @@ TrainSettings read_train_settings(const std::string& path, const Console& consol
     settings.learning.options.regression = regression.options;
     settings.learning.options.memory = regression.memory;
     settings.dynamics = read_dynamics(config.section("dynamics"), settings.seed);
+    require_stress(config.section("dynamics"), settings.dynamics, &settings.reference,
+                   regression.options.weights.stress);
     settings.trajectory = read_trajectory(config.section("trajectory"));
     config.finish();
     settings.resolved = config.resolved();

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <Eigen/LU>
 #include <cmath>
 #include <stdexcept>
 #include <utility>
@@ -36,8 +37,10 @@ void check_finite(const Evaluation& evaluation, const State& state) {
 void DynamicsOptions::validate() const {
     if (ensemble == Ensemble::nve && thermostat.type != ThermostatType::none)
         throw InputError("ensemble nve takes no thermostat; nvt does");
-    if (ensemble == Ensemble::nvt && thermostat.type == ThermostatType::none)
-        throw InputError("ensemble nvt needs a thermostat: nose_hoover, langevin or csvr");
+    if (ensemble != Ensemble::nve && thermostat.type == ThermostatType::none)
+        throw InputError("ensembles nvt and npt need a thermostat: nose_hoover, langevin or csvr");
+    if ((ensemble == Ensemble::npt) != (barostat.type != BarostatType::none))
+        throw InputError("ensemble npt needs a barostat: cell_rescaling, mtk or langevin; the others take none");
     if (!(timestep > 0.0 && std::isfinite(timestep)))
         throw InputError(fmt::format("timestep is {} fs; it must be positive", timestep));
     if (steps < 0) throw InputError(fmt::format("steps is {}; it must not be negative", steps));
@@ -45,7 +48,7 @@ void DynamicsOptions::validate() const {
          {std::pair{"temperature_start", temperature_start}, std::pair{"temperature_end", temperature_end}}) {
         if (!(value >= 0.0 && std::isfinite(value)))
             throw InputError(fmt::format("{} is {} K; it must not be negative", name, value));
-        if (ensemble == Ensemble::nvt && value == 0.0)
+        if (ensemble != Ensemble::nve && value == 0.0)
             throw InputError(fmt::format("{} is 0 K; with a thermostat it must be positive", name));
     }
     if (ensemble == Ensemble::nve && temperature_end != temperature_start)
@@ -56,6 +59,7 @@ void DynamicsOptions::validate() const {
     if (!(max_temperature > 0.0))
         throw InputError(fmt::format("max_temperature is {} K; it must be positive", max_temperature));
     thermostat.validate(timestep);
+    barostat.validate(timestep);
 }
 
 double DynamicsOptions::target_temperature(std::int64_t step) const {
@@ -72,11 +76,14 @@ Driver::Driver(Calculator& calculator, State initial, const DynamicsOptions& opt
     if (degrees_of_freedom_ == 0 && initial.move_mask.cols() > 0)
         throw InputError("all atoms are held fixed (selective dynamics, move_mask); at least one must be free to move");
     thermostat_ = make_thermostat(options_.thermostat, initial);
+    const std::size_t n_thermostat = thermostat_ ? thermostat_->n_variables() : 0;
+    if (options_.barostat.type != BarostatType::none)
+        barostat_.emplace(options_.barostat, initial, degrees_of_freedom_, n_thermostat);
     now_.state = std::move(initial);
     State& state = now_.state;
     state.time = static_cast<double>(state.step) * options_.timestep;
     now_.bath.random = Random(options_.seed);
-    if (thermostat_) now_.bath.variables.resize(thermostat_->n_variables());
+    now_.bath.variables.resize(n_thermostat + (barostat_ ? barostat_->n_variables() : 0));
     if (!options_.given_velocities) {
         draw_velocities(state, options_.target_temperature(state.step), with_drift_, now_.bath.random);
     } else if (state.velocities.cols() == 0) {
@@ -116,24 +123,55 @@ bool Driver::run(const Observer& observer) {
 void Driver::advance() {
     if (!now_.evaluated) commit([this] { evaluate(); });
     commit([this] {
-        State& state = now_.state;
-        const double dt = options_.timestep;
-        kick(state, moving_, 0.5 * dt);
-        drift(state, 0.5 * dt);
-        if (thermostat_) thermostat_->apply(state, now_.bath, options_.target_temperature(state.step + 1), dt);
-        drift(state, 0.5 * dt);
-        ++state.step;
-        state.time = static_cast<double>(state.step) * dt;
-        check_displacements();
-        evaluate();
-        kick(state, moving_, 0.5 * dt);
+        if (barostat_)
+            move_with_cell(options_.timestep);
+        else
+            move(options_.timestep);
         check_temperature();
     });
+}
+
+void Driver::move(double dt) {
+    State& state = now_.state;
+    kick(state, moving_, 0.5 * dt);
+    drift(state, 0.5 * dt);
+    if (thermostat_) thermostat_->apply(state, now_.bath, options_.target_temperature(state.step + 1), dt);
+    drift(state, 0.5 * dt);
+    ++state.step;
+    state.time = static_cast<double>(state.step) * dt;
+    check_displacements();
+    evaluate();
+    kick(state, moving_, 0.5 * dt);
+}
+
+void Driver::move_with_cell(double dt) {
+    State& state = now_.state;
+    Bath& bath = now_.bath;
+    const double temperature = options_.target_temperature(state.step + 1);
+    const Voigt pressure = options_.barostat.target_pressure(state.step + 1, options_.steps);
+    barostat_->begin(state, bath, now_.stress.value(), pressure, temperature, dt);
+    barostat_->kick(state, bath, moving_, 0.5 * dt);
+    barostat_->drift(state, bath, 0.5 * dt);
+    thermostat_->apply(state, bath, temperature, dt);
+    barostat_->heat(bath, temperature, dt);
+    barostat_->drift(state, bath, 0.5 * dt);
+    ++state.step;
+    state.time = static_cast<double>(state.step) * dt;
+    check_cell();
+    check_displacements();
+    evaluate();
+    barostat_->kick(state, bath, moving_, 0.5 * dt);
+    barostat_->end(state, bath, now_.stress.value(), pressure, dt);
 }
 
 void Driver::evaluate() {
     Evaluation evaluation = calculator_.evaluate(now_.state.structure);
     check_finite(evaluation, now_.state);
+    if (barostat_ && !evaluation.stress)
+        throw InputError(
+            fmt::format("ensemble npt needs a stress, and there is none from the {}; use nvt, or let the "
+                        "code compute and print the stress",
+                        calculator_.description()));
     evaluation_ = std::move(evaluation);
     now_.energy = evaluation_.energy;
     now_.forces = evaluation_.forces;
@@ -172,13 +210,26 @@ void Driver::check_displacements() const {
     const Matrix3X& before = begin_.state.structure.positions;
     const Matrix3X& after = now_.state.structure.positions;
     Eigen::Index i = 0;  // the atom that moved farthest: it may have pushed others
-    const double moved = (after - before).colwise().norm().maxCoeff<Eigen::PropagateNaN>(&i);
+    // Not what the cell makes of a place far outside it.
+    Matrix3X change = after - before;
+    if (barostat_) change = after - now_.state.structure.cell * begin_.state.structure.cell.inverse() * before;
+    const double moved = change.colwise().norm().maxCoeff<Eigen::PropagateNaN>(&i);
     if (!(moved <= options_.max_displacement))
         throw GuardError(
             fmt::format("step {}: {} would move {:.3g} Å in one step, more than max_displacement {} Å; the force "
                         "on it was {:.3g} eV/Å, the timestep is {} fs",
                         now_.state.step, atom_name(now_.state, i), moved, options_.max_displacement,
                         begin_.forces.col(i).norm(), options_.timestep));
+}
+
+void Driver::check_cell() const {
+    constexpr double most = 0.05;
+    const Matrix3 change = now_.state.structure.cell * begin_.state.structure.cell.inverse() - Matrix3::Identity();
+    if (!(change.cwiseAbs().maxCoeff() <= most))
+        throw GuardError(
+            fmt::format("step {}: the cell would change by {:.3g} % in one step, more than {} %; the "
+                        "barostat needs a longer period or a relaxed start",
+                        now_.state.step, 100.0 * change.cwiseAbs().maxCoeff(), 100.0 * most));
 }
 
 void Driver::check_temperature() const {
@@ -192,10 +243,14 @@ StepReport Driver::report() const {
     if (!now_.evaluated) throw std::logic_error("Driver::report: nothing has been evaluated yet");
     const State& state = now_.state;
     const double kinetic = kinetic_energy(state);
-    std::optional<double> target, compression;
+    std::optional<double> target, compression, target_compression;
+    std::optional<Voigt> tensor;
     if (thermostat_) target = options_.target_temperature(state.step);
-    if (now_.stress && state.structure.has_volume())
+    if (now_.stress && state.structure.has_volume()) {
         compression = pressure(kinetic, *now_.stress, state.structure.volume());
+        tensor = pressure_tensor(state, *now_.stress);
+    }
+    if (barostat_) target_compression = options_.barostat.target_pressure(state.step, options_.steps).head<3>().mean();
     return {.step = state.step,
             .time = state.time,
             .temperature = md::temperature(kinetic, degrees_of_freedom_),
@@ -204,6 +259,8 @@ StepReport Driver::report() const {
             .kinetic = kinetic,
             .conserved = kinetic + now_.energy + now_.bath.energy,
             .pressure = compression,
+            .pressure_tensor = tensor,
+            .target_pressure = target_compression,
             .net_force = net_force_,
             .evaluation = evaluation_,
             .state = state};
@@ -219,7 +276,7 @@ void Driver::restore(std::string_view bytes) {
         !(snapshot.state.move_mask == now_.state.move_mask).all())
         throw InputError("the dynamics snapshot holds other atoms fixed than this run");
     if (snapshot.bath.variables.size() != now_.bath.variables.size())
-        throw InputError("the dynamics snapshot was taken with another thermostat or chain_length");
+        throw InputError("the dynamics snapshot was taken with another thermostat, barostat or chain_length");
     begin_ = std::move(snapshot);
     stand_at(begin_);
 }

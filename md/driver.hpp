@@ -8,17 +8,19 @@
 #include <string_view>
 
 #include "libmlff/model/calculator.hpp"
+#include "md/barostat.hpp"
 #include "md/snapshot.hpp"
 #include "md/state.hpp"
 #include "md/thermostat.hpp"
 
 namespace mlff::md {
 
-enum class Ensemble { nve, nvt };
+enum class Ensemble { nve, nvt, npt };
 
 struct DynamicsOptions {
     Ensemble ensemble = Ensemble::nvt;
     ThermostatOptions thermostat = {.type = ThermostatType::nose_hoover};  ///< none for nve
+    BarostatOptions barostat = {};                                         ///< none but for npt
 
     /// Temperature at step 0 and at the last step [K], linear in between (VASP: TEBEG, TEEND). For nve the temperature
     /// of the initial velocities; both must then be the same.
@@ -35,7 +37,7 @@ struct DynamicsOptions {
     /// @throws InputError naming field, value and bound
     void validate() const;
 
-    /// Target at a step [K], also beyond the last one, where it stays; meaningful for nvt.
+    /// Target at a step [K], also beyond the last one, where it stays; meaningless for nve.
     [[nodiscard]] double target_temperature(std::int64_t step) const;
 };
 
@@ -44,12 +46,14 @@ struct StepReport {
     std::int64_t step;
     double time;                               ///< [fs]
     double temperature;                        ///< [K], of the degrees of freedom (thermostat.hpp)
-    std::optional<double> target_temperature;  ///< [K]; nvt only
+    std::optional<double> target_temperature;  ///< [K]; none for nve
     double potential;                          ///< [eV]
     double kinetic;                            ///< [eV]
-    double conserved;                          ///< kinetic + potential + energy given to the thermostat [eV]
+    double conserved;                          ///< kinetic + potential + energy given to thermostat and barostat [eV]
     std::optional<double> pressure;            ///< with its kinetic part [GPa], positive under compression; if the
                                                ///< calculator gives a stress
+    std::optional<Voigt> pressure_tensor;      ///< its components, (Σ m v vᵀ)/V − σ [GPa]
+    std::optional<double> target_pressure;     ///< [GPa], mean of the diagonal; npt only
     double net_force;                          ///< |Σ F|/N that was left out of the motion [eV/Å]; 0: none
     const Evaluation& evaluation;              ///< at a step just restored: energy, forces and stress only
     const State& state;
@@ -75,9 +79,22 @@ struct StepReport {
 /// change between steps moves no energy, so a ramp does not change the quantity. For nose_hoover at constant
 /// temperature it is the extended energy of Martyna et al., Mol. Phys. 87, 1117 (1996), counted from step 0.
 ///
+/// For npt the cell moves too, and the step is
+///
+///     half force on the cell, from stress and kinetic energy     (cell_rescaling: the strain of the whole step)
+///     half kick, half drift                                      with the terms of the moving cell (barostat.hpp)
+///     thermostat over Δt, of the atoms and of the cell
+///     half drift, evaluation, half kick
+///     half force on the cell
+///
+/// It reads the same backwards, so that mtk with nose_hoover is reversible. The calculator must give a stress. A change
+/// of the target pressure between steps moves no energy. A conserved quantity with cell_rescaling or noise has an error
+/// that is a random walk and falls with Δt.
+///
 /// Components that State::move_mask holds keep their positions: velocities and the forces that move them are zero. They
-/// have no degrees of freedom, and an axis along which an atom is held has no conserved momentum: nothing is removed
-/// along it. The conserved quantity stays one, because what is held does no work. Reports and labels keep all forces.
+/// have no degrees of freedom; under npt they follow the cell. An axis along which an atom is held has no conserved
+/// momentum: nothing is removed along it. The conserved quantity stays one, because what is held does no work. Reports
+/// and labels keep all forces.
 ///
 /// Except with langevin the centre of mass is brought to rest at the start, given velocities included, and stays so:
 /// where the forces of the calculator do not sum to zero (first principles on a grid: some 1e-3 eV/Å per atom), atom i
@@ -92,7 +109,7 @@ class Driver {
     /// The calculator must outlive the driver. `initial` may have any step number; the options decide whether
     /// velocities are drawn or kept.
     /// @throws InputError if state or options are not valid, given velocities are missing, or the thermostat has no
-    ///         motion to act on
+    ///         motion to act on, or the barostat no cell
     Driver(Calculator& calculator, State initial, const DynamicsOptions& options);
 
     /// Makes all steps up to options.steps. The observer is called after each step, and first for the step of the
@@ -127,7 +144,10 @@ class Driver {
     void evaluate();
     void stand_at(const Snapshot& snapshot);
     void find_motion();
+    void move(double dt);
+    void move_with_cell(double dt);
     void check_displacements() const;
+    void check_cell() const;
     void check_temperature() const;
 
     /// Runs `action`; afterwards the current state is the new beginning; if it throws, the state before is restored.
@@ -137,6 +157,7 @@ class Driver {
     Calculator& calculator_;
     DynamicsOptions options_;
     std::unique_ptr<const Thermostat> thermostat_;
+    std::optional<Barostat> barostat_;
     bool with_drift_;  ///< the centre of mass moves
     Eigen::Index degrees_of_freedom_ = 0;
     Evaluation evaluation_;

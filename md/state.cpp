@@ -52,6 +52,12 @@ double pressure(double kinetic, const Voigt& stress, double volume) {
     return (2.0 * kinetic / (3.0 * volume) - stress.head<3>().sum() / 3.0) * units::ev_per_cubic_angstrom_in_gpa;
 }
 
+Voigt pressure_tensor(const State& state, const Voigt& stress) {
+    const Matrix3 twice_kinetic =
+        state.velocities * state.masses.asDiagonal() * state.velocities.transpose() / units::acceleration;
+    return (to_voigt(twice_kinetic) / state.structure.volume() - stress) * units::ev_per_cubic_angstrom_in_gpa;
+}
+
 Vector3 drift_velocity(const State& state) { return state.velocities * state.masses / state.masses.sum(); }
 
 void hold_fixed(const State& state, Matrix3X& vectors) {

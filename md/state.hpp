@@ -45,6 +45,9 @@ void hold_fixed(const State& state, Matrix3X& vectors);
 /// P = 2K/(3V) − tr(σ)/3 [GPa], positive under compression. `kinetic` in eV, `stress` σ = (1/V) dE/dε in eV/Å³.
 [[nodiscard]] double pressure(double kinetic, const Voigt& stress, double volume);
 
+/// Its components, (Σ m v vᵀ)/V − σ [GPa]; the mean of the diagonal is the pressure.
+[[nodiscard]] Voigt pressure_tensor(const State& state, const Voigt& stress);
+
 /// Velocity of the centre of mass, Σ m v / Σ m [Å/fs].
 [[nodiscard]] Vector3 drift_velocity(const State& state);
 

@@ -46,18 +46,22 @@ NoseHooverChain::NoseHooverChain(double period, int chain_length, Eigen::Index d
       degrees_of_freedom_(static_cast<double>(degrees_of_freedom)) {}
 
 void NoseHooverChain::apply(State& state, Bath& bath, double temperature, double duration) const {
+    state.velocities *= advance(2.0 * kinetic_energy(state), std::span(bath.variables).first(chain_length_),
+                                bath.energy, temperature, duration);
+}
+
+double NoseHooverChain::advance(double twice_kinetic, std::span<double> zeta, double& energy, double temperature,
+                                double duration) const {
     const double kT = units::boltzmann * temperature;
     const std::size_t last = chain_length_ - 1;
-    std::vector<double>& zeta = bath.variables;
-    double twice_kinetic = 2.0 * kinetic_energy(state);
     double scale = 1.0;
 
     const auto freedom = [&](std::size_t j) { return j == 0 ? degrees_of_freedom_ : 1.0; };
     const auto mass = [&](std::size_t j) { return freedom(j) * kT * relaxation_ * relaxation_; };
     const auto chain_energy = [&] {
-        double energy = 0.0;
-        for (std::size_t j = 0; j <= last; ++j) energy += 0.5 * mass(j) * zeta[j] * zeta[j];
-        return energy;
+        double sum = 0.0;
+        for (std::size_t j = 0; j <= last; ++j) sum += 0.5 * mass(j) * zeta[j] * zeta[j];
+        return sum;
     };
     const auto push = [&](std::size_t j, double time) {
         const double driving = j == 0 ? twice_kinetic : mass(j - 1) * zeta[j - 1] * zeta[j - 1];
@@ -68,18 +72,18 @@ void NoseHooverChain::apply(State& state, Bath& bath, double temperature, double
     // After a cold start the links oscillate at up to sqrt(N_f)/relaxation; the substeps resolve that.
     const int n_rounds =
         std::max(1, static_cast<int>(std::ceil(duration * std::sqrt(degrees_of_freedom_) / relaxation_)));
-    bath.energy -= chain_energy();
+    energy -= chain_energy();
     for (std::size_t substep = 0; substep < suzuki.size() * static_cast<std::size_t>(n_rounds); ++substep) {
         const double time = suzuki[substep % suzuki.size()] * duration / n_rounds;
         for (std::size_t j = chain_length_; j-- > 0;) push(j, 0.5 * time);
         const double factor = std::exp(-time * zeta[0]);
         scale *= factor;
         twice_kinetic *= factor * factor;
-        for (std::size_t j = 0; j <= last; ++j) bath.energy += freedom(j) * kT * zeta[j] * time;
+        for (std::size_t j = 0; j <= last; ++j) energy += freedom(j) * kT * zeta[j] * time;
         for (std::size_t j = 0; j <= last; ++j) push(j, 0.5 * time);
     }
-    bath.energy += chain_energy();
-    state.velocities *= scale;
+    energy += chain_energy();
+    return scale;
 }
 
 void Langevin::apply(State& state, Bath& bath, double temperature, double duration) const {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "md/random.hpp"
@@ -30,12 +31,12 @@ struct ThermostatOptions {
 /// (3N); otherwise less one for each axis that no atom is held along (3N − 3).
 [[nodiscard]] Eigen::Index degrees_of_freedom(ThermostatType type, const State& state);
 
-/// State of a thermostat between steps, apart from the atoms.
+/// State of thermostat and barostat between steps, apart from atoms and cell.
 struct Bath {
-    /// Energy that went from the atoms to the thermostat since step 0 [eV]; kinetic + potential + bath energy is the
-    /// conserved quantity, also while the target temperature changes.
+    /// Energy that went from the atoms to thermostat and barostat since step 0 [eV]; kinetic + potential + bath energy
+    /// is the conserved quantity, also while the target temperature changes.
     double energy = 0.0;
-    std::vector<double> variables;  ///< nose_hoover: dη/dt of each link of the chain [1/fs]; otherwise empty
+    std::vector<double> variables;  ///< [1/fs]; nose_hoover: dη/dt of each link of the chain; then those of Barostat
     Random random;
 };
 
@@ -66,6 +67,13 @@ class NoseHooverChain final : public Thermostat {
     NoseHooverChain(double period, int chain_length, Eigen::Index degrees_of_freedom);
     [[nodiscard]] std::size_t n_variables() const override { return chain_length_; }
     void apply(State& state, Bath& bath, double temperature, double duration) const override;
+
+    /// The same for any velocities with this kinetic energy, such as those of a cell.
+    /// @param zeta    dη/dt of each link, updated
+    /// @param energy  bath energy, updated
+    /// @returns the factor of the velocities
+    [[nodiscard]] double advance(double twice_kinetic, std::span<double> zeta, double& energy, double temperature,
+                                 double duration) const;
 
  private:
     double relaxation_;  ///< period/2π [fs]
