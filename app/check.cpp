@@ -24,7 +24,7 @@ namespace {
 
 using Eigen::Index;
 
-constexpr std::array verbs = {"train", "fit", "run", "select", "analyze"};
+constexpr std::array verbs = {"train", "fit", "run", "relax", "select", "analyze"};
 
 /// Local references per species for the cost of learning, unless the settings have a lower limit.
 constexpr Index usual_references = 500;
@@ -35,7 +35,8 @@ std::string verb_of(const std::string& path) {
     const auto config = ConfigSection::from_file(path);
     if (config.has("trajectories") || config.has("observables")) return "analyze";
     if (config.has("production"))
-        throw InputError(path + ": is a study; check looks at files of train, fit, run, select and analyze");
+        throw InputError(path + ": is a study; check looks at files of train, fit, run, relax, select and analyze");
+    if (config.has("relax")) return "relax";
     if (config.has("data")) return config.has("learning") ? "select" : "fit";
     const bool learns = config.has("force_field") && config.has("reference");  // force_field: vasp
     if (config.has("learning") || config.has("regression") || config.is_map("force_field") || learns) return "train";
@@ -127,6 +128,23 @@ void check_run(const CheckArguments& arguments, const Console& console) {
                     workers(arguments.ranks), forecast.atoms_tried, forecast.microseconds, duration(forecast.seconds),
                     settings.dynamics.steps, n_atoms, memory_text(forecast.bytes),
                     arguments.ranks > 1 ? " for the first rank" : "", amount(forecast.disk), forecast.frames));
+}
+
+void check_relax(const CheckArguments& arguments, const Console& console) {
+    const RelaxSettings settings = read_relax_settings(arguments.config, console, false);
+    show_settings(settings.resolved, console);
+    const md::State initial = load_state(settings.structure, false);
+    console.info(settings.structure.path + ": " + describe(initial.structure));
+    if (settings.options.cell)
+        require_moving_cell(initial.structure, settings.options.fixed, *settings.options.cell, settings.structure.path);
+    std::unique_ptr<Calculator> model;
+    if (!settings.model.empty()) model = std::make_unique<ForceFieldCalculator>(read_model(settings.model));
+    if (const Calculator* calculator = model ? model.get() : settings.reference.calculator.get()) {
+        require_known(initial.structure, *calculator, settings.structure.path);
+        console.info("calculator: " + calculator->description());
+    }
+    require_writable_directory(settings.output);
+    console.result(fmt::format("at most {} steps, each one evaluation or a few", settings.options.steps));
 }
 
 /// Cost of learning; the number of reference calls cannot be forecast.
@@ -229,6 +247,7 @@ void check(const CheckArguments& arguments, const Console& console) {
     const std::string verb = arguments.verb.empty() ? verb_of(arguments.config) : arguments.verb;
     console.info(fmt::format("{}: for mlff {}", arguments.config, verb));
     if (verb == "run") check_run(arguments, console);
+    if (verb == "relax") check_relax(arguments, console);
     if (verb == "train") check_train(arguments, console);
     if (verb == "select") check_select(arguments, console);
     if (verb == "fit") check_fit(arguments, console);

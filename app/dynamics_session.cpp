@@ -7,6 +7,7 @@
 
 #include "app/interrupt.hpp"
 #include "libmlff/atoms/errors.hpp"
+#include "libmlff/atoms/units.hpp"
 #include "libmlff/io/text_file.hpp"
 
 namespace mlff::app {
@@ -17,8 +18,35 @@ using Clock = std::chrono::steady_clock;
 constexpr double seconds_between_checkpoints = 20.0;
 constexpr double least_net_force = 1e-5;  ///< reported from here on [eV/Å]; less comes from numbers in single precision
 constexpr std::string_view net_force_line = "# net force: ";
-constexpr const char* thermo_header =
-    "step,time_fs,temperature_K,target_K,potential_eV,kinetic_eV,conserved_eV,pressure_GPa\n";
+constexpr std::string_view first_columns =
+    "step,time_fs,temperature_K,target_K,potential_eV,kinetic_eV,conserved_eV,pressure_GPa";
+constexpr std::string_view further_columns =
+    ",target_GPa,volume_A3,density_g_cm3,a_A,b_A,c_A,alpha_deg,beta_deg,gamma_deg,p_xx_GPa,p_yy_GPa,p_zz_GPa,p_yz_GPa,"
+    "p_xz_GPa,p_xy_GPa";
+
+std::string first_values(const md::StepReport& report) {
+    return fmt::format("{},{},{:.4f},{:.4f},{:.8f},{:.8f},{:.8f},{}", report.step, report.time, report.temperature,
+                       report.target_temperature.value_or(0.0), report.potential, report.kinetic, report.conserved,
+                       report.pressure ? fmt::format("{:.6f}", *report.pressure) : "");
+}
+
+std::string further_values(const md::StepReport& report) {
+    const Structure& structure = report.state.structure;
+    std::string text = report.target_pressure ? fmt::format(",{:.6f}", *report.target_pressure) : ",";
+    if (structure.has_volume()) {
+        const double volume = structure.volume();
+        const CellParameters cell = cell_parameters(structure.cell);
+        text +=
+            fmt::format(",{:.6f},{:.8f}", volume, report.state.masses.sum() / volume * units::amu_per_a3_in_g_per_cm3);
+        for (const double length : cell.lengths) text += fmt::format(",{:.8f}", length);
+        for (const double angle : cell.angles) text += fmt::format(",{:.6f}", angle);
+    } else {
+        text += ",,,,,,,,";
+    }
+    for (int k = 0; k < 6; ++k)
+        text += report.pressure_tensor ? fmt::format(",{:.6f}", (*report.pressure_tensor)[k]) : ",";
+    return text;
+}
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
@@ -56,6 +84,9 @@ void DynamicsSession::restore(const Checkpoint& checkpoint) {
     trajectory_.truncate(checkpoint.trajectory);
     thermo_.truncate(checkpoint.thermo);
     log_.truncate(checkpoint.log);
+    // A run that an earlier version began goes on with the columns of its file.
+    std::string header;
+    further_columns_ = !(LineReader(thermo_.path()).next(header) && header == first_columns);
     LineReader log(log_.path());
     for (std::string line; !net_force_logged_ && log.next(line);) net_force_logged_ = line.starts_with(net_force_line);
 }
@@ -69,7 +100,7 @@ void DynamicsSession::begin(bool replace) {
     trajectory_.truncate(0);
     thermo_.truncate(0);
     log_.truncate(0);
-    thermo_.write(thermo_header);
+    thermo_.write(fmt::format("{}{}\n", first_columns, further_columns));
 }
 
 void DynamicsSession::say_net_force(const md::StepReport& report) {
@@ -95,10 +126,7 @@ void DynamicsSession::run(const std::function<std::string(const md::StepReport&)
     const auto observe = [&](const md::StepReport& report) {
         temperature_ = report.temperature;
         writing = true;
-        thermo_.write(fmt::format("{},{},{:.4f},{:.4f},{:.8f},{:.8f},{:.8f},{}\n", report.step, report.time,
-                                  report.temperature, report.target_temperature.value_or(0.0), report.potential,
-                                  report.kinetic, report.conserved,
-                                  report.pressure ? fmt::format("{:.6f}", *report.pressure) : ""));
+        thermo_.write(first_values(report) + (further_columns_ ? further_values(report) : "") + "\n");
         trajectory_.write(report);
         say_net_force(report);
         steps_done_ = report.step - first_step;

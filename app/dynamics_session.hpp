@@ -50,6 +50,7 @@ class DynamicsSession {
     md::Trajectory trajectory_;
     std::string trajectory_path_;
     OutputFile thermo_, log_;
+    bool further_columns_ = true;  ///< of thermo.csv
     bool net_force_logged_ = false, net_force_shown_ = false;
     double temperature_ = 0.0;
     std::int64_t steps_done_ = 0;

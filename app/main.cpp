@@ -115,6 +115,8 @@ int lead(int argc, char** argv, mlff::Communicator& world) {
                 select);
     with_config("fit", "fit a force field to labelled data", "mlff fit fit.yaml", fit);
     with_config("run", "molecular dynamics with a force field, or with a reference alone", "mlff run run.yaml", run);
+    with_config("relax", "the nearest minimum of the energy: positions, or positions and cell", "mlff relax relax.yaml",
+                relax);
     with_config("analyze", "observables of trajectories: numbers and pictures", "mlff analyze analyze.yaml",
                 [](const std::string& path, const Console& console, mlff::Communicator&) { analyze(path, console); });
 
@@ -267,7 +269,8 @@ int lead(int argc, char** argv, mlff::Communicator& world) {
     check_arguments.ranks = world.size();
     sub = verb("check", "dry run: settings in force, input found and sane, memory and time to expect; touches nothing",
                "mlff check run.yaml --ranks 2");
-    sub->add_option("FILE.yaml", check_arguments.config, "settings of train, fit, run, select or analyze")->required();
+    sub->add_option("FILE.yaml", check_arguments.config, "settings of train, fit, run, relax, select or analyze")
+        ->required();
     sub->add_option("--for", check_arguments.verb, "the verb that the file is for (default: as its keys tell)");
     sub->add_option("--ranks", check_arguments.ranks, "MPI ranks to forecast for (default: those that it runs on)")
         ->check(CLI::PositiveNumber);

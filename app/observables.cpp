@@ -17,7 +17,8 @@ std::unique_ptr<Observable> read_observable(ConfigSection& section) {
                          {"tetrahedra", read_tetrahedra},
                          {"distance_angle", read_distance_angle},
                          {"conductivity", read_conductivity},
-                         {"arrhenius", read_arrhenius}});
+                         {"arrhenius", read_arrhenius},
+                         {"cell", read_cell}});
     return reader(section);
 }
 

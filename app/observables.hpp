@@ -35,7 +35,7 @@ class Observable {
 };
 
 /// The observable of one entry of `observables:`; its `type` is one of rdf, msd, vdos, van_hove, tetrahedra,
-/// distance_angle, conductivity, arrhenius.
+/// distance_angle, conductivity, arrhenius, cell.
 /// @throws InputError file:line if the entry is wrong
 [[nodiscard]] std::unique_ptr<Observable> read_observable(ConfigSection& section);
 

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "app/reference_settings.hpp"
 #include "libmlff/atoms/elements.hpp"
 #include "libmlff/atoms/errors.hpp"
 #include "libmlff/atoms/neighbor_list.hpp"
@@ -24,55 +23,6 @@ void read_basis(ConfigSection& section, descriptors::RadialBasisOptions& options
     if (given) options.functions = functions(options.cutoff, options.width);
     section.read_positive("functions", options.functions);
     section.read_non_negative("decay", options.decay);
-}
-
-/// [GPa]: one number, a ramp [start, end], or a tensor [xx, yy, zz, yz, xz, xy].
-void read_pressure(ConfigSection& section, md::BarostatOptions& options) {
-    std::vector<double> pressure = {0.0};
-    section.read("pressure", pressure);
-    if (pressure.size() == 6) {
-        if (options.cell == md::CellMotion::isotropic)
-            section.fail("pressure",
-                         "is a tensor, but cell: isotropic changes the volume only; cell: triclinic "
-                         "follows all six, orthorhombic the first three");
-        options.pressure_start = options.pressure_end = Eigen::Map<const Voigt>(pressure.data());
-        return;
-    }
-    if (pressure.size() != 1 && pressure.size() != 2)
-        section.fail("pressure", "must be one number, a ramp [start, end], or a tensor [xx, yy, zz, yz, xz, xy], GPa");
-    options.pressure_start.head<3>().setConstant(pressure.front());
-    options.pressure_end.head<3>().setConstant(pressure.back());
-}
-
-md::BarostatOptions read_barostat(ConfigSection& section) {
-    md::BarostatOptions options;
-    options.type = md::BarostatType::cell_rescaling;
-    section.read_choice("type", options.type,
-                        {{"cell-rescaling", md::BarostatType::cell_rescaling},
-                         {"mtk", md::BarostatType::mtk},
-                         {"langevin", md::BarostatType::langevin}});
-    section.read_choice("cell", options.cell,
-                        {{"isotropic", md::CellMotion::isotropic},
-                         {"orthorhombic", md::CellMotion::orthorhombic},
-                         {"triclinic", md::CellMotion::triclinic}});
-    section.read_positive("period", options.period);
-    read_pressure(section, options);
-    std::vector<std::string> fixed;
-    section.read("fixed", fixed);
-    for (const std::string& name : fixed) {
-        if (name != "a" && name != "b" && name != "c")
-            section.fail("fixed", fmt::format("names lattice vectors: a list of a, b, c such as [c], got '{}'", name));
-        options.fixed[static_cast<std::size_t>(name[0] - 'a')] = true;
-    }
-    section.read_positive("compressibility", options.compressibility);
-    if (options.type != md::BarostatType::cell_rescaling && section.has("mass")) {
-        double mass = 0.0;
-        section.read_positive("mass", mass);
-        options.mass = mass;
-    }
-    if (options.type == md::BarostatType::langevin) section.read_positive("friction", options.friction);
-    if (options.type == md::BarostatType::mtk) section.read_positive("chain", options.chain_length);
-    return options;
 }
 
 }  // namespace
@@ -113,6 +63,14 @@ md::State load_state(const StructureSettings& settings, bool with_velocities) {
 
 void describe_state(const md::State& state, const md::DynamicsOptions& dynamics, const std::string& path,
                     const Console& console) {
+    if (dynamics.ensemble == md::Ensemble::npt) {
+        const md::BarostatOptions& barostat = dynamics.barostat;
+        require_moving_cell(state.structure, barostat.fixed, barostat.cell, path);
+        const auto end_of = [](const Voigt& pressure) { return pressure.head<3>().mean(); };
+        const double start = end_of(barostat.pressure_start), end = end_of(barostat.pressure_end);
+        console.info(
+            fmt::format("constant pressure: {} GPa{}", start, end != start ? fmt::format(" to {} GPa", end) : ""));
+    }
     if (state.move_mask.cols() > 0) {
         const auto held = (!state.move_mask).colwise().any().count(),
                    whole = (!state.move_mask).colwise().all().count();
@@ -322,17 +280,6 @@ md::DynamicsOptions read_dynamics(ConfigSection& section, std::uint64_t seed) {
     section.read_positive("max_temperature", options.max_temperature);
     section.validate(options);
     return options;
-}
-
-void require_stress(ConfigSection& dynamics, const md::DynamicsOptions& options, const ReferenceSettings* reference,
-                    double stress_weight) {
-    if (options.ensemble != md::Ensemble::npt) return;
-    if (reference && !reference->no_moving_cell.empty())
-        dynamics.fail("ensemble", "npt cannot be used with this reference: " + reference->no_moving_cell);
-    if (stress_weight == 0.0)
-        dynamics.fail("ensemble",
-                      "npt needs a force field that learns the stress, but regression.weights.stress is 0; "
-                      "make it positive (default 1), or use nvt");
 }
 
 md::TrajectoryOptions read_trajectory(ConfigSection& section) {

@@ -14,6 +14,7 @@
 #include "libmlff/model/calculator.hpp"
 #include "libmlff/model/guard.hpp"
 #include "md/driver.hpp"
+#include "md/relaxation.hpp"
 #include "md/trajectory.hpp"
 
 /// From YAML sections to the options of the libraries. Every key documented in the --help of the verbs is read here.
@@ -27,8 +28,12 @@ struct StructureSettings {
 [[nodiscard]] StructureSettings read_structure_settings(ConfigSection& config);
 /// The structure itself, checked: valid, no atoms closer than 0.1 Å; with the masses and the move mask of its file.
 [[nodiscard]] md::State load_state(const StructureSettings& settings, bool with_velocities);
-/// Says what of the state is not as one would expect: atoms held fixed, other masses than the standard ones, velocities
-/// that are far from the temperature that was asked for.
+/// @throws InputError naming the place if the cell cannot move so
+void require_moving_cell(const Structure& structure, const std::array<bool, 3>& fixed, md::CellMotion motion,
+                         const std::string& place);
+/// Says what moves the cell, and what of the state is not as one would expect: atoms held fixed, other masses than the
+/// standard ones, velocities that are far from the temperature that was asked for. @throws InputError if npt cannot
+/// move this cell
 void describe_state(const md::State& state, const md::DynamicsOptions& dynamics, const std::string& path,
                     const Console& console);
 /// Checksum of all that a state holds: the same for the same atoms, however their file is written.
@@ -66,6 +71,9 @@ struct LearningSettings {
 [[nodiscard]] LearningSettings read_learning(ConfigSection& section);
 /// @param seed of the run
 [[nodiscard]] md::DynamicsOptions read_dynamics(ConfigSection& section, std::uint64_t seed);
+/// Settings of a cell that changes are in cell_settings.cpp.
+[[nodiscard]] md::BarostatOptions read_barostat(ConfigSection& section);
+[[nodiscard]] md::RelaxationOptions read_relaxation(ConfigSection& section);
 struct ReferenceSettings;
 /// For npt: @throws InputError if the reference cannot follow a moving cell, or a force field would learn no stress
 /// @param dynamics   the section

@@ -2,6 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <array>
+#include <string_view>
+
+#include "analysis/cell_average.hpp"
 #include "analysis/distance_angle.hpp"
 #include "analysis/pair_correlation.hpp"
 #include "analysis/tetrahedra.hpp"
@@ -141,7 +145,56 @@ class DistanceAngle final : public Metered<analysis::DistanceAngleMap, analysis:
     }
 };
 
+class Cell final : public Observable {
+ public:
+    std::string kind() const override { return "cell"; }
+    std::vector<TableLayout> layouts() const override {
+        TableLayout layout{"", "", {"quantity"}, {"time_fs"}, {{"value"}}};
+        return {layout};
+    }
+    void begin(std::optional<double> temperature) override {
+        meter_ = std::make_unique<analysis::CellAverage>(analysis::CellAverage::Options{temperature});
+    }
+    void add(const analysis::Frame& frame) override { meter_->add(frame); }
+    Finding result() const override {
+        const analysis::CellMeans cell = meter_->result();
+        struct Quantity {
+            const char *name, *unit, *column;
+        };
+        constexpr std::array<Quantity, analysis::CellMeans::n_quantities> quantities = {
+            {{"volume", "Å³", "volume_A3"},
+             {"density", "g/cm³", "density_g_cm3"},
+             {"a", "Å", "a_A"},
+             {"b", "Å", "b_A"},
+             {"c", "Å", "c_A"},
+             {"alpha", "degrees", "alpha_deg"},
+             {"beta", "degrees", "beta_deg"},
+             {"gamma", "degrees", "gamma_deg"}}};
+        Finding finding;
+        Entry entry{"cell", {}};
+        for (std::size_t k = 0; k < quantities.size(); ++k) {
+            const Quantity& q = quantities[k];
+            const auto row = static_cast<Eigen::Index>(k);
+            std::optional<double> error;
+            if (cell.error) error = (*cell.error)[row];
+            entry.scalars.push_back(
+                scalar(q.column, q.name, q.unit, cell.mean[row], error,
+                       std::string(q.name) + "_error" + std::string(q.column).substr(std::string_view(q.name).size())));
+            finding.series.push_back({0, {q.column}, {cell.time}, {cell.values.col(row)}, {std::nullopt}});
+        }
+        entry.scalars.push_back(scalar("volume_deviation_A3", "", "", cell.volume_deviation));
+        entry.scalars.push_back(scalar("bulk_modulus_GPa", "bulk modulus from fluctuations", "GPa", cell.bulk_modulus));
+        finding.entries.push_back(std::move(entry));
+        return finding;
+    }
+
+ private:
+    std::unique_ptr<analysis::CellAverage> meter_;
+};
+
 }  // namespace
+
+std::unique_ptr<Observable> read_cell(ConfigSection&) { return std::make_unique<Cell>(); }
 
 std::unique_ptr<Observable> read_radial_distribution(ConfigSection& config) {
     return std::make_unique<RadialDistribution>(config);

@@ -38,6 +38,18 @@ struct RunSettings {
 /// @param use  as in read_reference
 [[nodiscard]] RunSettings read_run_settings(const std::string& path, const Console& console, bool use = true);
 
+struct RelaxSettings {
+    StructureSettings structure;
+    std::string output = "relaxation";
+    std::string model;  ///< file of the force field; "": the reference gives the forces
+    std::optional<GuardOptions> guard;
+    ReferenceSettings reference;
+    md::RelaxationOptions options;
+    std::string result;  ///< file for the relaxed structure
+    std::string resolved;
+};
+[[nodiscard]] RelaxSettings read_relax_settings(const std::string& path, const Console& console, bool use = true);
+
 struct TrainSettings {
     StructureSettings structure;
     std::string output = "training";

@@ -51,6 +51,8 @@ struct VerifyArguments {
 /// Hands over to the Python package, which knows the hosts; returns only by an exception.
 void verify(const VerifyArguments& arguments, const Communicator& world);
 
+void relax(const std::string& config_path, const Console& console, Communicator& world);
+
 struct LabelArguments {
     std::string config, input, output;
 };

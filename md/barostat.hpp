@@ -6,19 +6,13 @@
 #include <optional>
 #include <vector>
 
+#include "md/cell_strain.hpp"
 #include "md/state.hpp"
 #include "md/thermostat.hpp"
 
 namespace mlff::md {
 
 enum class BarostatType { none, cell_rescaling, mtk, langevin };
-
-/// How the cell may change.
-enum class CellMotion {
-    isotropic,     ///< all free lattice vectors by the same factor
-    orthorhombic,  ///< each free lattice vector by its own factor; they must be perpendicular to each other
-    triclinic,     ///< lengths and angles
-};
 
 struct BarostatOptions {
     BarostatType type = BarostatType::none;
@@ -45,17 +39,12 @@ struct BarostatOptions {
     [[nodiscard]] Voigt target_pressure(std::int64_t step, std::int64_t steps) const;
 };
 
-/// A cell that moves. Its velocity is a symmetric strain rate G [1/fs]: Ḣ = G H, which has no rotation. The coordinates
-/// are the rates x_k of G = Σ x_k E_k, where the E_k are orthonormal (E_k : E_l = δ_kl) and span what may change; a
-/// fixed lattice vector a has E_k a = 0. Atoms follow the cell, those that are held too: they keep their place in it.
+/// A cell that moves. Its velocity is a symmetric strain rate G = Σ x_k E_k [1/fs]: Ḣ = G H, which has no rotation
+/// (E_k: CellStrain). Atoms follow the cell, those that are held too: they keep their place in it.
 ///
 ///     ṙ = v + G r,   v̇ = F/m − G v − κ tr(G) v          v: velocity relative to the cell
 ///
-/// The driving force of x_k is f_k = E_k : (Σ m v vᵀ − V σ − Π), with the work of the outside
-///     w(H) = P V + V₀ tr[(S − P) ε],   Π = P V + V₀ F (S − P) Fᵀ,   F = H H₀⁻¹,   ε = (Fᵀ F − 1)/2,
-/// for an external pressure tensor S with P = tr S/3 and the initial cell H₀ (Parrinello & Rahman, J. Appl. Phys. 52,
-/// 7182 (1981)): w is a function of the cell, so that there is an ensemble, and S is the true pressure while the strain
-/// is small. A pressure alone is exact at any strain.
+/// The driving force of x_k is f_k = E_k : (Σ m v vᵀ − V σ − Π), with Π and the work of the outside w(H) of CellStrain.
 ///
 /// mtk:  W ẋ_k = f_k + (2K/N_f) tr E_k, κ = 1/N_f; x_k couple to a Nosé-Hoover chain (Martyna, Tobias & Klein, J. Chem.
 ///       Phys. 101, 4177 (1994)). Deterministic and reversible.
@@ -95,14 +84,11 @@ class Barostat {
 
  private:
     [[nodiscard]] Matrix3 rate(const Bath& bath) const;
-    [[nodiscard]] Matrix3 external(const State& state, const Voigt& pressure) const;  ///< Π [eV]
     [[nodiscard]] double energy(const State& state, const Bath& bath, const Voigt& pressure) const;
     void push(const State& state, Bath& bath, const Voigt& stress, const Voigt& pressure, double duration) const;
 
     BarostatOptions options_;
-    std::vector<Matrix3> basis_;  ///< E_k
-    std::array<bool, 3> fixed_;
-    Matrix3 initial_cell_;
+    CellStrain cell_;
     double degrees_of_freedom_;
     double mass_;  ///< W [eV fs²]
     std::size_t first_;

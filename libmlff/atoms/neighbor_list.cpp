@@ -116,7 +116,7 @@ void NeighborList::update(const Structure& structure, std::span<const char> own)
 }
 
 void NeighborList::prepare(const Structure& structure, std::span<const char> own) {
-    if (needs_search(structure)) search(structure, own);
+    if (!follow(structure)) search(structure, own);
     positions_ = structure.positions;
 }
 
@@ -149,16 +149,32 @@ void NeighborList::pairs(Eigen::Index i, Pairs& out) const {
     out.too_close = nearest < too_close;
 }
 
-bool NeighborList::needs_search(const Structure& structure) const {
-    if (!valid_ || structure.cell != searched_.cell || structure.periodic != searched_.periodic ||
-        structure.size() != searched_.size() || structure.species != searched_.species)
-        return true;
-    const double limit = 0.25 * skin_ * skin_;
-    for (Eigen::Index i = 0; i < structure.size(); ++i) {
-        const double moved = (structure.positions.col(i) - searched_.positions.col(i)).squaredNorm();
-        if (!(moved <= limit)) return true;  // true for NaN as well; the search refuses it
+/// Whether the candidates hold all pairs of this structure; the basis is then that of its cell.
+bool NeighborList::follow(const Structure& structure) {
+    if (!valid_ || structure.periodic != searched_.periodic || structure.size() != searched_.size() ||
+        structure.species != searched_.species)
+        return false;
+    Bins now;
+    now.find_basis(structure);
+    // Another reduced form would give vectors with other rounding than a search now.
+    if (now.to_original != bins_.to_original) return false;
+    double limit = 0.5 * skin_;
+    Matrix3 deformation = Matrix3::Identity();
+    const bool same_cell = structure.cell == searched_.cell;
+    if (!same_cell) {
+        deformation = now.basis * searched_basis_.inverse();
+        const double stretch = 1.0 + (deformation.inverse() - Matrix3::Identity()).norm();  // at least |F⁻¹|
+        limit = 0.5 * ((cutoff_ + skin_) / stretch - cutoff_);
     }
-    return false;
+    if (!(limit >= 0.0)) return false;
+    for (Eigen::Index i = 0; i < structure.size(); ++i) {
+        const Vector3 start = searched_.positions.col(i);
+        const double moved =
+            (structure.positions.col(i) - (same_cell ? start : Vector3(deformation * start))).squaredNorm();
+        if (!(moved <= limit * limit)) return false;  // for NaN as well; the search refuses it
+    }
+    bins_.basis = now.basis;
+    return true;
 }
 
 void NeighborList::search(const Structure& structure, std::span<const char> own) {
@@ -202,6 +218,7 @@ void NeighborList::search(const Structure& structure, std::span<const char> own)
         });
     }
     searched_ = structure;
+    searched_basis_ = bins_.basis;
     valid_ = true;
     ++n_searches_;
 }
@@ -261,14 +278,18 @@ std::size_t NeighborList::Bins::index(int a, int b, int c) const {
            static_cast<std::size_t>(c);
 }
 
-void NeighborList::Bins::sort(const Structure& structure, double reach) {
-    const Eigen::Index n_atoms = structure.size();
+void NeighborList::Bins::find_basis(const Structure& structure) {
     basis = structure.cell;
     to_original.setZero();
     for (int axis = 0; axis < 3; ++axis)
         if (structure.periodic[static_cast<std::size_t>(axis)]) to_original(axis, axis) = 1.0;
     reduce(structure.periodic, basis, to_original);
     complete(structure.periodic, basis);
+}
+
+void NeighborList::Bins::sort(const Structure& structure, double reach) {
+    const Eigen::Index n_atoms = structure.size();
+    find_basis(structure);
     // A cell in the wrong unit would have a huge number of images: refuse it before they are listed.
     for (int axis = 0; axis < 3; ++axis)
         if (n_atoms > 0 && structure.periodic[static_cast<std::size_t>(axis)] && basis.col(axis).norm() < too_close)

@@ -20,9 +20,10 @@ namespace mlff {
 /// Either all pairs are stored (`update`), or those of one atom at a time are found from the candidates of a search
 /// (`prepare`, then `pairs`): 12 instead of 48 bytes per pair, and the same bits.
 ///
-/// With a skin, both search again only after an atom has moved skin/2 (or the cell, species or number of atoms
-/// changed); else they refresh the vectors of the pairs that were kept. Linear cost in the number of atoms (cell
-/// lists). Memory is kept from update to update and grows only with the number of pairs.
+/// With a skin, both search again only after an atom has moved skin/2 (or species or number of atoms changed); else
+/// they refresh the vectors of the pairs that were kept. A cell that moves takes the atoms along: with F = H H₀⁻¹ since
+/// the search and u = r − F r₀, every pair is kept while 2 max|u| ≤ (cutoff + skin)/|F⁻¹| − cutoff. Linear cost in the
+/// number of atoms (cell lists). Memory is kept from update to update and grows only with the number of pairs.
 class NeighborList {
  public:
     /// @param cutoff [Å] > 0,  @param skin [Å] ≥ 0
@@ -81,13 +82,14 @@ class NeighborList {
         std::vector<Eigen::Index> first;
         std::vector<std::int32_t> atoms;  ///< by bin: atoms[first[b]] .. atoms[first[b + 1]]
 
+        void find_basis(const Structure& structure);
         void sort(const Structure& structure, double reach);
         [[nodiscard]] std::size_t index(int a, int b, int c) const;
         template <class Visit>
         void for_each_image(const Structure& structure, double reach, Eigen::Index i, Visit&& visit) const;
     };
 
-    [[nodiscard]] bool needs_search(const Structure& structure) const;
+    [[nodiscard]] bool follow(const Structure& structure);
     void search(const Structure& structure, std::span<const char> own);
     void refresh(const Structure& structure);
 
@@ -102,6 +104,7 @@ class NeighborList {
     std::vector<Eigen::Index> candidate_first_;
     std::vector<Candidate> candidates_;
     Structure searched_;  ///< the structure of the last search
+    Matrix3 searched_basis_ = Matrix3::Identity();
     bool valid_ = false;  ///< the candidates belong to `searched_`
     long n_searches_ = 0;
 };

@@ -2,9 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <Eigen/Geometry>
 #include <Eigen/LU>
 #include <algorithm>
 #include <cmath>
+#include <numbers>
 #include <set>
 
 #include "libmlff/atoms/elements.hpp"
@@ -97,6 +99,17 @@ std::string formula(const Structure& structure) {
             text += std::to_string(n);
     }
     return text;
+}
+
+CellParameters cell_parameters(const Matrix3& cell) {
+    CellParameters out{};
+    for (int axis = 0; axis < 3; ++axis) {
+        const auto k = static_cast<std::size_t>(axis);
+        const Vector3 one = cell.col((axis + 1) % 3), other = cell.col((axis + 2) % 3);
+        out.lengths[k] = cell.col(axis).norm();
+        out.angles[k] = std::atan2(one.cross(other).norm(), one.dot(other)) * 180.0 / std::numbers::pi;
+    }
+    return out;
 }
 
 Voigt to_voigt(const Matrix3& t) {

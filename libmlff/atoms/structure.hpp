@@ -62,6 +62,13 @@ struct LabeledStructure {
 /// Chemical formula in order of atomic number of first occurrence, e.g. "Ag64I64".
 [[nodiscard]] std::string formula(const Structure& structure);
 
+struct CellParameters {
+    std::array<double, 3> lengths;  ///< a, b, c [Å]
+    std::array<double, 3> angles;   ///< α between b and c, β, γ [degrees]
+};
+/// Of a cell with three independent lattice vectors.
+[[nodiscard]] CellParameters cell_parameters(const Matrix3& cell);
+
 /// Voigt vector of the symmetric part of a tensor, and back.
 [[nodiscard]] Voigt to_voigt(const Matrix3& tensor);
 [[nodiscard]] Matrix3 from_voigt(const Voigt& voigt);

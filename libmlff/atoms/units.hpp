@@ -9,6 +9,7 @@ inline constexpr double acceleration = 9.648533212331e-3;  ///< 1 eV/(Å amu) in
 inline constexpr double ev_per_cubic_angstrom_in_gpa = 160.2176634;   ///< 1 eV/Å³ in GPa
 inline constexpr double ev_per_cubic_angstrom_in_kbar = 1602.176634;  ///< 1 eV/Å³ in kbar
 inline constexpr double ev_per_cubic_angstrom_in_bar = 1602176.634;   ///< 1 eV/Å³ in bar
+inline constexpr double amu_per_a3_in_g_per_cm3 = 1.66053906660;      ///< 1 amu/Å³ in g/cm³
 inline constexpr double square_angstrom_per_fs_in_cm2_per_s = 0.1;    ///< 1 Å²/fs in cm²/s
 
 }  // namespace mlff::units

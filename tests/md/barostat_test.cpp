@@ -112,6 +112,7 @@ TEST(Barostat, IdealGasHasTheExactDistributionOfTheVolume) {
                 npt(type, cell, free ? ThermostatType::langevin : ThermostatType::csvr, 1.0, 2.0, 200'000);
             options.barostat.compressibility = 1.0;
             options.max_displacement = 10.0;
+            if (type == BarostatType::cell_rescaling) options.barostat.period = 1000.0;  // for small strains per step
             State initial = make_state(crystal.structure);
             initial.structure.cell *= 0.6;
             Driver driver(gas, initial, options);
@@ -121,8 +122,8 @@ TEST(Barostat, IdealGasHasTheExactDistributionOfTheVolume) {
                 return true;
             });
             const double unit = units::boltzmann * 300.0 / gpa, shape = free ? 28.0 : 27.0;
-            EXPECT_NEAR(volumes.mean() / (shape * unit), 1.0, 0.03);
-            EXPECT_NEAR(volumes.variance() / (shape * unit * unit), 1.0, 0.2);
+            EXPECT_NEAR(volumes.mean() / (shape * unit), 1.0, 0.04);
+            EXPECT_NEAR(volumes.variance() / (shape * unit * unit), 1.0, 0.25);
         }
 }
 
