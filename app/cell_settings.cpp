@@ -82,6 +82,11 @@ void require_moving_cell(const Structure& structure, const std::array<bool, 3>& 
     }
 }
 
+void require_moving_cell(const Structure& structure, const md::DynamicsOptions& dynamics, const std::string& place) {
+    if (dynamics.ensemble == md::Ensemble::npt)
+        require_moving_cell(structure, dynamics.barostat.fixed, dynamics.barostat.cell, place);
+}
+
 md::RelaxationOptions read_relaxation(ConfigSection& section) {
     md::RelaxationOptions options;
     using Cell = std::optional<md::CellMotion>;

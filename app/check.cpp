@@ -97,6 +97,7 @@ void check_run(const CheckArguments& arguments, const Console& console) {
     md::State initial = load_state(settings.structure, settings.dynamics.given_velocities);
     const Index n_atoms = initial.size();
     console.info(settings.structure.path + ": " + describe(initial.structure));
+    require_moving_cell(initial.structure, settings.dynamics, settings.structure.path);
     describe_state(initial, settings.dynamics, settings.structure.path, console);
     const auto make = [&]() -> std::unique_ptr<Calculator> {
         if (settings.model.empty()) return read_run_settings(arguments.config, console, false).reference.calculator;
@@ -170,6 +171,7 @@ void check_train(const CheckArguments& arguments, const Console& console) {
     show_settings(settings.resolved, console);
     const md::State initial = load_state(settings.structure, settings.dynamics.given_velocities);
     console.info(settings.structure.path + ": " + describe(initial.structure));
+    require_moving_cell(initial.structure, settings.dynamics, settings.structure.path);
     describe_state(initial, settings.dynamics, settings.structure.path, console);
     if (settings.reference.calculator) {
         require_known(initial.structure, *settings.reference.calculator, settings.structure.path);

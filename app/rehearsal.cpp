@@ -94,6 +94,8 @@ Costs try_out(Calculator* calculator, const Structure& piece, const RunPlan& pla
     Rehearsed rehearsed(calculator, plan.guard.has_value());
     md::DynamicsOptions options = plan.dynamics;
     options.given_velocities = false;
+    if (options.ensemble == md::Ensemble::npt) options.ensemble = md::Ensemble::nvt;
+    options.barostat = {};  // its cost is that of no atom, and the trial has no stress
     options.max_displacement = options.max_temperature = std::numeric_limits<double>::max();
     md::Driver driver(rehearsed, md::make_state(piece), options);
     Costs costs;

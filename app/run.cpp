@@ -43,7 +43,7 @@ RunSettings read_run_settings(const std::string& path, const Console& console, b
 
 std::vector<std::string> RunSettings::may_change() const {
     std::vector<std::string> keys = {"guard"};  // it changes no step; it can only end the run
-    if (dynamics.temperature_start == dynamics.temperature_end) keys.emplace_back("dynamics.steps");
+    if (!dynamics.has_ramp()) keys.emplace_back("dynamics.steps");
     return keys;
 }
 
@@ -63,6 +63,7 @@ void run(const std::string& config_path, const Console& console, Communicator& w
     Calculator* const calculator = model ? model.get() : settings.reference.calculator.get();
     md::State initial = load_state(settings.structure, dynamics.given_velocities);
     require_known(initial.structure, *calculator, settings.structure.path);
+    require_moving_cell(initial.structure, dynamics, settings.structure.path);
 
     RunDirectory directory(settings.output);
     require_same_settings(settings.output, settings.resolved, settings.may_change());

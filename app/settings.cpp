@@ -65,7 +65,6 @@ void describe_state(const md::State& state, const md::DynamicsOptions& dynamics,
                     const Console& console) {
     if (dynamics.ensemble == md::Ensemble::npt) {
         const md::BarostatOptions& barostat = dynamics.barostat;
-        require_moving_cell(state.structure, barostat.fixed, barostat.cell, path);
         const auto end_of = [](const Voigt& pressure) { return pressure.head<3>().mean(); };
         const double start = end_of(barostat.pressure_start), end = end_of(barostat.pressure_end);
         console.info(

@@ -31,9 +31,10 @@ struct StructureSettings {
 /// @throws InputError naming the place if the cell cannot move so
 void require_moving_cell(const Structure& structure, const std::array<bool, 3>& fixed, md::CellMotion motion,
                          const std::string& place);
+/// Likewise for npt; other ensembles move none.
+void require_moving_cell(const Structure& structure, const md::DynamicsOptions& dynamics, const std::string& place);
 /// Says what moves the cell, and what of the state is not as one would expect: atoms held fixed, other masses than the
-/// standard ones, velocities that are far from the temperature that was asked for. @throws InputError if npt cannot
-/// move this cell
+/// standard ones, velocities that are far from the temperature that was asked for.
 void describe_state(const md::State& state, const md::DynamicsOptions& dynamics, const std::string& path,
                     const Console& console);
 /// Checksum of all that a state holds: the same for the same atoms, however their file is written.

@@ -47,7 +47,7 @@ TrainSettings read_train_settings(const std::string& path, const Console& consol
 std::vector<std::string> TrainSettings::may_change() const {
     // The reference itself must stay, but not the way it is run; reference_of_record checks that.
     std::vector<std::string> keys = {"regression.memory", "reference", "learning.distance"};
-    if (dynamics.temperature_start == dynamics.temperature_end) keys.emplace_back("dynamics.steps");
+    if (!dynamics.has_ramp()) keys.emplace_back("dynamics.steps");
     return keys;
 }
 
@@ -95,6 +95,7 @@ void train(const std::string& config_path, const Console& console, Communicator&
     const std::vector<int> species = species_with(species_present(initial.structure), initial_data);
 
     require_known(initial.structure, reference, settings.structure.path);
+    require_moving_cell(initial.structure, settings.dynamics, settings.structure.path);
 
     require_no_foreign_results(settings.output);
     RunDirectory directory(settings.output);

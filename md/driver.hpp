@@ -37,6 +37,10 @@ struct DynamicsOptions {
     /// @throws InputError naming field, value and bound
     void validate() const;
 
+    /// A target changes with the step, so that a longer run is another run.
+    [[nodiscard]] bool has_ramp() const {
+        return temperature_start != temperature_end || barostat.pressure_start != barostat.pressure_end;
+    }
     /// Target at a step [K], also beyond the last one, where it stays; meaningless for nve.
     [[nodiscard]] double target_temperature(std::int64_t step) const;
 };

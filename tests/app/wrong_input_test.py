@@ -34,6 +34,12 @@ def replaced(text, old, new):
     return text.replace(old, new)
 
 
+def npt(barostat, weights=None):
+    """TRAIN at constant pressure; the barostat is on line 12."""
+    text = replaced(TRAIN, "dynamics:\n", f"dynamics:\n  ensemble: npt\n  barostat: {{{barostat}}}\n")
+    return text + (f"regression: {{weights: {{stress: {weights}}}}}\n" if weights is not None else "")
+
+
 # verb, text of VERB.yaml, line of it (0: the file alone is to be named), what the message must hold
 SETTINGS = [
     ("train", replaced(TRAIN, "kernel_power", "kernel_powr"), 7, "did you mean 'kernel_power'"),
@@ -60,7 +66,18 @@ SETTINGS = [
     ("train", replaced(TRAIN, "steps: 10", "steps: -10"), 14, "steps"),
     ("train", replaced(TRAIN, "[400, 600]", "[400, -600]"), 12, "-600"),
     ("train", replaced(TRAIN, "[400, 600]", "[400, 500, 600]"), 12, "ramp"),
-    ("train", replaced(TRAIN, "dynamics:\n", "dynamics:\n  ensemble: npt\n"), 11, "npt"),
+    ("train", replaced(TRAIN, "dynamics:\n", "dynamics:\n  ensemble: npv\n"), 11, "npt"),
+    ("train", npt("", weights="0"), 11, "weights.stress is 0"),
+    ("train", npt("type: berendsen"), 12, "cell-rescaling"),
+    ("train", npt("cell: cubic"), 12, "isotropic"),
+    ("train", npt("pressure: [1, 2, 3]"), 12, "a ramp"),
+    ("train", npt("pressure: [1, 1, 1, 0, 0, 0]"), 12, "isotropic"),
+    ("train", npt("period: 10"), 0, "at least 20 timesteps"),
+    ("train", npt("fixed: [z]"), 12, "[c]"),
+    ("train", npt("fixed: [a, b, c]"), 0, "nothing of the cell may change"),
+    ("train", npt("friction: 3"), 12, "friction"),
+    ("train", npt("type: mtk, compressibility: -1"), 12, "compressibility"),
+    ("train", replaced(TRAIN, "dynamics:\n", "dynamics:\n  barostat: {type: mtk}\n"), 11, "ensemble: npt"),
     ("train", replaced(TRAIN, "langevin", "langevine"), 11, "langevin"),
     ("train", replaced(TRAIN, "agi-6.5", "agi-7"), 8, "agi-6.5"),
     ("train", replaced(TRAIN, "embedded", "socket"), 8, "an address is needed"),
