@@ -120,9 +120,10 @@ Costs try_out(Calculator* calculator, const Structure& piece, const RunPlan& pla
     Evaluation usual = last.evaluation;
     usual.forces.setConstant(long_number);
     if (usual.stress) usual.stress->setConstant(long_number);
-    const md::StepReport report{last.step,      last.time,    last.temperature, last.target_temperature,
-                                long_number,    last.kinetic, last.conserved,   last.pressure,
-                                last.net_force, usual,        last.state};
+    const md::StepReport report{
+        last.step,      last.time,      last.temperature, last.target_temperature, long_number,
+        last.kinetic,   last.conserved, last.pressure,    last.pressure_tensor,    last.target_pressure,
+        last.net_force, usual,          last.state};
     costs.frame = seconds_of([&] { trajectory.write(report); });
     costs.frame_bytes = static_cast<double>(trajectory.position());
     Checkpoint checkpoint;

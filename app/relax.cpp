@@ -26,7 +26,7 @@ void write_result(const std::string& path, const ExtxyzFrame& frame) {
     if (is_poscar_name(path))
         write_poscar(path, frame, formula(frame.structure));
     else
-        write_extxyz(path, {frame});
+        write_extxyz(path, std::vector<ExtxyzFrame>{frame});
 }
 
 }  // namespace

@@ -12,7 +12,7 @@
 namespace mlff::md {
 
 struct RelaxationOptions {
-    std::optional<CellMotion> cell;                     ///< none: the cell stays
+    std::optional<CellMotion> cell = {};                ///< none: the cell stays
     Voigt pressure = Voigt::Zero();                     ///< external [GPa], positive under compression (CellStrain)
     std::array<bool, 3> fixed = {false, false, false};  ///< lattice vectors that stay
     double force = 0.01;                                ///< [eV/Å] converged when no atom that may move feels more

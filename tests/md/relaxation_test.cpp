@@ -34,7 +34,9 @@ TEST(Relaxation, PositionsFindTheirMinimum) {
     double last = 0.0;
     std::int64_t steps = 0;
     const bool converged = relax(springs, state, options, [&](const RelaxationReport& report) {
-        if (report.step > 0) EXPECT_LE(report.enthalpy, last + 1e-6);
+        if (report.step > 0) {
+            EXPECT_LE(report.enthalpy, last + 1e-6);
+        }
         last = report.enthalpy;
         steps = report.step;
         return true;
