@@ -4,7 +4,7 @@
 
 NIST's Standard Reference Simulation Website gives the pressure of the Lennard-Jones fluid with long-range corrections at
 some densities (https://mmlapps.nist.gov/srs/LJ_PURE/mc.htm). The runs have that pressure without the correction for
-distances beyond the cutoff of the embedded potential ar-plain, 8.5 Å, which assumes g(r) = 1 there. 500 atoms.
+distances beyond the cutoff of the embedded potential ar-plain, 8.5 Å, which assumes g(r) = 1 there. 512 atoms.
 """
 import pathlib
 import subprocess
@@ -22,11 +22,9 @@ BAROSTATS = {"cell-rescaling": "csvr", "mtk": "nose-hoover", "langevin": "langev
 def density(program, barostat, temperature, rho, pressure, steps):
     tail = 16 * np.pi / 3 * rho**2 * (2 / 3 * (SIGMA / CUTOFF)**9 - (SIGMA / CUTOFF)**3)
     unit = EPSILON / SIGMA**3 * GPA
-    cells = 5
-    edge = cells * (4 / rho)**(1 / 3) * SIGMA
-    sites = np.array([(0, 0, 0), (0, .5, .5), (.5, 0, .5), (.5, .5, 0)])
-    corners = np.array([(x, y, z) for x in range(cells) for y in range(cells) for z in range(cells)])
-    positions = edge / cells * (corners[:, None, :] + sites).reshape(-1, 3)
+    n = 8
+    edge = n * rho**(-1 / 3) * SIGMA
+    positions = edge / n * np.indices((n, n, n)).reshape(3, -1).T  # simple cubic, which melts at once
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         lines = [f'{len(positions)}\nLattice="{edge} 0 0 0 {edge} 0 0 0 {edge}" Properties=species:S:1:pos:R:3']
