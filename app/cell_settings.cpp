@@ -42,6 +42,8 @@ std::array<bool, 3> read_fixed(ConfigSection& section) {
             section.fail("fixed", fmt::format("names lattice vectors: a list of a, b, c such as [c], got '{}'", name));
         fixed[static_cast<std::size_t>(name[0] - 'a')] = true;
     }
+    if (fixed[0] && fixed[1] && fixed[2])
+        section.fail("fixed", "names all lattice vectors, so that nothing of the cell may change");
     return fixed;
 }
 

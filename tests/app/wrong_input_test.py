@@ -74,7 +74,7 @@ SETTINGS = [
     ("train", npt("pressure: [1, 1, 1, 0, 0, 0]"), 12, "isotropic"),
     ("train", npt("period: 10"), 0, "at least 20 timesteps"),
     ("train", npt("fixed: [z]"), 12, "[c]"),
-    ("train", npt("fixed: [a, b, c]"), 0, "nothing of the cell may change"),
+    ("train", npt("fixed: [a, b, c]"), 12, "nothing of the cell may change"),
     ("train", npt("friction: 3"), 12, "friction"),
     ("train", npt("type: mtk, compressibility: -1"), 12, "compressibility"),
     ("train", replaced(TRAIN, "dynamics:\n", "dynamics:\n  barostat: {type: mtk}\n"), 11, "ensemble: npt"),
