@@ -315,6 +315,27 @@ TEST(Barostat, PressureRampIsLinearAndThenStays) {
     EXPECT_EQ(options.target_pressure(500, 100)[2], 3.0);
 }
 
+TEST(Barostat, PressureFollowsTheRamp) {
+    const RelaxedCrystal crystal(2);
+    SpringNetwork springs(crystal.bonds, 1.0);
+    for (const auto& [type, name] : all) {
+        DynamicsOptions options = npt(type, CellMotion::triclinic, ThermostatType::langevin, 0.0, 2.0, 4000);
+        options.temperature_start = options.temperature_end = 10.0;
+        options.barostat.pressure_end.head<3>().setConstant(3.0);
+        options.barostat.compressibility = 0.08;
+        Driver driver(springs, make_state(crystal.structure), options);
+        double middle = 0.0, end = 0.0;
+        driver.run([&](const StepReport& report) {
+            EXPECT_NEAR(*report.target_pressure, 3.0 * static_cast<double>(report.step) / 4000.0, 1e-12);
+            if (report.step > 1750 && report.step <= 2250) middle += *report.pressure / 500.0;
+            if (report.step > 3500) end += *report.pressure / 500.0;
+            return true;
+        });
+        EXPECT_NEAR(middle, 1.5, 0.3) << name;
+        EXPECT_NEAR(end, 2.81, 0.3) << name;
+    }
+}
+
 std::string refusal(Calculator& calculator, const Structure& structure, const DynamicsOptions& options) {
     try {
         Driver(calculator, make_state(structure), options).advance();

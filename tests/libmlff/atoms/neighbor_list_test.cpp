@@ -401,7 +401,7 @@ TEST(NeighborList, PairsOnDemandAreThoseOfTheList) {
 TEST(NeighborList, NothingIsReallocatedWhenNothingGrows) {
     Random random(9);
     Structure s = random_structure(random, 200, 16.0, {true, true, true});
-    NeighborList list(4.0, 0.5);
+    NeighborList list(4.0, 0.2);
     list.update(s);
     const double* const vectors = list.vectors().data();
     const double* const distances = list.distances().data();
