@@ -322,7 +322,7 @@ TEST(Barostat, PressureFollowsTheRamp) {
         DynamicsOptions options = npt(type, CellMotion::triclinic, ThermostatType::langevin, 0.0, 2.0, 4000);
         options.temperature_start = options.temperature_end = 10.0;
         options.barostat.pressure_end.head<3>().setConstant(3.0);
-        options.barostat.compressibility = 0.08;
+        options.barostat.compressibility = 0.2;  // so that cell_rescaling lags little
         Driver driver(springs, make_state(crystal.structure), options);
         double middle = 0.0, end = 0.0;
         driver.run([&](const StepReport& report) {
