@@ -148,7 +148,7 @@ class CheckTest(ProgramTest):
                 ("structure.yaml", train_yaml().replace("agi.xyz", "none.xyz"), r"none.xyz"),
                 ("fit.yaml", FIT, r"data.xyz"),
                 ("study.yaml", "production: {}\ntrain: {}\n", r"is a study"),
-                ("what.yaml", "nonsense: 1\n", r"fit none of train, fit, run, select, analyze"),
+                ("what.yaml", "nonsense: 1\n", r"fit none of train, fit, run, relax, select, analyze"),
                 ("output.yaml", train_yaml().replace("output: out", "output: agi.xyz/out"), r"agi.xyz is a file")]:
             error = self.check(self.write(name, text), status=2)
             self.assertRegex(error, expected)
