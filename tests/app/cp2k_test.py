@@ -119,6 +119,13 @@ class Cp2k(ReferenceTest):
         self.compare(self.journal(), self.direct, **self.PRECISION)
         self.assertIn("GFN1-xTB; input socket.inp", self.mlff("info", "out/model.h5")[0])
 
+    def test_at_constant_pressure_it_follows_the_cell(self):
+        text = train_yaml("  type: socket\n  code: cp2k\n  input: socket.inp\n", steps=4)
+        self.train(text.replace("dynamics: {", "dynamics: {ensemble: npt, barostat: {cell: triclinic, pressure: 5}, "))
+        journal = self.journal()
+        self.assertGreater(abs(journal[-1].cell[:] - journal[0].cell[:]).max(), 1e-3)
+        self.compare(journal, self.direct, **self.PRECISION)
+
     def test_as_a_program(self):
         self.train(train_yaml("  type: program\n  code: cp2k\n  input: program.inp\n", steps=1))
         self.compare(self.journal(), self.direct, **self.PRECISION)
