@@ -231,6 +231,7 @@ FitSettings read_fit_settings(const std::string& path) {
     }
     const RegressionSettings read = read_regression(regression, defaults.regression, !settings.choose_weight);
     settings.options.regression = read.options;
+    read_baseline(config, settings.options.regression);
     settings.options.memory = read.memory;
     settings.memory_given = read.memory_given;
     regression.read_choice("solver", settings.solver,

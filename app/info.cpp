@@ -52,8 +52,8 @@ void info(const std::string& path, const Console& console) {
     if (!d.components.empty())
         text += fmt::format("                 kept {} of {} angular components\n", d.components.size(),
                             model.descriptor().three_body()->full_size());
-    text += fmt::format("                 radial weight {:g}, normalization {}, compression {}\n", d.radial_weight,
-                        name_of(d.normalization), name_of(d.compression));
+    text += fmt::format("                 radial weight {:g}, softening {:g}, normalization {}, compression {}\n",
+                        d.radial_weight, d.softening, name_of(d.normalization), name_of(d.compression));
     text += fmt::format("kernel power     {}, metric {}\n", model.kernel_power(), name_of(model.metric()));
     text += fmt::format("training data    {} structures, {} atoms\n", origin.n_structures, origin.n_atoms);
     text += fmt::format("training RMSE    energy {:.3f} meV/atom, force {:.2f} meV/Å, stress {:.4f} GPa\n",

@@ -45,7 +45,8 @@ SelectSettings read_select_settings(const std::string& path) {
     settings.keys = read_keys(data);
     const ModelDefaults defaults = read_model_defaults(config);
     const ForceFieldOptions force_field = read_force_field(config.section("force_field"), defaults.force_field);
-    const RegressionSettings regression = read_regression(config.section("regression"), defaults.regression);
+    RegressionSettings regression = read_regression(config.section("regression"), defaults.regression);
+    read_baseline(config, regression.options);
     ConfigSection& learning = config.section("learning");
     settings.learning = read_learning(learning);
     LearnerOptions& options = settings.learning.options;

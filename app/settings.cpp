@@ -136,6 +136,7 @@ ForceFieldOptions read_force_field(ConfigSection& section, const ForceFieldOptio
     if (options.keep < 1.0 && !data_at_hand)
         angular.fail("keep", "below 1 is for fit only, which has the data to choose by; leave it out here");
     section.read_in_range("radial_weight", d.radial_weight, 0.0, 1.0);
+    section.read_in_range("softening", d.softening, 0.0, 0.99);
     section.read_in_range("kernel_power", options.kernel_power, 1, 16);
     section.read_choice(
         "normalization", d.normalization,
@@ -156,12 +157,11 @@ std::string format_force_field(const ForceFieldOptions& options) {
         return fmt::format("cutoff: {}, width: {}, functions: {}, decay: {}", b.cutoff, b.width, b.functions, b.decay);
     };
     return fmt::format(
-        "{{radial: {{{}}},\n  angular: {{{}, l_max: {}, filter: {}, keep: {}}},\n  radial_weight: {}, kernel_power: "
-        "{}, "
-        "normalization: {}, compression: {}, metric: {}}}",
+        "{{radial: {{{}}},\n  angular: {{{}, l_max: {}, filter: {}, keep: {}}},\n  radial_weight: {}, softening: {}, "
+        "kernel_power: {}, normalization: {}, compression: {}, metric: {}}}",
         basis(d.radial), basis(d.angular), d.angular.l_max,
         d.angular.filter > 0.0 ? fmt::format("{}", d.angular.filter) : "off", options.keep, d.radial_weight,
-        options.kernel_power, name_of(d.normalization), name_of(d.compression), name_of(options.metric));
+        d.softening, options.kernel_power, name_of(d.normalization), name_of(d.compression), name_of(options.metric));
 }
 
 std::string format_atom_energies(const std::map<int, double>& energies) {
@@ -169,6 +169,11 @@ std::string format_atom_energies(const std::map<int, double>& energies) {
     for (const auto& [z, energy] : energies)
         text += fmt::format("{}{}: {}", text.empty() ? "" : ", ", element_symbol(z), energy);
     return "{" + text + "}";
+}
+
+void read_baseline(ConfigSection& config, RegressionOptions& options) {
+    config.section("baseline")
+        .read_choice("repulsion", options.repulsion, {{"zbl", Repulsion::zbl}, {"none", Repulsion::none}});
 }
 
 RegressionSettings read_regression(ConfigSection& section, const RegressionOptions& defaults, bool with_weights) {

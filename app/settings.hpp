@@ -54,6 +54,8 @@ struct ModelDefaults {
                                                  bool data_at_hand = false);
 /// The section as a YAML flow map, to be read back.
 [[nodiscard]] std::string format_force_field(const ForceFieldOptions& options);
+/// `baseline`, the potential under the kernel model.
+void read_baseline(ConfigSection& config, RegressionOptions& options);
 /// `regression.atom_energies` as a YAML flow map.
 [[nodiscard]] std::string format_atom_energies(const std::map<int, double>& energies);
 struct RegressionSettings {

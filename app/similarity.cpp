@@ -15,7 +15,8 @@ namespace mlff::app {
 void similarity(const SimilarityArguments& arguments, const Console& console) {
     // Any fit.yaml or train.yaml can be used: only its force field is read here.
     auto config = ConfigSection::from_file(arguments.config);
-    const ModelDefaults defaults = read_model_defaults(config);
+    ModelDefaults defaults = read_model_defaults(config);
+    defaults.force_field.descriptor.softening = 0.0;  // descriptors of unit length, unless the file asks otherwise
     const ForceFieldOptions options = read_force_field(config.section("force_field"), defaults.force_field);
     config.section("force_field").finish();
     require_writable(arguments.output);

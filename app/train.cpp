@@ -27,7 +27,8 @@ TrainSettings read_train_settings(const std::string& path, const Console& consol
     settings.seed = static_cast<std::uint64_t>(seed);
     const ModelDefaults defaults = read_model_defaults(config);
     const ForceFieldOptions force_field = read_force_field(config.section("force_field"), defaults.force_field);
-    const RegressionSettings regression = read_regression(config.section("regression"), defaults.regression);
+    RegressionSettings regression = read_regression(config.section("regression"), defaults.regression);
+    read_baseline(config, regression.options);
     if (!config.has("reference"))
         config.fail("reference", "is missing; e.g. reference: {type: embedded, potential: agi}");
     settings.reference = read_reference(config.section("reference"), settings.output, console, use);

@@ -12,7 +12,7 @@
 
 namespace mlff::descriptors {
 
-/// How the two- and three-body supervectors are joined to one unit vector.
+/// How the two- and three-body supervectors are joined to one vector, of unit length without softening.
 enum class Normalization {
     joint,     ///< x̂ = X/|X|,  X = [√β X2, √(1-β) X3]
     separate,  ///< x̂ = [√β X2/|X2|, √(1-β) X3/|X3|]: the balance does not depend on the scale of X2 and X3
@@ -36,6 +36,7 @@ struct DescriptorOptions {
     RadialBasisOptions radial{.cutoff = 8.0, .width = 0.8, .functions = 10, .l_max = 0, .filter = 0.0, .decay = 3.0};
     RadialBasisOptions angular{.cutoff = 5.0, .width = 0.8, .functions = 6, .l_max = 4, .filter = 0.002};
     double radial_weight = 0.8;  ///< β (ML_W1); 0: three-body only, 1: two-body only
+    double softening = 0.0;      ///< a of the softened normalisation, share of each cutoff, [0, 1); 0: unit length
     Normalization normalization = Normalization::joint;
     Compression compression = Compression::none;
     /// three-body components that are kept (ML_LSPARSDES), in the order of ThreeBody from 0, ascending; empty: all.
@@ -48,10 +49,12 @@ struct DescriptorOptions {
 
 /// The normalised descriptor x̂ of a local environment, and the adjoint that turns dE/dx̂ into forces.
 ///
-/// The two parts p = 2, 3 enter as x̂_p = f_p X_p with  f_p = √β_p/|X| (joint)  or  f_p = √β_p'/|X_p| (separate; a part
-/// that is zero is left out and the weights renormalised: β' = 1 for the other). An atom without neighbours has x̂ = 0.
-/// x̂ therefore jumps when an atom loses its very last neighbour (separate: also its last angular pair); elsewhere it is
-/// smooth. Design rows multiply the Jacobians of the parts and use `pull_back`: the Jacobian of x̂ is never formed.
+/// The two parts p = 2, 3 enter as x̂_p = f_p X_p with  f_p = √β_p/√(|X|² + ε²) (joint)  or  f_p = √β_p'/√(|X_p|² +
+/// ε_p²) (separate). ε is the length of X of an atom with two neighbours, at the share `softening` of the cutoff and at
+/// a right angle: x̂ goes smoothly to 0 as an atom loses its neighbours, and the derivatives below hold for every ε.
+/// Without softening ε = 0: x̂ has length 1, but 0 without neighbours (separate: a part that is zero is left out and
+/// the weights renormalised, β' = 1 for the other), and jumps at the last neighbour (separate: also at the last angular
+/// pair). Design rows multiply the Jacobians of the parts and use `pull_back`: the Jacobian of x̂ is never formed.
 /// Source: method.md section 1.
 class Descriptor {
  public:
@@ -116,9 +119,15 @@ class Descriptor {
     }
 
  private:
+    /// X_2 and X_3 into x.
+    template <class Real>
+    void supervectors(const Environment& environment, BasicWorkspace<Real>& work,
+                      Eigen::Ref<Eigen::VectorX<Real>> x) const;
+
     DescriptorOptions options_;
     std::optional<TwoBody> two_;
     std::optional<ThreeBody> three_;
+    std::array<double, 2> softening2_{};  ///< ε_p², of |X_2|² and |X_3|²
 };
 
 }  // namespace mlff::descriptors

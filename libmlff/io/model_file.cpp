@@ -55,10 +55,11 @@ void write(Hdf5Writer& file, const ForceField& model, bool with_factor = true) {
     const auto& d = model.descriptor().options();
     const bool decays = d.radial.decay > 0.0 || d.angular.decay > 0.0;
     file.attribute("/", "version",
-                   with_factor && model.posterior().covariance().size() > 0 ? 4
-                   : decays                                                 ? 3
-                   : model.metric() == Metric::learned                      ? 2
-                                                                            : 1);
+                   d.softening > 0.0 || model.repulsion() != Repulsion::none  ? 5
+                   : with_factor && model.posterior().covariance().size() > 0 ? 4
+                   : decays                                                   ? 3
+                   : model.metric() == Metric::learned                        ? 2
+                                                                              : 1);
 
     const Provenance& origin = model.provenance();
     file.write("provenance/program", origin.version);
@@ -79,6 +80,7 @@ void write(Hdf5Writer& file, const ForceField& model, bool with_factor = true) {
     write_basis(file, "descriptor/radial", options.radial);
     write_basis(file, "descriptor/angular", options.angular);
     file.write("descriptor/radial_weight", options.radial_weight);
+    if (options.softening > 0.0) file.write("descriptor/softening", options.softening);
     file.write("descriptor/normalization", name_of(options.normalization));
     file.write("descriptor/compression", name_of(options.compression));
     if (!options.components.empty()) file.write("descriptor/components", options.components);
@@ -107,6 +109,7 @@ void write(Hdf5Writer& file, const ForceField& model, bool with_factor = true) {
         file.attribute("shortest_distances", "unit", "angstrom");
         file.attribute("shortest_distances", "shape", "species x species");
     }
+    if (model.repulsion() != Repulsion::none) file.write("baseline/repulsion", name_of(model.repulsion()));
 
     const bayes::Evidence& evidence = model.posterior().evidence();
     if (with_factor) {
@@ -193,6 +196,7 @@ ForceField read(const Hdf5Reader& file, bool with_factor = true) {
         options.radial = read_basis(file, "descriptor/radial");
         options.angular = read_basis(file, "descriptor/angular");
         options.radial_weight = file.read<double>("descriptor/radial_weight");
+        if (file.has("descriptor/softening")) options.softening = file.read<double>("descriptor/softening");
         options.normalization = parse<Normalization>(
             file, "descriptor/normalization", {{"joint", Normalization::joint}, {"separate", Normalization::separate}});
         options.compression = parse<Compression>(file, "descriptor/compression",
@@ -265,6 +269,9 @@ ForceField read(const Hdf5Reader& file, bool with_factor = true) {
         ForceField model(std::move(descriptor), file.read<int>("kernel/power"), std::move(species),
                          std::move(references), file.read<Eigen::VectorXd>("e0"), std::move(posterior), scales,
                          std::move(origin), calibration, std::move(shortest_distances));
+        if (file.has("baseline/repulsion"))
+            model = model.with_repulsion(
+                parse<Repulsion>(file, "baseline/repulsion", {{"none", Repulsion::none}, {"zbl", Repulsion::zbl}}));
         if (!file.has("production")) return model;
         ProductionForm form;
         for (const auto& symbol : symbols) {

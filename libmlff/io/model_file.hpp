@@ -7,8 +7,9 @@
 namespace mlff {
 
 /// Version of the layout that is written; files up to it are read. docs/model-file.md describes it.
-/// 4 with a robust covariance, 3 with a decay, 2 with a metric; else 1, as earlier programs read.
-inline constexpr int model_format_version = 4;
+/// 5 with softening or a baseline, 4 with a robust covariance, 3 with a decay, 2 with a metric; else 1, as earlier
+/// programs read.
+inline constexpr int model_format_version = 5;
 
 /// Writes a force field, atomically; the same force field gives the same bytes.
 /// @throws std::runtime_error naming the file if the disk refuses

@@ -65,7 +65,8 @@ Index count_references(const std::vector<LocalReferences>& references) {
 ForceFieldOptions vasp_force_field() {
     return {.descriptor = {.radial = {.cutoff = 8.0, .width = 0.5, .functions = 12},
                            .angular = {.cutoff = 5.0, .width = 0.5, .functions = 8, .l_max = 3, .filter = 0.002},
-                           .radial_weight = 0.1},
+                           .radial_weight = 0.1,
+                           .softening = 0.0},
             .kernel_power = 4};
 }
 
@@ -141,6 +142,13 @@ ForceField ForceField::with_calibration(const Calibration& calibration) const {
     ForceField result(descriptor_, kernel_power_, species_, references_, e0_, posterior_, scales_, provenance_,
                       calibration, shortest_distances_);
     result.production_ = production_;
+    result.repulsion_ = repulsion_;
+    return result;
+}
+
+ForceField ForceField::with_repulsion(Repulsion repulsion) const {
+    ForceField result = *this;
+    result.repulsion_ = shortest_distances_.size() > 0 ? repulsion : Repulsion::none;
     return result;
 }
 

@@ -9,6 +9,7 @@
 #include "bayes/posterior.hpp"
 #include "descriptors/descriptor.hpp"
 #include "libmlff/model/production_form.hpp"
+#include "libmlff/model/repulsion.hpp"
 
 namespace mlff {
 
@@ -91,7 +92,7 @@ struct Provenance {
 
 /// The result of a fit, immutable:
 ///
-///   E = Σ_i [ e0(s_i) + Σ_{b in B(s_i)} w_b (x̂_i · x̂_b)^ζ ]
+///   E = Σ_i [ e0(s_i) + Σ_{b in B(s_i)} w_b (x̂_i · x̂_b)^ζ ] + E_base
 ///
 /// with the posterior of w for error estimates.   Source: method.md sections 2 and 3.
 class ForceField {
@@ -123,6 +124,10 @@ class ForceField {
 
     /// The same force field with this covariance for its error estimates. @throws as Posterior::with_covariance
     [[nodiscard]] ForceField with_covariance(Eigen::MatrixXd F) const;
+
+    /// The same force field with this pair potential under it; none where the shortest distances are not known.
+    [[nodiscard]] ForceField with_repulsion(Repulsion repulsion) const;
+    [[nodiscard]] Repulsion repulsion() const { return repulsion_; }
 
     [[nodiscard]] const descriptors::Descriptor& descriptor() const { return *descriptor_; }
     [[nodiscard]] ForceFieldOptions options() const { return {descriptor_->options(), kernel_power_}; }
@@ -158,6 +163,7 @@ class ForceField {
     Provenance provenance_;
     Calibration calibration_;
     Eigen::MatrixXd shortest_distances_;
+    Repulsion repulsion_ = Repulsion::none;
     std::optional<ProductionForm> production_;
 };
 

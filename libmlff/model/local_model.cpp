@@ -172,6 +172,7 @@ struct LocalModel::Workspace::Thread {
     Products<float> in_single;
     std::vector<LocalPairs> pairs{static_cast<std::size_t>(batch_size)};
     std::vector<descriptors::Environment> environments;  ///< of one batch, views of its pairs
+    std::vector<char> repelled;                          ///< of one batch: closer than in the training data
     std::vector<double> own_forces, own_virials;         ///< with several threads, added up in the end
     double* forces = nullptr;                            ///< 3 n_atoms
     double* virials = nullptr;                           ///< 9 n_atoms; null: not wanted
@@ -187,6 +188,8 @@ LocalModel::Workspace::~Workspace() = default;
 
 LocalModel::LocalModel(ForceField force_field)
     : force_field_(std::move(force_field)), inverse_distances_(force_field_.shortest_distances().cwiseInverse()) {
+    if (force_field_.repulsion() == Repulsion::zbl)
+        repulsion_.emplace(force_field_.species(), force_field_.shortest_distances());
     if (const auto& form = force_field_.production(); form && form->single_precision)
         for (const auto& expansion : form->expansions) in_single_.push_back(expansion.cast<float>());
 }
@@ -213,12 +216,15 @@ void LocalModel::evaluate_batch(const Job& job, const Batch& batch, const Model&
     const auto n = static_cast<Index>(atoms.size());
     auto& [features, centred, projected, similarity, gradient, energies, all_slopes, work, coefficients] = products;
     thread.environments.clear();
+    thread.repelled.assign(atoms.size(), 0);
     for (Index k = 0; k < n; ++k) {
         const auto place = static_cast<std::size_t>(k);
         thread.environments.push_back(job.source.environment(atoms[place], thread.pairs[place]));
         thread.too_close |= thread.pairs[place].too_close;
-        look_for_close_pair(force_field_.shortest_distances(), inverse_distances_, atoms[place], batch.channel,
-                            thread.environments.back(), thread.pairs[place].neighbor, thread.closest);
+        const bool closer =
+            look_for_close_pair(force_field_.shortest_distances(), inverse_distances_, atoms[place], batch.channel,
+                                thread.environments.back(), thread.pairs[place].neighbor, thread.closest);
+        thread.repelled[place] = closer && repulsion_;
     }
     describe(thread.environments, products);
     if (job.spilling != nullptr || !job.output.described.empty()) {
@@ -239,6 +245,7 @@ void LocalModel::evaluate_batch(const Job& job, const Batch& batch, const Model&
         work.swap(coefficients[place]);
         descriptor.adjoint(environment, work, features.col(k), gradient.col(k), slopes);
         work.swap(coefficients[place]);
+        if (thread.repelled[place] != 0) batch.energies[place] += repulsion_->add(batch.channel, environment, slopes);
         Vector3 total = Vector3::Zero();
         for (Index p = 0; p < environment.size(); ++p) {
             const Vector3 g = slopes.col(p).template cast<double>();

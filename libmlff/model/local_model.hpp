@@ -8,6 +8,7 @@
 #include "libmlff/model/calculator.hpp"
 #include "libmlff/model/force_field.hpp"
 #include "libmlff/model/neighbor_source.hpp"
+#include "libmlff/model/repulsion.hpp"
 
 namespace mlff {
 
@@ -99,6 +100,7 @@ class LocalModel {
     ForceField force_field_;
     std::vector<Expansion<float>> in_single_;  ///< a production form in single precision, per channel
     Eigen::MatrixXd inverse_distances_;        ///< 1 / shortest distances [1/Å]; 0 × 0: not known
+    std::optional<ZblRepulsion> repulsion_;
 };
 
 }  // namespace mlff

@@ -29,16 +29,20 @@ void keep_closer(std::optional<ClosePair>& best, const ClosePair& other);
 /// @param shortest  distances in the training data [Å], channels × channels; 0 × 0: not known
 /// @param inverse   1 / shortest [1/Å]
 /// @param neighbor  the other atom of each pair of `environment`
-inline void look_for_close_pair(const Eigen::MatrixXd& shortest, const Eigen::MatrixXd& inverse, Eigen::Index i,
+/// @returns whether a pair is closer than in the training data
+inline bool look_for_close_pair(const Eigen::MatrixXd& shortest, const Eigen::MatrixXd& inverse, Eigen::Index i,
                                 int channel, const descriptors::Environment& environment,
                                 std::span<const std::int32_t> neighbor, std::optional<ClosePair>& best) {
-    if (inverse.size() == 0) return;
+    if (inverse.size() == 0) return false;
+    bool closer = false;
     const double* const of_channel = inverse.col(channel).data();
     for (std::size_t p = 0; p < environment.distances.size(); ++p) {
         const double distance = environment.distances[p], ratio = distance * of_channel[environment.channels[p]];
+        closer |= ratio < 1.0;
         if (!best || ratio <= best->ratio)
             keep_closer(best, {i, neighbor[p], distance, shortest(environment.channels[p], channel), ratio});
     }
+    return closer;
 }
 
 }  // namespace mlff

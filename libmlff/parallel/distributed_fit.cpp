@@ -149,7 +149,8 @@ DistributedFit fit_distributed(const std::vector<LabeledStructure>& training, co
         regress(world, problem, std::span(training).first(n_own), options.regression.evidence, prior, progress);
     world.done();
 
-    Solution solution{std::move(*found.posterior), problem.units.e0, problem.units.scales};
+    Solution solution{std::move(*found.posterior), problem.units.e0, problem.units.scales,
+                      options.regression.repulsion};
     const auto force_field = [&](const LabelErrors& errors) {
         return make_force_field(labels, errors, species, solution, descriptor, options.force_field.kernel_power,
                                 references, provenance, found.distances);

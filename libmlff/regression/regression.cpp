@@ -118,6 +118,7 @@ RegressionOptions vasp_regression() {
     RegressionOptions options;
     options.weights = {.energy = 1.0, .force = 1.0, .stress = 1.0};
     options.prior = Prior::identity;
+    options.repulsion = Repulsion::none;
     return options;
 }
 
@@ -310,14 +311,14 @@ bayes::TriangularFactor RegressionData::in_units(const LabelUnits& units, const 
 Solution solve(RegressionData data, const std::vector<bayes::CholeskyFactor>& prior, const RegressionOptions& options) {
     ScaledProblem problem = scaled_problem(std::move(data), options);
     return {bayes::fit(std::move(problem.R), problem.n_rows, options.evidence, prior), std::move(problem.units.e0),
-            problem.units.scales};
+            problem.units.scales, options.repulsion};
 }
 
 Solution solve_with_precisions(RegressionData data, const std::vector<bayes::CholeskyFactor>& prior,
                                const RegressionOptions& options, const Solution& other) {
     ScaledProblem problem = scaled_problem(std::move(data), options);
     return {bayes::fit_with_precisions(std::move(problem.R), problem.n_rows, other.posterior.evidence(), prior),
-            std::move(problem.units.e0), problem.units.scales};
+            std::move(problem.units.e0), problem.units.scales, options.repulsion};
 }
 
 ForceField make_force_field(const LabelStatistics& labels, const LabelErrors& errors, const std::vector<int>& species,
@@ -329,10 +330,10 @@ ForceField make_force_field(const LabelStatistics& labels, const LabelErrors& er
     provenance.rmse_energy = errors.energy;
     provenance.rmse_force = errors.force;
     provenance.rmse_stress = errors.stress;
-    return {std::move(descriptor), kernel_power,          species,
-            std::move(references), solution.e0,           std::move(solution.posterior),
-            solution.scales,       std::move(provenance), {},
-            std::move(distances)};
+    const ForceField force_field(std::move(descriptor), kernel_power, species, std::move(references), solution.e0,
+                                 std::move(solution.posterior), solution.scales, std::move(provenance), {},
+                                 std::move(distances));
+    return force_field.with_repulsion(solution.repulsion);
 }
 
 ForceField fit(const RegressionData& data, std::shared_ptr<const descriptors::Descriptor> descriptor, int kernel_power,

@@ -22,7 +22,8 @@ struct RegressionOptions {
     LabelWeights weights;
     Prior prior = Prior::kernel;
     bayes::EvidenceOptions evidence;
-    std::map<int, double> atom_energies;  ///< e0 by atomic number [eV]; empty: from the training data
+    std::map<int, double> atom_energies;   ///< e0 by atomic number [eV]; empty: from the training data
+    Repulsion repulsion = Repulsion::zbl;  ///< below the shortest distances of the training data; no label changes
 
     /// @throws std::invalid_argument naming the field, its value and the bound
     void validate() const;
@@ -131,6 +132,7 @@ struct Solution {
     bayes::Posterior posterior;  ///< of the weights [eV]
     Eigen::VectorXd e0;          ///< composition baseline per channel [eV]
     LabelScales scales;          ///< unit of each kind of label
+    Repulsion repulsion;         ///< of the options
 };
 
 /// Prior precision of the weights over s_w, as the factors of its diagonal blocks; none for the identity.

@@ -85,12 +85,13 @@ std::vector<int> some_components(const RadialBasisOptions& options, int n_channe
 
 enum class Kept { all, some };
 
-class EveryVariant : public ::testing::TestWithParam<std::tuple<Normalization, Compression, int, Kept>> {
+class EveryVariant : public ::testing::TestWithParam<std::tuple<Normalization, Compression, int, Kept, double>> {
  protected:
     [[nodiscard]] DescriptorOptions options() const {
         auto options = small_options(std::get<0>(GetParam()), std::get<1>(GetParam()));
         if (std::get<3>(GetParam()) == Kept::some)
             options.components = some_components(options.angular, n_channels(), options.compression);
+        options.softening = std::get<4>(GetParam());
         return options;
     }
     [[nodiscard]] int n_channels() const { return std::get<2>(GetParam()); }
@@ -182,7 +183,11 @@ TEST(ThreeBody, DimerHasNoAngularDescriptor) {
 
 TEST_P(EveryVariant, UnitLength) {
     const Descriptor descriptor(options(), n_channels());
-    EXPECT_NEAR(value(descriptor, environment(1)).norm(), 1.0, 1e-14);
+    const double length = value(descriptor, environment(1)).norm();
+    if (options().softening == 0.0)
+        EXPECT_NEAR(length, 1.0, 1e-14);
+    else
+        EXPECT_TRUE(length > 0.0 && length < 1.0) << length;
 }
 
 TEST_P(EveryVariant, InvariantUnderRotationReflectionAndPermutation) {
@@ -323,7 +328,10 @@ TEST_P(EveryVariant, NoNeighbourGivesZeroNotNaN) {
     const OwnedEnvironment empty{Eigen::Matrix3Xd(3, 0), {}, {}};
     EXPECT_EQ(value(descriptor, empty).norm(), 0.0);
     auto single = random_environment(1, 1, 2.0, 2.0, 1);  // no angular part: the rest is renormalised
-    EXPECT_NEAR(value(descriptor, single).norm(), 1.0, 1e-14);
+    if (options().softening == 0.0)
+        EXPECT_NEAR(value(descriptor, single).norm(), 1.0, 1e-14);
+    else
+        EXPECT_LT(value(descriptor, single).norm(), 1.0);
     Descriptor::Workspace work;
     Eigen::VectorXd x(descriptor.size());
     descriptor.value(single.view(), work, x);
@@ -335,7 +343,54 @@ TEST_P(EveryVariant, NoNeighbourGivesZeroNotNaN) {
 INSTANTIATE_TEST_SUITE_P(Descriptor, EveryVariant,
                          ::testing::Combine(::testing::Values(Normalization::joint, Normalization::separate),
                                             ::testing::Values(Compression::none, Compression::element),
-                                            ::testing::Values(1, 2, 4), ::testing::Values(Kept::all, Kept::some)));
+                                            ::testing::Values(1, 2, 4), ::testing::Values(Kept::all, Kept::some),
+                                            ::testing::Values(0.0, 0.5)));
+
+/// An atom that loses its last neighbours one after the other: value and derivative stay continuous, and end at zero.
+TEST(Descriptor, WithSofteningTheLastNeighbourLeavesSmoothly) {
+    for (const auto normalization : {Normalization::joint, Normalization::separate})
+        for (const double radial_weight : {0.3, 0.0, 1.0}) {
+            auto options = small_options(normalization, Compression::none);
+            options.radial_weight = radial_weight;
+            options.softening = 0.4;
+            const Descriptor descriptor(options, 2);
+            auto env = random_environment(3, 2, 2.0, 3.0, 13);
+            const auto at = [&](double r) {  // all at the distances r, r + 0.01, r + 0.02
+                for (Eigen::Index j = 0; j < 3; ++j)
+                    env.vectors.col(j) *= (r + 0.01 * static_cast<double>(j)) / env.vectors.col(j).norm();
+                env.update_distances();
+                Descriptor::Workspace work;
+                Eigen::VectorXd x(descriptor.size());
+                descriptor.value(env.view(), work, x);
+                Eigen::Matrix3Xd pairs(3, 3);
+                descriptor.adjoint(env.view(), work, x, Eigen::VectorXd::Ones(descriptor.size()), pairs);
+                return std::make_pair(x, pairs);
+            };
+            auto [x, pairs] = at(2.0);
+            EXPECT_GT(x.norm(), 0.5);
+            for (double r = 2.005; r < descriptor.cutoff() + 0.01; r += 0.005) {
+                const auto [next_x, next_pairs] = at(r);
+                EXPECT_LT((next_x - x).norm(), 0.02) << r;
+                EXPECT_LT((next_pairs - pairs).norm(), 0.2) << r;
+                x = next_x;
+                pairs = next_pairs;
+            }
+            EXPECT_EQ(x.norm(), 0.0);
+            EXPECT_EQ(pairs.norm(), 0.0);
+        }
+}
+
+TEST(Descriptor, SofteningIsTheLengthOfTwoNeighboursAtARightAngle) {
+    for (const auto normalization : {Normalization::joint, Normalization::separate}) {
+        auto options = small_options(normalization, Compression::none);
+        options.angular.cutoff = options.radial.cutoff;
+        options.softening = 0.5;
+        OwnedEnvironment two{Eigen::Matrix3Xd::Zero(3, 2), {}, {0, 0}};
+        two.vectors(1, 0) = two.vectors(2, 1) = 0.5 * options.radial.cutoff;
+        two.update_distances();
+        EXPECT_NEAR(value(Descriptor(options, 1), two).squaredNorm(), 0.5, 1e-12);
+    }
+}
 
 TEST(Descriptor, ListingEveryComponentChangesNothing) {
     for (const auto compression : {Compression::none, Compression::element}) {

@@ -19,6 +19,7 @@ TEST(Message, ComesBackAsItWasSent) {
     item.origin = "file:3";
     const descriptors::DescriptorOptions options{.radial = {.decay = 2.5},
                                                  .radial_weight = 0.3,
+                                                 .softening = 0.25,
                                                  .normalization = descriptors::Normalization::separate,
                                                  .compression = descriptors::Compression::element,
                                                  .components = {1, 4, 7}};
@@ -40,6 +41,7 @@ TEST(Message, ComesBackAsItWasSent) {
     EXPECT_EQ(*item_2.labels.stress, *item.labels.stress);
     EXPECT_EQ(item_2.origin, "file:3");
     EXPECT_EQ(options_2.radial_weight, 0.3);
+    EXPECT_EQ(options_2.softening, 0.25);
     EXPECT_EQ(options_2.normalization, options.normalization);
     EXPECT_EQ(options_2.compression, options.compression);
     EXPECT_EQ(options_2.components, options.components);

@@ -41,6 +41,12 @@ ForceField with_distances() {
     return testing::with_shortest_distances(random_force_field(testing::small_descriptor(), {47, 53}), shortest);
 }
 
+ForceField with_softening() {
+    auto options = testing::small_descriptor();
+    options.softening = 0.5;
+    return random_force_field(options, {47, 53});
+}
+
 /// A force field with the robust covariance and all that a calibration has.
 ForceField with_robust_errors() {
     const ForceField plain = random_force_field(testing::small_descriptor(), {47, 53});
@@ -58,7 +64,8 @@ TEST(ModelFile, BringsBackEveryBit) {
     const TemporaryDirectory folder;
     for (const ForceField& written :
          {random_force_field(testing::small_descriptor(), {47, 53}), with_all_options(),
-          testing::with_random_metric(with_all_options()), with_decay(), with_distances(), with_robust_errors()}) {
+          testing::with_random_metric(with_all_options()), with_decay(), with_distances(), with_robust_errors(),
+          with_softening(), with_distances().with_repulsion(Repulsion::zbl)}) {
         write_model(folder.file("model.h5"), written);
         const ForceField read = read_model(folder.file("model.h5"));
         EXPECT_EQ(read.species(), written.species());
@@ -74,7 +81,8 @@ TEST(ModelFile, BringsBackEveryBit) {
         Hdf5Reader(folder.file("model.h5")).attribute("/", "version", version);
         const bool decays = written.descriptor().options().radial.decay > 0.0;
         const bool robust = written.posterior().covariance().size() > 0;
-        EXPECT_EQ(version, robust ? 4 : decays ? 3 : written.references(0).metric.size() > 0 ? 2 : 1);
+        const bool based = written.repulsion() == Repulsion::zbl || written.descriptor().options().softening > 0.0;
+        EXPECT_EQ(version, based ? 5 : robust ? 4 : decays ? 3 : written.references(0).metric.size() > 0 ? 2 : 1);
         EXPECT_EQ(read.posterior().covariance(), written.posterior().covariance());
         EXPECT_EQ(read.calibration().force_floor, written.calibration().force_floor);
         EXPECT_EQ(read.calibration().stress_floor, written.calibration().stress_floor);
@@ -97,6 +105,8 @@ TEST(ModelFile, BringsBackEveryBit) {
         EXPECT_EQ(a.normalization, b.normalization);
         EXPECT_EQ(a.compression, b.compression);
         EXPECT_EQ(a.radial_weight, b.radial_weight);
+        EXPECT_EQ(a.softening, b.softening);
+        EXPECT_EQ(read.repulsion(), written.repulsion());
         EXPECT_EQ(a.components, b.components);
         EXPECT_EQ(Hdf5Reader(folder.file("model.h5")).has("descriptor/components"), !b.components.empty());
         for (const auto& [x, y] : {std::pair{a.radial, b.radial}, std::pair{a.angular, b.angular}}) {

@@ -26,20 +26,22 @@ struct Case {
     std::vector<int> species;
     Normalization normalization;
     Compression compression;
-    double radial_weight = 0.3;
+    double radial_weight = 0.3, softening = 0.0;
 
     [[nodiscard]] ForceField force_field() const {
         auto options = testing::small_descriptor();
         options.normalization = normalization;
         options.compression = compression;
         options.radial_weight = radial_weight;
+        options.softening = softening;
         return random_force_field(options, species, 5, 3);
     }
 };
 
 std::ostream& operator<<(std::ostream& out, const Case& c) {
     return out << c.species.size() << " species " << (c.normalization == Normalization::joint ? "joint" : "separate")
-               << (c.compression == Compression::none ? " none" : " element") << " weight " << c.radial_weight;
+               << (c.compression == Compression::none ? " none" : " element") << " weight " << c.radial_weight
+               << " softening " << c.softening;
 }
 
 class DesignMatrixCases : public ::testing::TestWithParam<Case> {};
@@ -54,7 +56,9 @@ INSTANTIATE_TEST_SUITE_P(All, DesignMatrixCases,
                                            Case{four_species, Normalization::joint, Compression::element},
                                            Case{four_species, Normalization::separate, Compression::element},
                                            Case{two_species, Normalization::joint, Compression::none, 0.0},
-                                           Case{two_species, Normalization::separate, Compression::none, 1.0}));
+                                           Case{two_species, Normalization::separate, Compression::none, 1.0},
+                                           Case{two_species, Normalization::joint, Compression::none, 0.3, 0.6},
+                                           Case{two_species, Normalization::separate, Compression::none, 0.3, 0.6}));
 
 TEST_P(DesignMatrixCases, EnergyRowsAreSumsOfKernels) {
     const ForceField force_field = GetParam().force_field();
