@@ -36,7 +36,7 @@ struct DescriptorOptions {
     RadialBasisOptions radial{.cutoff = 8.0, .width = 0.8, .functions = 10, .l_max = 0, .filter = 0.0, .decay = 3.0};
     RadialBasisOptions angular{.cutoff = 5.0, .width = 0.8, .functions = 6, .l_max = 4, .filter = 0.002};
     double radial_weight = 0.8;  ///< β (ML_W1); 0: three-body only, 1: two-body only
-    double softening = 0.0;      ///< a of the softened normalisation, share of each cutoff, [0, 1); 0: unit length
+    double softening = 0.5;      ///< of the normalisation, as a share of the cutoff, [0, 1); 0: x̂ of unit length
     Normalization normalization = Normalization::joint;
     Compression compression = Compression::none;
     /// three-body components that are kept (ML_LSPARSDES), in the order of ThreeBody from 0, ascending; empty: all.
