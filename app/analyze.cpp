@@ -19,6 +19,8 @@
 #include "app/verbs.hpp"
 #include "libmlff/atoms/errors.hpp"
 #include "libmlff/io/config.hpp"
+#include "libmlff/io/output_file.hpp"
+#include "libmlff/io/text_file.hpp"
 #include "libmlff/model/version.hpp"
 
 namespace mlff::app {
@@ -163,6 +165,40 @@ AnalysisSettings read_settings(const std::string& path) {
     return settings;
 }
 
+/// For a run directory: writes analyze.yaml into it, unless there is one, with the observables that its trajectory
+/// allows.
+/// @returns the file
+std::string settings_of_directory(const std::string& directory, const Console& console) {
+    const std::string file = directory + "/analyze.yaml";
+    if (fs::is_regular_file(file)) return file;
+    std::string trajectory = directory + "/trajectory.xyz";
+    if (!fs::is_regular_file(trajectory)) trajectory = directory + "/trajectory.h5md";
+    if (!fs::is_regular_file(trajectory) || !fs::is_regular_file(directory + "/settings.yaml"))
+        throw InputError(directory +
+                         ": no trajectory and settings.yaml; a directory of mlff run or train, or an "
+                         "analyze.yaml is needed");
+    double timestep = 1.0, steps = 0.0, every = 1.0;
+    bool constant_pressure = false;
+    for (const auto& [key, value] : yaml_values(read_text_file(directory + "/settings.yaml"), directory)) {
+        const auto number = [&, text = value] { return std::stod(text); };
+        if (key == "dynamics.timestep") timestep = number();
+        if (key == "dynamics.steps") steps = number();
+        if (key == "trajectory.every") every = number();
+        if (key == "dynamics.ensemble") constant_pressure = value == "npt";
+    }
+    constexpr double slowest_frames = 10.0;  // [fs] of a spectrum: up to 1,668 cm⁻¹
+    std::string text = fmt::format(
+        "# Written by mlff analyze {0}: change it and run mlff analyze {0} again. The first fifth is left out.\n"
+        "output: {0}/analysis\ntrajectories:\n  - {{files: [{1}], label: {2}, skip: {3:g}}}\nobservables:\n"
+        "  - {{type: rdf}}\n  - {{type: msd}}\n{4}{5}",
+        directory, trajectory, fs::path(directory).filename().empty() ? "run" : fs::path(directory).filename().string(),
+        std::floor(0.2 * steps) * timestep, every * timestep <= slowest_frames ? "  - {type: vdos}\n" : "",
+        constant_pressure ? "  - {type: cell}\n" : "");
+    write_file_atomically(file, text);
+    console.info("settings: " + file);
+    return file;
+}
+
 /// Bytes that this process has read from files so far; 0 if the system does not report them.
 double bytes_read() {
     std::ifstream status("/proc/self/io");
@@ -219,7 +255,8 @@ AnalysisForecast check_analysis(const std::string& path, const Console& console)
 
 void analyze(const std::string& config_path, const Console& console) {
     catch_interrupts();
-    AnalysisSettings settings = read_settings(config_path);
+    AnalysisSettings settings =
+        read_settings(fs::is_directory(config_path) ? settings_of_directory(config_path, console) : config_path);
     const std::string& output = settings.output;
     const std::vector<Trajectory>& trajectories = settings.trajectories;
     std::vector<Job>& jobs = settings.jobs;

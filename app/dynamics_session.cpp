@@ -132,7 +132,12 @@ void DynamicsSession::run(const std::function<std::string(const md::StepReport&)
         steps_done_ = report.step - first_step;
         seconds_ = seconds_since(start);
         console_.progress(static_cast<long>(report.step), static_cast<long>(driver_.options().steps), status(report));
-        stopped = interrupted();
+        const bool out_of_time =
+            time_limit_ > 0.0 && seconds_since(begun_) > time_limit_ && report.step < driver_.options().steps;
+        if (out_of_time)
+            console_.info(
+                fmt::format("time_limit is reached at step {}; run the same command again to go on", report.step));
+        stopped = interrupted() || out_of_time;
         if (!stopped && seconds_since(last_save) > seconds_between_checkpoints) {
             save();
             last_save = Clock::now();

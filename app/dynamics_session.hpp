@@ -38,6 +38,10 @@ class DynamicsSession {
     /// @throws Interrupted after `save`, if the user asked to stop; exceptions of the calculator, after `save`
     void run(const std::function<std::string(const md::StepReport&)>& status, const std::function<void()>& save);
 
+    /// From now on `run` ends as if the user had asked to stop, once this time has passed since the session began [s];
+    /// 0: never.
+    void stop_after(double seconds) { time_limit_ = seconds; }
+
     [[nodiscard]] double temperature() const { return temperature_; }  ///< [K] of the last step
     [[nodiscard]] double seconds_per_step() const;                     ///< of this session, wall time
 
@@ -52,6 +56,8 @@ class DynamicsSession {
     OutputFile thermo_, log_;
     bool further_columns_ = true;  ///< of thermo.csv
     bool net_force_logged_ = false, net_force_shown_ = false;
+    double time_limit_ = 0.0;
+    std::chrono::steady_clock::time_point begun_ = std::chrono::steady_clock::now();
     double temperature_ = 0.0;
     std::int64_t steps_done_ = 0;
     double seconds_ = 0.0;

@@ -2,10 +2,14 @@
 #include <fmt/ranges.h>
 
 #include <cmath>
+#include <fstream>
+#include <string_view>
 
+#include "app/labeled_data.hpp"
 #include "app/verbs.hpp"
 #include "libmlff/atoms/elements.hpp"
 #include "libmlff/atoms/units.hpp"
+#include "libmlff/data/data_summary.hpp"
 #include "libmlff/io/model_file.hpp"
 
 namespace mlff::app {
@@ -29,9 +33,22 @@ std::string distances_text(const ForceField& model) {
     return text + "\n";
 }
 
+bool is_hdf5(const std::string& path) {
+    constexpr std::string_view signature = "\x89HDF\r\n\x1a\n";
+    std::string begin(signature.size(), '\0');
+    std::ifstream file(path, std::ios::binary);
+    if (!file) return true;  // whose reader says what is wrong
+    file.read(begin.data(), static_cast<std::streamsize>(begin.size()));
+    return begin == signature;
+}
+
 }  // namespace
 
 void info(const std::string& path, const Console& console) {
+    if (!is_hdf5(path)) {
+        console.result(fmt::format("{}: labelled structures\n{}", path, format(summarise(load_data({path})))));
+        return;
+    }
     const ForceField model = read_model(path);
     const auto& d = model.descriptor().options();
     const Provenance& origin = model.provenance();
@@ -55,6 +72,9 @@ void info(const std::string& path, const Console& console) {
     text += fmt::format("                 radial weight {:g}, softening {:g}, normalization {}, compression {}\n",
                         d.radial_weight, d.softening, name_of(d.normalization), name_of(d.compression));
     text += fmt::format("kernel power     {}, metric {}\n", model.kernel_power(), name_of(model.metric()));
+    text +=
+        fmt::format("baseline         {}\n",
+                    model.repulsion() == Repulsion::zbl ? "ZBL repulsion below 0.9 of the shortest distances" : "none");
     text += fmt::format("training data    {} structures, {} atoms\n", origin.n_structures, origin.n_atoms);
     text += fmt::format("training RMSE    energy {:.3f} meV/atom, force {:.2f} meV/Å, stress {:.4f} GPa\n",
                         1e3 * origin.rmse_energy, 1e3 * origin.rmse_force,

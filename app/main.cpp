@@ -117,7 +117,8 @@ int lead(int argc, char** argv, mlff::Communicator& world) {
     with_config("run", "molecular dynamics with a force field, or with a reference alone", "mlff run run.yaml", run);
     with_config("relax", "the nearest minimum of the energy: positions, or positions and cell", "mlff relax relax.yaml",
                 relax);
-    with_config("analyze", "observables of trajectories: numbers and pictures", "mlff analyze analyze.yaml",
+    with_config("analyze", "observables of trajectories: numbers and pictures; of a run directory those that fit",
+                "mlff analyze analyze.yaml\n  mlff analyze runs/agi",
                 [](const std::string& path, const Console& console, mlff::Communicator&) { analyze(path, console); });
 
     const auto with_keys = [&](CLI::App* sub, mlff::ExtxyzKeys& keys) {
@@ -262,7 +263,8 @@ int lead(int argc, char** argv, mlff::Communicator& world) {
 
     std::string model;
     sub = verb("info", "what is inside a model", "mlff info model.h5");
-    sub->add_option("MODEL", model, "force field (model.h5)")->required();
+    sub->add_option("MODEL", model, "force field (model.h5), or labelled data such as ML_AB or training.xyz")
+        ->required();
     sub->callback([&] { job = [&](const Console& console) { info(model, console); }; });
 
     CheckArguments check_arguments;
@@ -281,14 +283,32 @@ int lead(int argc, char** argv, mlff::Communicator& world) {
         };
     });
 
+    // `mlff help`, `mlff help VERB`, and the common options before the verb.
+    std::vector<std::string> words(argv + 1, argv + argc), common;
+    while (!words.empty() && words[0].starts_with("--")) {
+        const std::string name = words[0].substr(0, words[0].find('='));
+        if (name != "--threads" && name != "--quiet" && name != "--log") break;
+        const std::size_t n = name == "--quiet" || name.size() < words[0].size() ? 1 : 2;
+        if (words.size() <= n) break;  // no verb follows
+        common.insert(common.end(), words.begin(), words.begin() + static_cast<std::ptrdiff_t>(n));
+        words.erase(words.begin(), words.begin() + static_cast<std::ptrdiff_t>(n));
+    }
+    if (!words.empty() && words[0] == "help") {
+        words.erase(words.begin());
+        words.resize(std::min<std::size_t>(words.size(), 1));
+        words.emplace_back("--help");
+    }
+    words.insert(words.end(), common.begin(), common.end());
+
     std::vector<std::string> verbs;
     for (const CLI::App* known : app.get_subcommands({})) verbs.push_back(known->get_name());
-    if (argc > 1 && argv[1][0] != '-' && std::find(verbs.begin(), verbs.end(), argv[1]) == verbs.end())
-        return complain(
-            fmt::format("unknown verb {}{}; see mlff --help", mlff::show(argv[1]), mlff::did_you_mean(argv[1], verbs)),
-            status_wrong_input);
+    if (!words.empty() && !words[0].starts_with('-') && std::find(verbs.begin(), verbs.end(), words[0]) == verbs.end())
+        return complain(fmt::format("unknown verb {}{}; see mlff --help", mlff::show(words[0]),
+                                    mlff::did_you_mean(words[0], verbs)),
+                        status_wrong_input);
     try {
-        app.parse(argc, argv);
+        std::reverse(words.begin(), words.end());  // CLI11 takes them from the end
+        app.parse(words);
     } catch (const CLI::ParseError& error) {
         if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
         return complain(fmt::format("{}; see mlff --help", error.what()), status_wrong_input);

@@ -4,6 +4,7 @@
 
 #include "app/dynamics_session.hpp"
 #include "app/interrupt.hpp"
+#include "app/thermo_summary.hpp"
 #include "app/verb_settings.hpp"
 #include "app/verbs.hpp"
 #include "libmlff/atoms/errors.hpp"
@@ -32,7 +33,8 @@ RunSettings read_run_settings(const std::string& path, const Console& console, b
     } else {
         settings.reference = read_reference(config.section("reference"), settings.output, console, use);
     }
-    settings.dynamics = read_dynamics(config.section("dynamics"), settings.seed);
+    settings.dynamics = read_dynamics(config.section("dynamics"), settings.seed, settings.structure.continues);
+    settings.time_limit = read_time_limit(config);
     require_stress(config.section("dynamics"), settings.dynamics,
                    settings.model.empty() ? &settings.reference : nullptr);
     settings.trajectory = read_trajectory(config.section("trajectory"));
@@ -42,7 +44,7 @@ RunSettings read_run_settings(const std::string& path, const Console& console, b
 }
 
 std::vector<std::string> RunSettings::may_change() const {
-    std::vector<std::string> keys = {"guard"};  // it changes no step; it can only end the run
+    std::vector<std::string> keys = {"guard", "time_limit"};  // they change no step; they can only end the run
     if (!dynamics.has_ramp()) keys.emplace_back("dynamics.steps");
     return keys;
 }
@@ -96,6 +98,7 @@ void run(const std::string& config_path, const Console& console, Communicator& w
     }
     DynamicsSession session(directory, console, watched ? *watched : *calculator, std::move(initial), dynamics,
                             settings.trajectory, inputs);
+    session.stop_after(settings.time_limit);
     if (checkpoint) {
         session.restore(*checkpoint);
         console.info(fmt::format("resuming at step {}", session.driver().state().step));
@@ -137,6 +140,8 @@ void run(const std::string& config_path, const Console& console, Communicator& w
     complete.done_steps = dynamics.steps;
     write_checkpoint(directory, complete);
     write_status("done");
+    if (const std::string text = thermo_summary(directory.file("thermo.csv"), n_atoms); !text.empty())
+        console.info(text);
     console.info(
         fmt::format("done; {:.1f} µs per atom and step, {:.2f} ns/day; trajectory: {}",
                     1e6 * session.seconds_per_step() / static_cast<double>(n_atoms),

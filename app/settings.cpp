@@ -6,11 +6,13 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "app/run_directory.hpp"
 #include "libmlff/atoms/elements.hpp"
 #include "libmlff/atoms/errors.hpp"
 #include "libmlff/atoms/neighbor_list.hpp"
 #include "libmlff/atoms/units.hpp"
 #include "libmlff/io/encoding.hpp"
+#include "libmlff/io/text_file.hpp"
 #include "libmlff/io/vasp.hpp"
 
 namespace mlff::app {
@@ -34,6 +36,14 @@ std::int64_t default_memory() {
 
 StructureSettings read_structure_settings(ConfigSection& config) {
     StructureSettings settings;
+    if (config.has("continue_from")) {
+        config.read_path("continue_from", settings.path);
+        settings.continues = true;
+        for (const char* key : {"structure", "supercell"})
+            if (config.has(key))
+                config.fail(key, "and continue_from are both given; the earlier run has the structure, leave this out");
+        return settings;
+    }
     if (!config.has("structure")) config.require("structure", settings.path);
     config.read_path("structure", settings.path);
     std::vector<int> supercell(settings.supercell.begin(), settings.supercell.end());
@@ -45,6 +55,23 @@ StructureSettings read_structure_settings(ConfigSection& config) {
 }
 
 md::State load_state(const StructureSettings& settings, bool with_velocities) {
+    if (settings.continues) {
+        const std::string file = settings.path + "/checkpoint";
+        if (!std::filesystem::is_regular_file(file))
+            throw InputError(settings.path +
+                             ": no run to continue from; a directory of mlff run or train with a checkpoint "
+                             "is needed");
+        md::State state;
+        try {
+            state = md::decode(Checkpoint::decode(read_text_file(file)).driver).state;
+        } catch (const InputError& error) {
+            throw InputError(fmt::format("{}: {}", file, error.what()));
+        }
+        state.step = 0;
+        state.time = 0.0;
+        if (!with_velocities) state.velocities.resize(3, 0);
+        return state;
+    }
     const ExtxyzFrame unit = read_first_frame(settings.path);
     if (with_velocities && !unit.velocities)
         throw InputError(settings.path +
@@ -76,7 +103,7 @@ void describe_state(const md::State& state, const md::DynamicsOptions& dynamics,
         console.info(fmt::format("{}: {} of {} atoms are held fixed{}", path, whole, state.size(),
                                  held > whole ? fmt::format(", {} more along some axes", held - whole) : ""));
     }
-    if (!is_poscar_name(path)) {
+    if (!is_poscar_name(path) && !std::filesystem::is_directory(path)) {
         ExtxyzReader reader(path);
         (void)reader.next();
         if (reader.more())
@@ -236,13 +263,33 @@ LearningSettings read_learning(ConfigSection& section) {
     selection.read_positive("tolerance", options.selection.tolerance);
     selection.validate(options.selection);
     section.read("start_from", settings.initial_data);
+    for (std::string& path : settings.initial_data) {  // of a training: its structures
+        namespace fs = std::filesystem;
+        const fs::path folder = path.ends_with(".h5") ? fs::path(path).parent_path() : fs::path(path);
+        const std::string data = (folder / "training.xyz").string();
+        std::error_code none;
+        if (fs::is_regular_file(data, none) && (path.ends_with(".h5") || fs::is_directory(path, none)))
+            path = data;
+        else if (path.ends_with(".h5"))
+            section.fail("start_from",
+                         fmt::format("needs labelled structures, which {} does not hold; give the training.xyz "
+                                     "or the ML_AB that it was made from",
+                                     path));
+    }
     section.validate(options);
     return settings;
 }
 
-md::DynamicsOptions read_dynamics(ConfigSection& section, std::uint64_t seed) {
+double read_time_limit(ConfigSection& config) {
+    double seconds = 0.0;
+    if (config.has("time_limit")) config.read_duration("time_limit", seconds);
+    return seconds;
+}
+
+md::DynamicsOptions read_dynamics(ConfigSection& section, std::uint64_t seed, bool continues) {
     md::DynamicsOptions options;
     options.seed = seed;
+    options.given_velocities = continues;
     section.read_choice("ensemble", options.ensemble,
                         {{"nve", md::Ensemble::nve}, {"nvt", md::Ensemble::nvt}, {"npt", md::Ensemble::npt}});
     if (options.ensemble == md::Ensemble::npt) {

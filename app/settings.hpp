@@ -22,11 +22,13 @@ namespace mlff::app {
 
 /// `structure` and `supercell` of train.yaml and run.yaml; velocities if the file contains them.
 struct StructureSettings {
-    std::string path;
+    std::string path;  ///< of the structure, or with continue_from the directory of the earlier run
+    bool continues = false;
     std::array<int, 3> supercell = {1, 1, 1};
 };
 [[nodiscard]] StructureSettings read_structure_settings(ConfigSection& config);
-/// The structure itself, checked: valid, no atoms closer than 0.1 Å; with the masses and the move mask of its file.
+/// The structure itself, checked: valid, no atoms closer than 0.1 Å; with the masses and the move mask of its file. Of
+/// an earlier run: the latest state of its checkpoint, as step 0.
 [[nodiscard]] md::State load_state(const StructureSettings& settings, bool with_velocities);
 /// @throws InputError naming the place if the cell cannot move so
 void require_moving_cell(const Structure& structure, const std::array<bool, 3>& fixed, md::CellMotion motion,
@@ -73,7 +75,10 @@ struct LearningSettings {
 };
 [[nodiscard]] LearningSettings read_learning(ConfigSection& section);
 /// @param seed of the run
-[[nodiscard]] md::DynamicsOptions read_dynamics(ConfigSection& section, std::uint64_t seed);
+/// @param continues  an earlier run, whose velocities are the default
+[[nodiscard]] md::DynamicsOptions read_dynamics(ConfigSection& section, std::uint64_t seed, bool continues = false);
+/// Key `time_limit`, real time after which a run saves and stops [s]; 0: none.
+[[nodiscard]] double read_time_limit(ConfigSection& config);
 /// Settings of a cell that changes are in cell_settings.cpp.
 [[nodiscard]] md::BarostatOptions read_barostat(ConfigSection& section);
 [[nodiscard]] md::RelaxationOptions read_relaxation(ConfigSection& section);

@@ -5,6 +5,7 @@
 
 #include "app/dynamics_session.hpp"
 #include "app/interrupt.hpp"
+#include "app/thermo_summary.hpp"
 #include "app/training.hpp"
 #include "app/verb_settings.hpp"
 #include "app/verbs.hpp"
@@ -36,7 +37,8 @@ TrainSettings read_train_settings(const std::string& path, const Console& consol
     settings.learning.options.force_field = force_field;
     settings.learning.options.regression = regression.options;
     settings.learning.options.memory = regression.memory;
-    settings.dynamics = read_dynamics(config.section("dynamics"), settings.seed);
+    settings.dynamics = read_dynamics(config.section("dynamics"), settings.seed, settings.structure.continues);
+    settings.time_limit = read_time_limit(config);
     require_stress(config.section("dynamics"), settings.dynamics, &settings.reference,
                    regression.options.weights.stress);
     settings.trajectory = read_trajectory(config.section("trajectory"));
@@ -47,7 +49,7 @@ TrainSettings read_train_settings(const std::string& path, const Console& consol
 
 std::vector<std::string> TrainSettings::may_change() const {
     // The reference itself must stay, but not the way it is run; reference_of_record checks that.
-    std::vector<std::string> keys = {"regression.memory", "reference", "learning.distance"};
+    std::vector<std::string> keys = {"regression.memory", "reference", "learning.distance", "time_limit"};
     if (!dynamics.has_ramp()) keys.emplace_back("dynamics.steps");
     return keys;
 }
@@ -171,6 +173,7 @@ void train(const std::string& config_path, const Console& console, Communicator&
         [&] { return session_view->checkpoint().encode(); }, observe, executor);
     DynamicsSession session(directory, console, learner, std::move(initial), settings.dynamics, settings.trajectory,
                             inputs);
+    session.stop_after(settings.time_limit);
     learner_view = &learner;
     session_view = &session;
 
@@ -232,6 +235,9 @@ void train(const std::string& config_path, const Console& console, Communicator&
     learner.finish();
     finish("done");
     write_checkpoint(directory, complete);
+    if (const std::string text = thermo_summary(directory.file("thermo.csv"), session.driver().state().size());
+        !text.empty())
+        console.info(text);
     console.info(summary(learner, n_steps + 1));
     console.info(fmt::format("force field: {}   log: {}", directory.file("model.h5"), directory.file("log")));
 }

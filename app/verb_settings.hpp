@@ -29,6 +29,7 @@ struct RunSettings {
     ReferenceSettings reference;
     md::DynamicsOptions dynamics;
     md::TrajectoryOptions trajectory;
+    double time_limit = 0.0;  ///< [s], 0: none
     std::string resolved;
 
     [[nodiscard]] std::vector<std::string> may_change() const;  ///< settings that a resumed run may change
@@ -58,6 +59,7 @@ struct TrainSettings {
     LearningSettings learning;
     md::DynamicsOptions dynamics;
     md::TrajectoryOptions trajectory;
+    double time_limit = 0.0;  ///< [s], 0: none
     std::string resolved;
 
     [[nodiscard]] std::vector<std::string> may_change() const;

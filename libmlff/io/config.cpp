@@ -1,6 +1,7 @@
 // Long because the tree of settings, the parser that keeps lines, and the reading of values with their messages share
 // one node type, and this is the only file that includes yaml-cpp.
 #include "libmlff/io/config.hpp"
+#include "libmlff/io/vasp_tags.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -562,6 +563,8 @@ void ConfigSection::finish() const {
     for (const std::string& key : state_->value.keys) {
         if (!state_->is_claimed(key)) {
             std::string hint = did_you_mean(key, state_->claimed);
+            if (const std::string_view ours = key_of_vasp_tag(key); !ours.empty())
+                hint = fmt::format("; a tag of VASP; here: {}", ours);
             if (hint.empty() && !state_->claimed.empty()) {
                 for (const std::string& known : state_->claimed)
                     hint += (hint.empty() ? "; known here: " : ", ") + known;

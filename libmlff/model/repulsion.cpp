@@ -8,14 +8,16 @@ namespace {
 constexpr double coulomb = 14.399645478;  // e²/4πε₀ [eV Å], CODATA 2018
 constexpr double bohr = 0.529177210903;   // [Å], CODATA 2018
 constexpr double unseen_pair = 2.0;       // [Å]
-constexpr double full_below = 0.7;        // share of d below which nothing is switched off
+constexpr double outer_share = 0.9;       // of the shortest distance
+constexpr double full_below = 2.0 / 3.0;  // share of that below which nothing is switched off
 constexpr std::array<double, 4> amplitude{0.18175, 0.50986, 0.28022, 0.02817};
 constexpr std::array<double, 4> decay{3.1998, 0.94229, 0.4029, 0.20162};
 
 }  // namespace
 
 ZblRepulsion::ZblRepulsion(const std::vector<int>& species, const Eigen::MatrixXd& shortest)
-    : species_(species), outer_(shortest.unaryExpr([](double d) { return std::isfinite(d) ? d : unseen_pair; })) {}
+    : species_(species),
+      outer_(shortest.unaryExpr([](double d) { return std::isfinite(d) ? outer_share * d : unseen_pair; })) {}
 
 std::array<double, 2> ZblRepulsion::pair(int a, int b, double r) const {
     const double outer = outer_(a, b);

@@ -14,15 +14,16 @@ enum class Repulsion { none, zbl };
     return repulsion == Repulsion::none ? "none" : "zbl";
 }
 
-/// The universal screened Coulomb repulsion of nuclei, switched on below the shortest distances of the training data:
+/// The universal screened Coulomb repulsion of nuclei, switched on below 0.9 of the shortest distances of the
+/// training data, where the kernel is beyond what it has learned:
 ///
 ///     V(r) = k Z Z'/r φ(r/a) S(r),   a = 0.8854 a₀/(Z^0.23 + Z'^0.23),   k = e²/4πε₀
 ///     φ(x) = 0.18175 e^(−3.1998 x) + 0.50986 e^(−0.94229 x) + 0.28022 e^(−0.4029 x) + 0.02817 e^(−0.20162 x)
-///     S(r): 1 up to 0.7 d, 0 from d on, 1 − 10 t³ + 15 t⁴ − 6 t⁵ between, t = (r/d − 0.7)/0.3
+///     S(r): 1 up to 0.6 d, 0 from 0.9 d on, 1 − 10 t³ + 15 t⁴ − 6 t⁵ between, t = (r/d − 0.6)/0.3
 ///
 /// d is the shortest distance of the pair of species in the training data, so that V is zero on all of them and the fit
-/// does not change; 2 Å for species that are no pair there. Twice continuously differentiable. Half of V belongs to
-/// each atom. Source: Ziegler, Biersack & Littmark, The Stopping and Range of Ions in Solids (1985).
+/// does not change; for species that are no pair there V ends at 2 Å. Twice continuously differentiable. Half of V
+/// belongs to each atom. Source: Ziegler, Biersack & Littmark, The Stopping and Range of Ions in Solids (1985).
 class ZblRepulsion {
  public:
     /// @param species   atomic number of each channel
@@ -50,7 +51,7 @@ class ZblRepulsion {
 
  private:
     std::vector<int> species_;
-    Eigen::MatrixXd outer_;  ///< d [Å]
+    Eigen::MatrixXd outer_;  ///< where V ends [Å]
 };
 
 }  // namespace mlff

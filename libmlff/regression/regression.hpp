@@ -23,7 +23,7 @@ struct RegressionOptions {
     Prior prior = Prior::kernel;
     bayes::EvidenceOptions evidence;
     std::map<int, double> atom_energies;   ///< e0 by atomic number [eV]; empty: from the training data
-    Repulsion repulsion = Repulsion::zbl;  ///< below the shortest distances of the training data; no label changes
+    Repulsion repulsion = Repulsion::zbl;  ///< zero on the training data: no label changes
 
     /// @throws std::invalid_argument naming the field, its value and the bound
     void validate() const;

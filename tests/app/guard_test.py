@@ -13,6 +13,7 @@ force_field:
   radial_weight: 0.1
   kernel_power: 4
 regression: {prior: identity, weights: {energy: 1}}
+baseline: {repulsion: none}
 """
 RUN = """\
 structure: {structure}
@@ -92,6 +93,17 @@ class GuardTest(ProgramTest):
         self.assertLess(self.ratios("hot-1").min(), 0.9)
         self.mlff("run", self.run_yaml("free", 1, temperature=6000, steps=80, guard="guard: off"))
         self.assertLess(self.ratios("free").min(), 0.6)
+
+    def test_repulsion_keeps_atoms_apart(self):
+        """The same training with the baseline: without a guard the like ions of the test above do not collapse."""
+        self.write("zbl.yaml", train_yaml(temperature="300", steps=100).replace(FORCE_FIELD, VASP_LIKE)
+                   .replace("repulsion: none", "repulsion: zbl").replace("output: out", "output: zbl"))
+        self.mlff("train", "zbl.yaml", "--quiet")
+        self.assertIn("ZBL", self.mlff("info", "zbl/model.h5")[0])
+        self.run_yaml("apart", 1, temperature=6000, steps=80, guard="guard: off")
+        text = (self.folder / "apart.yaml").read_text().replace("out/model.h5", "zbl/model.h5")
+        self.mlff("run", self.write("apart.yaml", text))
+        self.assertGreater(self.ratios("apart").min(), 0.6)
 
     def test_a_run_on_trained_ground_goes_on(self):
         for seed in range(1, 4):
