@@ -32,7 +32,7 @@ trajectory: {every: 10, forces: true}
 """
 # Ranks add up in another order: numbers agree to many digits where rounding is not amplified.
 WELL_CONDITIONED = FORCE_FIELD.replace("functions: 6", "width: 0.5, functions: 6, decay: 0").replace(
-    "functions: 4", "width: 0.5, functions: 4") + "  radial_weight: 0.1\n"
+    "functions: 4", "width: 0.5, functions: 4") + "  radial_weight: 0.1\n  softening: 0\n"
 FIT = f"""\
 data: {{train: [reference/trajectory.xyz], folds: 3}}
 {WELL_CONDITIONED}references: {{max: 40, tolerance: 1e-9}}

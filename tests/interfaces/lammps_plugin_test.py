@@ -17,7 +17,7 @@ if not shutil.which("g++"):
     skip("no g++ to compile the plugin")
 PLUGINS = ENVIRONMENT / "plugin"
 subprocess.run([PROGRAM, "lammps-plugin", "--build", "--lammps", LAMMPS, "--output", PLUGINS, "--mpi-include",
-                ENVIRONMENT / "include"], check=True)
+                ENVIRONMENT / "include"], check=True, env={**os.environ, "PATH": "/usr/bin:/bin"})
 EXAMPLES = pathlib.Path(__file__).resolve().parents[2] / "examples"
 
 BAR = 1 / 1.6021765e6  # [eV/Å³], as LAMMPS has it in units metal

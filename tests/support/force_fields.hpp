@@ -23,7 +23,8 @@ namespace mlff::testing {
 inline descriptors::DescriptorOptions small_descriptor() {
     return {.radial = {.cutoff = 4.6, .width = 0.5, .functions = 5, .l_max = 0, .filter = 0.0},
             .angular = {.cutoff = 3.7, .width = 0.6, .functions = 4, .l_max = 2, .filter = 0.002},
-            .radial_weight = 0.3};
+            .radial_weight = 0.3,
+            .softening = 0.0};  // the softening has tests of its own
 }
 
 /// n³ atoms on a jittered grid of a triclinic cell, about `spacing` [Å] apart, species alternating.
