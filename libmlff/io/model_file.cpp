@@ -196,7 +196,7 @@ ForceField read(const Hdf5Reader& file, bool with_factor = true) {
         options.radial = read_basis(file, "descriptor/radial");
         options.angular = read_basis(file, "descriptor/angular");
         options.radial_weight = file.read<double>("descriptor/radial_weight");
-        if (file.has("descriptor/softening")) options.softening = file.read<double>("descriptor/softening");
+        options.softening = file.has("descriptor/softening") ? file.read<double>("descriptor/softening") : 0.0;
         options.normalization = parse<Normalization>(
             file, "descriptor/normalization", {{"joint", Normalization::joint}, {"separate", Normalization::separate}});
         options.compression = parse<Compression>(file, "descriptor/compression",
