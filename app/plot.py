@@ -4,7 +4,7 @@
     plot.py rdf      rdf.csv    rdf         pair correlation functions, runs overlaid, one panel per pair
     plot.py msd      msd.csv    msd         mean square displacements, one panel per species
     plot.py vdos     vdos.csv   vdos        vibrational densities of states; likewise autocorrelation, theta, omega,
-                                            conductivity and arrhenius from the tables of mlff analyze
+                                            conductivity, arrhenius and cell from the tables of mlff analyze
     plot.py van_hove_self v.csv v           maps of distance and time; likewise van_hove_distinct, distance_angle
     plot.py learning log        learning    error estimate of the forces against the step, from the log of a training
     plot.py parity   parity.csv parity      forces of the model against the reference, from mlff evaluate --parity
@@ -200,6 +200,17 @@ def conductivity(path):
     return figure
 
 
+def cell(path):
+    """Volume, density, lengths and angles of the cell over time, one panel for each."""
+    rows = read_csv(path, ["label", "quantity", "time_fs", "value"])
+    figure, axes = overlay(rows, "quantity", "time_fs", "value", None, x_unit=1e-3)
+    units = {"A3": "Å$^3$", "cm3": "g/cm$^3$", "A": "Å", "deg": "degrees"}
+    for axis in axes:
+        name, unit = axis.get_title().split("_")[0], axis.get_title().split("_")[-1]
+        axis.set(xlabel="t (ps)", ylabel=f"{name} ({units.get(unit, unit)})", title="")
+    return figure
+
+
 def arrhenius(path):
     """D against 1000/T with error bars and the line of the fit, one panel per species."""
     rows = read_csv(path, ["species", "temperature_K", "D_cm2_per_s", "D_error_cm2_per_s"])
@@ -380,7 +391,7 @@ def trade_off(path):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     kinds = {"rdf": rdf, "msd": msd, "vdos": vdos, "autocorrelation": autocorrelation, "theta": theta, "omega": omega,
-             "conductivity": conductivity, "arrhenius": arrhenius, "van_hove_self": van_hove_self,
+             "conductivity": conductivity, "arrhenius": arrhenius, "cell": cell, "van_hove_self": van_hove_self,
              "van_hove_distinct": van_hove_distinct, "distance_angle": distance_angle, "learning": learning,
              "parity": parity, "calibration": calibration, "trade_off": trade_off}
     parser.add_argument("kind", choices=kinds)

@@ -95,7 +95,7 @@ void describe_state(const md::State& state, const md::DynamicsOptions& dynamics,
         const auto end_of = [](const Voigt& pressure) { return pressure.head<3>().mean(); };
         const double start = end_of(barostat.pressure_start), end = end_of(barostat.pressure_end);
         console.info(
-            fmt::format("constant pressure: {} GPa{}", start, end != start ? fmt::format(" to {} GPa", end) : ""));
+            fmt::format("constant pressure: {:g} GPa{}", start, end != start ? fmt::format(" to {:g} GPa", end) : ""));
     }
     if (state.move_mask.cols() > 0) {
         const auto held = (!state.move_mask).colwise().any().count(),

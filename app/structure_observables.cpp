@@ -148,10 +148,7 @@ class DistanceAngle final : public Metered<analysis::DistanceAngleMap, analysis:
 class Cell final : public Observable {
  public:
     std::string kind() const override { return "cell"; }
-    std::vector<TableLayout> layouts() const override {
-        TableLayout layout{"", "", {"quantity"}, {"time_fs"}, {{"value"}}};
-        return {layout};
-    }
+    std::vector<TableLayout> layouts() const override { return {{"", "cell", {"quantity"}, {"time_fs"}, {{"value"}}}}; }
     void begin(std::optional<double> temperature) override {
         meter_ = std::make_unique<analysis::CellAverage>(analysis::CellAverage::Options{temperature});
     }

@@ -65,6 +65,26 @@ Data trajectory(int n = 20, unsigned seed = 2) {
     return data;
 }
 
+/// Dynamics under pressure: the cell of a compressed crystal trembles while its atoms move a little.
+Data compressed_trajectory() {
+    std::mt19937 random(5);
+    std::normal_distribution<double> normal;
+    Structure s = diamond();
+    s.cell *= 0.94;
+    s.positions *= 0.94;
+    Data data(30);
+    for (auto& item : data) {
+        for (double& x : s.positions.reshaped()) x += 0.004 * normal(random);
+        Structure now = s;
+        const double factor = 1.0 + 3e-4 * normal(random);
+        now.cell *= factor;
+        now.positions *= factor;
+        item.structure = now;
+    }
+    label(data);
+    return data;
+}
+
 /// The only warning there is, as it is shown; what went wrong otherwise.
 std::string only(const DataWarnings& warnings) {
     if (warnings.size() == 1) return format(warnings[0]);
@@ -96,6 +116,17 @@ TEST(DataSummary, SoundStressPasses) {
     EXPECT_NEAR(check.offset, 0.0, 0.1 / units::ev_per_cubic_angstrom_in_gpa);
     EXPECT_GT(check.correlation, 0.999);
     EXPECT_TRUE(check.warnings.empty()) << only(check.warnings);
+}
+
+TEST(DataSummary, WorkOfTheStressCountsWhereTheCellMoves) {
+    const EnergyCheck check = forces_of(compressed_trajectory());
+    EXPECT_GT(check.n_pairs, 15);
+    EXPECT_NEAR(check.slope, 1.0, 0.02);
+    EXPECT_GT(check.correlation, 0.99);
+    EXPECT_TRUE(check.warnings.empty()) << only(check.warnings);
+    Data without = compressed_trajectory();
+    for (auto& item : without) item.labels.stress.reset();
+    EXPECT_LT(forces_of(without).correlation, 0.95);
 }
 
 TEST(DataSummary, StressOfTheWrongSignOrUnit) {
