@@ -20,7 +20,6 @@
 #include "libmlff/atoms/errors.hpp"
 #include "libmlff/io/config.hpp"
 #include "libmlff/io/output_file.hpp"
-#include "libmlff/io/text_file.hpp"
 #include "libmlff/model/version.hpp"
 
 namespace mlff::app {
@@ -178,14 +177,13 @@ std::string settings_of_directory(const std::string& directory, const Console& c
                          ": no trajectory and settings.yaml; a directory of mlff run or train, or an "
                          "analyze.yaml is needed");
     double timestep = 1.0, steps = 0.0, every = 1.0;
-    bool constant_pressure = false;
-    for (const auto& [key, value] : yaml_values(read_text_file(directory + "/settings.yaml"), directory)) {
-        const auto number = [&, text = value] { return std::stod(text); };
-        if (key == "dynamics.timestep") timestep = number();
-        if (key == "dynamics.steps") steps = number();
-        if (key == "trajectory.every") every = number();
-        if (key == "dynamics.ensemble") constant_pressure = value == "npt";
-    }
+    std::string ensemble;
+    auto settings = ConfigSection::from_file(directory + "/settings.yaml");
+    ConfigSection& dynamics = settings.section("dynamics");
+    dynamics.read("timestep", timestep);
+    dynamics.read("steps", steps);
+    dynamics.read("ensemble", ensemble);
+    settings.section("trajectory").read("every", every);
     constexpr double slowest_frames = 10.0;  // [fs] of a spectrum: up to 1,668 cm⁻¹
     std::string text = fmt::format(
         "# Written by mlff analyze {0}: change it and run mlff analyze {0} again. The first fifth is left out.\n"
@@ -193,7 +191,7 @@ std::string settings_of_directory(const std::string& directory, const Console& c
         "  - {{type: rdf}}\n  - {{type: msd}}\n{4}{5}",
         directory, trajectory, fs::path(directory).filename().empty() ? "run" : fs::path(directory).filename().string(),
         std::floor(0.2 * steps) * timestep, every * timestep <= slowest_frames ? "  - {type: vdos}\n" : "",
-        constant_pressure ? "  - {type: cell}\n" : "");
+        ensemble == "npt" ? "  - {type: cell}\n" : "");
     write_file_atomically(file, text);
     console.info("settings: " + file);
     return file;

@@ -2,14 +2,14 @@
 #include <fmt/ranges.h>
 
 #include <cmath>
-#include <fstream>
-#include <string_view>
+#include <filesystem>
 
 #include "app/labeled_data.hpp"
 #include "app/verbs.hpp"
 #include "libmlff/atoms/elements.hpp"
 #include "libmlff/atoms/units.hpp"
 #include "libmlff/data/data_summary.hpp"
+#include "libmlff/io/h5md.hpp"
 #include "libmlff/io/model_file.hpp"
 
 namespace mlff::app {
@@ -33,19 +33,10 @@ std::string distances_text(const ForceField& model) {
     return text + "\n";
 }
 
-bool is_hdf5(const std::string& path) {
-    constexpr std::string_view signature = "\x89HDF\r\n\x1a\n";
-    std::string begin(signature.size(), '\0');
-    std::ifstream file(path, std::ios::binary);
-    if (!file) return true;  // whose reader says what is wrong
-    file.read(begin.data(), static_cast<std::streamsize>(begin.size()));
-    return begin == signature;
-}
-
 }  // namespace
 
 void info(const std::string& path, const Console& console) {
-    if (!is_hdf5(path)) {
+    if (std::filesystem::exists(path) && !is_hdf5(path)) {
         console.result(fmt::format("{}: labelled structures\n{}", path, format(summarise(load_data({path})))));
         return;
     }

@@ -14,11 +14,6 @@ namespace {
 
 double inner(const Matrix3& a, const Matrix3& b) { return a.cwiseProduct(b).sum(); }
 
-/// Σ m v vᵀ [eV]
-Matrix3 twice_kinetic_tensor(const State& state) {
-    return state.velocities * state.masses.asDiagonal() * state.velocities.transpose() / units::acceleration;
-}
-
 /// (e^z − 1)/z
 double relative_exponential(double z) { return z == 0.0 ? 1.0 : std::expm1(z) / z; }
 
@@ -82,11 +77,14 @@ Matrix3 Barostat::rate(const Bath& bath) const {
     return out;
 }
 
+double Barostat::twice_kinetic(const Bath& bath) const {
+    double sum = 0.0;
+    for (std::size_t k = 0; k < cell_.basis().size(); ++k) sum += mass_ * std::pow(bath.variables[first_ + k], 2);
+    return sum;
+}
+
 double Barostat::energy(const State& state, const Bath& bath, const Voigt& pressure) const {
-    double twice_kinetic = 0.0;
-    for (std::size_t k = 0; k < cell_.basis().size(); ++k)
-        twice_kinetic += mass_ * std::pow(bath.variables[first_ + k], 2);
-    return 0.5 * twice_kinetic + cell_.work(state.structure.cell, pressure);
+    return 0.5 * twice_kinetic(bath) + cell_.work(state.structure.cell, pressure);
 }
 
 void Barostat::push(const State& state, Bath& bath, const Voigt& stress, const Voigt& pressure, double duration) const {
@@ -139,13 +137,7 @@ void Barostat::drift(State& state, const Bath& bath, double duration) const {
 
 void Barostat::heat(Bath& bath, double temperature, double duration) const {
     if (options_.type == BarostatType::cell_rescaling) return;
-    double before = 0.0, after = 0.0;  // 2 × kinetic energy of the cell
-    const auto twice_kinetic = [&] {
-        double sum = 0.0;
-        for (std::size_t k = 0; k < cell_.basis().size(); ++k) sum += mass_ * std::pow(bath.variables[first_ + k], 2);
-        return sum;
-    };
-    before = twice_kinetic();
+    const double before = twice_kinetic(bath);
     if (chain_) {
         const double scale =
             chain_->advance(before, {bath.variables.data() + first_ + cell_.basis().size(), chain_->n_variables()},
@@ -158,8 +150,7 @@ void Barostat::heat(Bath& bath, double temperature, double duration) const {
     const double width = std::sqrt(-std::expm1(-2.0 * duration * per_fs) * units::boltzmann * temperature / mass_);
     for (std::size_t k = 0; k < cell_.basis().size(); ++k)
         bath.variables[first_ + k] = c * bath.variables[first_ + k] + width * bath.random.normal();
-    after = twice_kinetic();
-    bath.energy += 0.5 * (before - after);
+    bath.energy += 0.5 * (before - twice_kinetic(bath));
 }
 
 void Barostat::end(const State& state, Bath& bath, const Voigt& stress, const Voigt& pressure, double timestep) const {

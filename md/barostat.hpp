@@ -84,6 +84,7 @@ class Barostat {
 
  private:
     [[nodiscard]] Matrix3 rate(const Bath& bath) const;
+    [[nodiscard]] double twice_kinetic(const Bath& bath) const;  ///< of the cell [eV]
     [[nodiscard]] double energy(const State& state, const Bath& bath, const Voigt& pressure) const;
     void push(const State& state, Bath& bath, const Voigt& stress, const Voigt& pressure, double duration) const;
 

@@ -210,10 +210,13 @@ void Driver::check_displacements() const {
     const Matrix3X& before = begin_.state.structure.positions;
     const Matrix3X& after = now_.state.structure.positions;
     Eigen::Index i = 0;  // the atom that moved farthest: it may have pushed others
-    // Not what the cell makes of a place far outside it.
-    Matrix3X change = after - before;
-    if (barostat_) change = after - now_.state.structure.cell * begin_.state.structure.cell.inverse() * before;
-    const double moved = change.colwise().norm().maxCoeff<Eigen::PropagateNaN>(&i);
+    double moved = 0.0;
+    if (barostat_) {  // not what the cell makes of a place far outside it
+        const Matrix3 with_cell = now_.state.structure.cell * begin_.state.structure.cell.inverse();
+        moved = (after - with_cell.lazyProduct(before)).colwise().norm().maxCoeff<Eigen::PropagateNaN>(&i);
+    } else {
+        moved = (after - before).colwise().norm().maxCoeff<Eigen::PropagateNaN>(&i);
+    }
     if (!(moved <= options_.max_displacement))
         throw GuardError(
             fmt::format("step {}: {} would move {:.3g} Å in one step, more than max_displacement {} Å; the force "

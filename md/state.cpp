@@ -52,10 +52,13 @@ double pressure(double kinetic, const Voigt& stress, double volume) {
     return (2.0 * kinetic / (3.0 * volume) - stress.head<3>().sum() / 3.0) * units::ev_per_cubic_angstrom_in_gpa;
 }
 
+Matrix3 twice_kinetic_tensor(const State& state) {
+    return state.velocities * state.masses.asDiagonal() * state.velocities.transpose() / units::acceleration;
+}
+
 Voigt pressure_tensor(const State& state, const Voigt& stress) {
-    const Matrix3 twice_kinetic =
-        state.velocities * state.masses.asDiagonal() * state.velocities.transpose() / units::acceleration;
-    return (to_voigt(twice_kinetic) / state.structure.volume() - stress) * units::ev_per_cubic_angstrom_in_gpa;
+    return (to_voigt(twice_kinetic_tensor(state)) / state.structure.volume() - stress) *
+           units::ev_per_cubic_angstrom_in_gpa;
 }
 
 Vector3 drift_velocity(const State& state) { return state.velocities * state.masses / state.masses.sum(); }

@@ -42,6 +42,9 @@ void hold_fixed(const State& state, Matrix3X& vectors);
 /// T = 2K / (k_B × degrees of freedom) [K]; 0 without degrees of freedom. `kinetic` in eV.
 [[nodiscard]] double temperature(double kinetic, Eigen::Index degrees_of_freedom);
 
+/// Σ m v vᵀ [eV], trace 2K.
+[[nodiscard]] Matrix3 twice_kinetic_tensor(const State& state);
+
 /// P = 2K/(3V) − tr(σ)/3 [GPa], positive under compression. `kinetic` in eV, `stress` σ = (1/V) dE/dε in eV/Å³.
 [[nodiscard]] double pressure(double kinetic, const Voigt& stress, double volume);
 

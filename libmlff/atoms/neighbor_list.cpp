@@ -154,15 +154,16 @@ bool NeighborList::follow(const Structure& structure) {
     if (!valid_ || structure.periodic != searched_.periodic || structure.size() != searched_.size() ||
         structure.species != searched_.species)
         return false;
-    Bins now;
-    now.find_basis(structure);
-    // Another reduced form would give vectors with other rounding than a search now.
-    if (now.to_original != bins_.to_original) return false;
     double limit = 0.5 * skin_;
-    Matrix3 deformation = Matrix3::Identity();
+    Matrix3 basis = searched_basis_, deformation = Matrix3::Identity();
     const bool same_cell = structure.cell == searched_.cell;
     if (!same_cell) {
-        deformation = now.basis * searched_basis_.inverse();
+        Bins now;
+        now.find_basis(structure);
+        // Another reduced form would give vectors with other rounding than a search now.
+        if (now.to_original != bins_.to_original) return false;
+        basis = now.basis;
+        deformation = basis * searched_basis_.inverse();
         const double stretch = 1.0 + (deformation.inverse() - Matrix3::Identity()).norm();  // at least |F⁻¹|
         limit = 0.5 * ((cutoff_ + skin_) / stretch - cutoff_);
     }
@@ -173,7 +174,7 @@ bool NeighborList::follow(const Structure& structure) {
             (structure.positions.col(i) - (same_cell ? start : Vector3(deformation * start))).squaredNorm();
         if (!(moved <= limit * limit)) return false;  // for NaN as well; the search refuses it
     }
-    bins_.basis = now.basis;
+    bins_.basis = basis;
     return true;
 }
 

@@ -4,6 +4,7 @@
 
 #include <Eigen/LU>
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <set>
 #include <span>
@@ -130,6 +131,12 @@ struct StrainedPair {
     bool shear;  ///< more than a tenth of the strain is off the diagonal
 };
 
+/// σ : G F⁻¹ at both ends of a pair; times the volumes the slope of the energy along F(t) = 1 + t G.
+std::array<double, 2> stress_work(const Labels& a, const Labels& b, const Matrix3& strain) {
+    const Matrix3 at_b = strain * (Matrix3::Identity() + strain).inverse();
+    return {from_voigt(*a.stress).cwiseProduct(strain).sum(), from_voigt(*b.stress).cwiseProduct(at_b).sum()};
+}
+
 std::vector<StrainedPair> strained_pairs(const Data& data, const std::vector<NearPair>& pairs) {
     constexpr double min_strain = 1e-4, max_displacement = 0.02;  // [Å]
     std::vector<StrainedPair> out;
@@ -138,11 +145,10 @@ std::vector<StrainedPair> strained_pairs(const Data& data, const std::vector<Nea
         if (!(a.labels.energy && b.labels.energy && a.labels.stress && b.labels.stress)) continue;
         if (!a.structure.has_volume() || pair.strain.norm() < min_strain || pair.displacement > max_displacement)
             continue;
-        // Along F(t) = 1 + t G the energy changes by V σ : G F⁻¹ dt; trapezium rule.
+        // Trapezium rule.
         const Matrix3 G_a = pair.strain, G_b = G_a * (Matrix3::Identity() + G_a).inverse();
         const double V_a = a.structure.volume(), V_b = b.structure.volume();
-        const double work_a = from_voigt(*a.labels.stress).cwiseProduct(G_a).sum();
-        const double work_b = from_voigt(*b.labels.stress).cwiseProduct(G_b).sum();
+        const auto [work_a, work_b] = stress_work(a.labels, b.labels, G_a);
         const Matrix3 symmetric = 0.5 * (G_a + G_a.transpose());
         out.push_back({.pair = &pair,
                        .energy = *b.labels.energy - *a.labels.energy + pair.work.value_or(0.0),
@@ -267,11 +273,10 @@ EnergyCheck check_forces(const Data& data, const std::vector<NearPair>& pairs) {
         if (pair.strain.norm() > max_strain || pair.displacement > max_displacement) continue;
         // Under pressure the stress may do as much work as the forces.
         double of_stress = 0.0;
-        if (a.stress && b.stress && pair.strain.norm() > 0.0)
-            of_stress = 0.5 * (data[pair.a].structure.volume() * from_voigt(*a.stress) +
-                               data[pair.b].structure.volume() * from_voigt(*b.stress))
-                                  .cwiseProduct(pair.strain)
-                                  .sum();
+        if (a.stress && b.stress && pair.strain.norm() > 0.0) {
+            const auto [work_a, work_b] = stress_work(a, b, pair.strain);
+            of_stress = 0.5 * (data[pair.a].structure.volume() * work_a + data[pair.b].structure.volume() * work_b);
+        }
         const double difference = *b.energy - *a.energy - of_stress;
         if (std::max(std::abs(difference), std::abs(*pair.work)) < resolution) continue;
         used.push_back(&pair);

@@ -1,7 +1,6 @@
 // Long because the tree of settings, the parser that keeps lines, and the reading of values with their messages share
 // one node type, and this is the only file that includes yaml-cpp.
 #include "libmlff/io/config.hpp"
-#include "libmlff/io/vasp_tags.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -15,6 +14,7 @@
 #include <sstream>
 
 #include "libmlff/io/text_file.hpp"
+#include "libmlff/io/vasp_tags.hpp"
 
 namespace mlff {
 namespace {

@@ -9,7 +9,7 @@ namespace mlff {
 /// Key of a setting for a tag of VASP's INCAR, as a hint to people who type the tag; "" for another word. Source: VASP
 /// wiki.
 [[nodiscard]] constexpr std::string_view key_of_vasp_tag(std::string_view tag) {
-    constexpr std::array<std::pair<std::string_view, std::string_view>, 42> table = {{
+    constexpr std::array<std::pair<std::string_view, std::string_view>, 43> table = {{
         {"ML_RCUT1", "force_field.radial.cutoff"},
         {"ML_RCUT2", "force_field.angular.cutoff"},
         {"ML_SION1", "force_field.radial.width"},
@@ -50,8 +50,9 @@ namespace mlff {
         {"TEEND", "dynamics.temperature: [start, end]"},
         {"MDALGO", "dynamics.thermostat.type, dynamics.barostat.type"},
         {"PSTRESS", "dynamics.barostat.pressure, in GPa"},
-        {"PMASS", "dynamics.barostat.period"},
+        {"PMASS", "dynamics.barostat.mass"},
         {"LANGEVIN_GAMMA", "dynamics.thermostat.period, 1/friction"},
+        {"LANGEVIN_GAMMA_L", "dynamics.barostat.friction"},
     }};
     for (const auto& [known, key] : table)
         if (known == tag) return key;
